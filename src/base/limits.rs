@@ -1,0 +1,25 @@
+//! Every queue and table limit that is not a `Config` value, with the reason for its value.
+
+/// Shortest buffer a caller may poll with when the MTU has not been configured otherwise, and the default size of a
+/// datagram we send: 1280 (IPv6's least MTU) less 40 of IPv6 and 8 of UDP leaves 1232; 32 more are left for a TURN header.
+pub const DEFAULT_MTU: usize = 1200;
+/// Smallest MTU a configuration may ask for. DTLS handshakes work down to it.
+pub const MIN_MTU: usize = 256;
+/// Largest datagram that is looked at: what UDP can carry.
+pub const MAX_DATAGRAM: usize = 65_535;
+
+/// Events that may wait in one machine. A caller that drains after each input never sees ten.
+pub const MAX_EVENTS: usize = 4096;
+
+/// Bytes of one arena block: six full datagrams.
+pub const ARENA_BLOCK: usize = 8 * 1024;
+/// Blocks of one arena: a reader a few messages behind still finds a free one.
+pub const ARENA_BLOCKS: usize = 8;
+
+// ---- stun, ice ------------------------------------------------------------------------------------------------
+
+// ---- dtls -----------------------------------------------------------------------------------------------------
+
+// ---- sctp, data -----------------------------------------------------------------------------------------------
+
+// ---- sdp, peer ------------------------------------------------------------------------------------------------

@@ -1,0 +1,28 @@
+//! WebRTC as pure state machines: datagrams and instants go in; datagrams, events and a deadline come out.
+//!
+//! The crate opens no socket, starts no thread, reads no clock and draws no entropy. Every machine has two
+//! verbs, [`handle_input`](machine::Machine::handle_input) and [`poll_output`](machine::Machine::poll_output),
+//! and obeys the twelve laws of [`machine`].
+
+pub mod base;
+pub mod crypto;
+pub mod data;
+pub mod dtls;
+pub mod ice;
+mod log;
+pub mod machine;
+pub mod net;
+pub mod peer;
+pub mod rng;
+pub mod sctp;
+pub mod sdp;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod stun;
+pub mod time;
+pub mod wire;
+
+pub use machine::{Machine, Output};
+pub use net::{Datagram, Dscp, Ecn, Path, Protocol, Transmit};
+pub use rng::{Rng, Seed};
+pub use time::{Instant, StdClock};

@@ -1,0 +1,4 @@
+//! Formats on the wire: bytes <-> values. No state, no time.
+
+pub mod dtls;
+pub mod sctp;

@@ -1,0 +1,1 @@
+//! SCTP packets and chunks as bytes.
