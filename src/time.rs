@@ -1,4 +1,9 @@
 //! Instants on the caller's timeline, deadlines and the one clock the crate offers.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "StdClock, which callers start, lives here"
+)]
 
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub};
@@ -171,12 +176,10 @@ impl Latest {
 /// assert!(clock.until(Some(now)).is_some_and(|wait| !wait.is_zero()));
 /// ```
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::disallowed_types, reason = "the one clock; callers start it, machines never see it")]
 pub struct StdClock {
     start: std::time::Instant,
 }
 
-#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the one clock of the crate")]
 impl StdClock {
     /// A clock whose epoch is one second before this call, so that early instants can be subtracted from.
     pub fn start() -> Self {

@@ -60,10 +60,7 @@ mod tests {
         let rate = Bitrate::from_bytes_per(125_000, Duration::from_millis(10));
         assert_eq!(rate, Bitrate::from_bps(100_000_000));
         assert_eq!(rate.time_for(125_000), Duration::from_millis(10));
-        assert_eq!(
-            Bitrate::from_bytes_per(1, Duration::ZERO).time_for(u64::MAX / 16),
-            Duration::from_nanos(536_870_911)
-        );
+        assert_eq!(Bitrate::from_bytes_per(1, Duration::ZERO).as_bps(), u64::MAX);
         assert_eq!(Bitrate::default().time_for(1), Duration::MAX);
     }
 }
