@@ -18,6 +18,15 @@ pub const ARENA_BLOCKS: usize = 8;
 
 // ---- stun, ice ------------------------------------------------------------------------------------------------
 
+/// Most pairs a configuration may ask an agent to check: at the least pacing of 5 ms they take five seconds.
+pub const MAX_ICE_PAIRS: usize = 1000;
+/// Local candidates of one agent: more interfaces than a host has, times two families.
+pub const MAX_LOCAL_CANDIDATES: usize = 64;
+/// Answers that may wait for a caller who does not draw them.
+pub const MAX_ICE_REPLIES: usize = 64;
+/// Checks remembered until the peer's description comes (RFC 8445 §7.3).
+pub const MAX_EARLY_CHECKS: usize = 16;
+
 // ---- dtls -----------------------------------------------------------------------------------------------------
 
 // ---- sctp, data -----------------------------------------------------------------------------------------------
