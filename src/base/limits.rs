@@ -31,4 +31,15 @@ pub const MAX_EARLY_CHECKS: usize = 16;
 
 // ---- sctp, data -----------------------------------------------------------------------------------------------
 
+/// The SCTP port of WebRTC (RFC 8841 §5.1: the description says it, all say 5000).
+pub const SCTP_PORT: u16 = 5000;
+/// Receive window: what browsers offer; at 50 ms it carries 838 Mbit/s.
+pub const SCTP_RECEIVE_WINDOW: usize = 5 * 1024 * 1024;
+/// Unsent bytes of one stream above which `send` refuses.
+pub const SCTP_SEND_LIMIT: usize = 1024 * 1024;
+/// Longest message either way unless descriptions say otherwise: what Chromium takes.
+pub const SCTP_MAX_MESSAGE: usize = 256 * 1024;
+/// Least SCTP packet length: what is left of [`MIN_MTU`] inside DTLS.
+pub const SCTP_MIN_MTU: usize = 160;
+
 // ---- sdp, peer ------------------------------------------------------------------------------------------------
