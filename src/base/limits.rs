@@ -43,3 +43,14 @@ pub const SCTP_MAX_MESSAGE: usize = 256 * 1024;
 pub const SCTP_MIN_MTU: usize = 160;
 
 // ---- sdp, peer ------------------------------------------------------------------------------------------------
+
+/// Longest description that is read. A thousand sections of two hundred bytes of codecs fit four times over.
+pub const MAX_SDP_BYTES: usize = 1024 * 1024;
+/// Longest line: an `a=identity` assertion is a few kilobytes.
+pub const MAX_SDP_LINE_BYTES: usize = 16 * 1024;
+/// Lines of one description; each is a value of some fifty bytes once it is read.
+pub const MAX_SDP_LINES: usize = 40_000;
+/// Media sections of one description: far above the largest conference.
+pub const MAX_SDP_MEDIA: usize = 1024;
+/// Candidates of one description: sixteen components of sixty-four, most of which an agent would not pair anyway.
+pub const MAX_SDP_CANDIDATES: usize = 1024;

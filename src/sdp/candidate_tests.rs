@@ -1,0 +1,64 @@
+use super::*;
+
+fn parse(text: &str) -> Candidate {
+    text.parse().unwrap()
+}
+
+#[test]
+fn every_field_is_read_and_written_back() {
+    let text = "candidate:4 1 tcp 1688207359 192.0.2.3 9 typ srflx raddr 10.0.1.1 rport 9 tcptype active ufrag lat6 generation 0";
+    let candidate = parse(text);
+    assert_eq!(candidate.transport, Transport::Tcp(TcpType::Active));
+    assert_eq!(candidate.kind, CandidateKind::ServerReflexive);
+    assert_eq!(candidate.related, Some(("10.0.1.1".parse().unwrap(), 9)));
+    assert_eq!(candidate.username_fragment.as_deref(), Some("lat6"));
+    assert_eq!(candidate.extensions, [("generation".into(), "0".into())]);
+    assert_eq!(candidate.to_string(), text);
+    assert_eq!(parse(&format!("a={text}")), candidate);
+}
+
+#[test]
+fn names_and_ipv6_are_addresses() {
+    let mdns = parse("candidate:1 1 UDP 2113937151 e5e1d4c8-2f5d-4e3a-8a4b-3d1e1a0a.local 50000 typ host");
+    assert_eq!(mdns.address, CandidateAddress::Name("e5e1d4c8-2f5d-4e3a-8a4b-3d1e1a0a.local".into()));
+    let six = parse("candidate:1 1 udp 1 2001:db8::1 5000 typ host");
+    assert_eq!(six.address.ip(), Some("2001:db8::1".parse().unwrap()));
+}
+
+#[test]
+fn what_we_do_not_know_is_an_error_of_its_kind() {
+    let cases = [
+        ("candidate:1 1 dccp 1 192.0.2.1 5 typ host", CandidateParseError::Transport),
+        ("candidate:1 1 tcp 1 192.0.2.1 5 typ host", CandidateParseError::Transport),
+        ("candidate:1 1 udp 1 192.0.2.1 5 typ teleport", CandidateParseError::Kind),
+        ("candidate:1 0 udp 1 192.0.2.1 5 typ host", CandidateParseError::Component),
+        ("candidate:1 1 udp 4294967296 192.0.2.1 5 typ host", CandidateParseError::Priority),
+        ("candidate:1 1 udp 1 192.0.2.1 65536 typ host", CandidateParseError::Port),
+        ("candidate:1 1 udp 1 fe80::1%eth0 5 typ host", CandidateParseError::Address),
+        ("candidate:1 1 udp 1 192.0.2.1 5", CandidateParseError::Incomplete),
+        ("1 1 udp 1 192.0.2.1 5 typ host", CandidateParseError::Incomplete),
+        ("candidate:1 1 udp 1 192.0.2.1 5 typ host x\ny", CandidateParseError::Incomplete),
+    ];
+    for (text, error) in cases {
+        assert_eq!(text.parse::<Candidate>(), Err(error), "{text}");
+    }
+}
+
+#[test]
+fn a_related_name_stays_word_for_word() {
+    let text = "candidate:1 1 udp 1 192.0.2.1 5 typ srflx raddr hidden.local rport 9";
+    let candidate = parse(text);
+    assert_eq!(candidate.related, None);
+    assert_eq!(candidate.to_string(), text);
+}
+
+#[test]
+fn nothing_supplied_ends_the_line() {
+    let mut candidate = parse("candidate:1 1 udp 1 192.0.2.1 5 typ host");
+    candidate.foundation = "1\r\na=ice-lite".into();
+    candidate.username_fragment = Some("x\ny z".into());
+    candidate.extensions.push(("a\0b".into(), "\r\nm=audio 9".into()));
+    let text = candidate.to_string();
+    assert!(!text.contains(['\r', '\n', '\0']), "{text:?}");
+    assert!(text.parse::<Candidate>().is_ok());
+}

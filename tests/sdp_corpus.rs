@@ -1,0 +1,142 @@
+//! Descriptions that deployed endpoints, browsers' test suites and RFC 9429 hold: read, written, and read again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use antiphon::sdp::{MediaKind, ParseErrorKind, Session};
+
+/// Where the published vectors stand; `None`, and a word about it, where they are not to be had.
+fn shared() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a test may ask where its vectors are")]
+    let found = std::env::var("ANTIPHON_SHARED").ok().map(PathBuf::from);
+    if found.is_none() {
+        eprintln!("skipped: ANTIPHON_SHARED is not set");
+    }
+    found
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut entries: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else if path.extension().is_some_and(|extension| extension == "sdp") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Reads, writes and reads again; returns the value.
+fn stable(name: &str, text: &str) -> Session {
+    let first: Session = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+    let written = first.to_string();
+    let second: Session = written.parse().unwrap_or_else(|error| panic!("{name}, written: {error}\n{written}"));
+    assert_eq!(first, second, "{name}");
+    assert_eq!(written, second.to_string(), "{name}");
+    first
+}
+
+/// Whether the file is known to be broken, and then where.
+fn verdict(path: &Path) -> Option<(usize, ParseErrorKind)> {
+    let text = path.to_string_lossy();
+    let broken: &[(&str, usize, ParseErrorKind)] = &[
+        ("sdp-transform/invalid.sdp", 7, ParseErrorKind::MalformedAttribute("rtcp")),
+    ];
+    broken.iter().find(|(end, ..)| text.ends_with(end)).map(|(_, line, kind)| (*line, *kind))
+}
+
+fn check(directory: &str, at_least: usize) {
+    let Some(shared) = shared() else { return };
+    let files = files_below(&shared.join(directory));
+    assert!(files.len() >= at_least, "{} files", files.len());
+    let mut wrong = Vec::new();
+    for path in files {
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let name = path.display().to_string();
+        match (verdict(&path), text.parse::<Session>()) {
+            (None, Ok(_)) => drop(stable(&name, &text)),
+            (Some((line, kind)), Err(error)) => assert_eq!((error.line, error.kind), (line, kind), "{name}"),
+            (Some(_), Ok(_)) => wrong.push(format!("{name}: read, though it is broken")),
+            (None, Err(error)) => wrong.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn published_vectors_are_read_and_written() {
+    check("vectors/sdp", 60);
+}
+
+#[test]
+fn deployed_endpoints_are_read_and_written() {
+    check("interop/sdp-corpus", 60);
+}
+
+/// The examples of RFC 9429 §7 as the draft's source has them: folded, and with blank lines for the reader.
+fn unfold(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match lines.last_mut() {
+            Some(last) if line.starts_with(' ') => {
+                if !last.ends_with([':', '/', '-']) {
+                    last.push(' ');
+                }
+                last.push_str(line.trim());
+            }
+            _ => lines.push(line.into()),
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines.join("\r\n") + "\r\n"
+}
+
+#[test]
+fn jsep_examples_are_read_and_written() {
+    let Some(shared) = shared() else { return };
+    let json = fs::read(shared.join("vectors/sdp/jsep_examples.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let mut read = 0;
+    for example in json["examples"].as_array().unwrap() {
+        let text = unfold(example["text"].as_str().unwrap());
+        if !text.starts_with("v=0") {
+            continue;
+        }
+        let session = stable(&format!("line {}", example["line"]), &text);
+        for media in &session.media {
+            assert!(media.kind != MediaKind::Application || media.is_data());
+        }
+        read += 1;
+    }
+    assert!(read >= 8, "{read}");
+}
+
+/// Every complete description in the two collections of other projects' tests.
+#[test]
+fn collected_descriptions_are_stable_where_they_parse() {
+    let Some(shared) = shared() else { return };
+    for (file, at_least) in [("pion_webrtc_sdp.json", 5), ("firefox_mochitest_sdp.json", 3)] {
+        let json = fs::read(shared.join("vectors/sdp").join(file)).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let (mut read, mut refused) = (0, Vec::new());
+        for (name, entries) in json["files"].as_object().unwrap() {
+            for entry in entries.as_array().unwrap().iter().filter(|entry| entry["complete"] == true) {
+                let text = entry["sdp"].as_str().unwrap();
+                let name = format!("{name}:{}", entry["line"]);
+                match text.parse::<Session>() {
+                    Ok(_) => {
+                        stable(&name, text);
+                        read += 1;
+                    }
+                    Err(error) => refused.push(format!("{name}: {error}")),
+                }
+            }
+        }
+        assert!(read >= at_least, "{file}: {read} read; {}", refused.join("; "));
+        eprintln!("{file}: {read} read, {} refused: {refused:#?}", refused.len());
+    }
+}
