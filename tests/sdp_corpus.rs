@@ -44,6 +44,15 @@ fn verdict(path: &Path) -> Option<(usize, ParseErrorKind)> {
     let text = path.to_string_lossy();
     let broken: &[(&str, usize, ParseErrorKind)] = &[
         ("sdp-transform/invalid.sdp", 7, ParseErrorKind::MalformedAttribute("rtcp")),
+        // No clock rate (RFC 8866 §6.6), and a mid that is no token (RFC 5888 §4).
+        ("sdp-transform/alac.sdp", 7, ParseErrorKind::MalformedAttribute("rtpmap")),
+        ("sdp-transform/st2110-20.sdp", 23, ParseErrorKind::MalformedAttribute("mid")),
+        // Passwords of nine characters (RFC 8839 §5.4).
+        ("sdp-corpus/unittest-1.sdp", 16, ParseErrorKind::MalformedAttribute("ice-pwd")),
+        ("sdp-corpus/unittest-2.sdp", 10, ParseErrorKind::MalformedAttribute("ice-pwd")),
+        // Sections without a session.
+        ("sdp-corpus/unittest-3.sdp", 1, ParseErrorKind::MissingLine('v')),
+        ("sdp-corpus/unittest-6.sdp", 1, ParseErrorKind::MissingLine('v')),
     ];
     broken.iter().find(|(end, ..)| text.ends_with(end)).map(|(_, line, kind)| (*line, *kind))
 }
@@ -55,7 +64,9 @@ fn check(directory: &str, at_least: usize) {
     let mut wrong = Vec::new();
     for path in files {
         let bytes = fs::read(&path).unwrap();
+        // One collection has comments before the description, which its own reader takes away.
         let text = String::from_utf8_lossy(&bytes);
+        let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with(';')).collect();
         let name = path.display().to_string();
         match (verdict(&path), text.parse::<Session>()) {
             (None, Ok(_)) => drop(stable(&name, &text)),

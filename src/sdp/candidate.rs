@@ -345,7 +345,7 @@ impl CandidateAddress {
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Ip(ip) if *ip != IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Some(*ip),
-            _ => None,
+            Self::Ip(_) | Self::Name(_) => None,
         }
     }
 }

@@ -122,6 +122,10 @@ impl Draft {
         let mut session = self.session.ok_or(ParseErrorKind::MissingLine('o'))?;
         session.origin = self.origin.ok_or(ParseErrorKind::MissingLine('o'))?;
         session.name = self.name.ok_or(ParseErrorKind::MissingLine('s'))?;
+        // No `t=` line, and the one that says nothing, are the same value.
+        if session.times.as_slice() == [Timing::default()] {
+            session.times.clear();
+        }
         Ok(session)
     }
 }

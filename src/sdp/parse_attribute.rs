@@ -104,10 +104,11 @@ fn flag(name: &str) -> Option<Attribute> {
 
 /// The attributes that have a value; `None` for a name that is not known.
 fn valued<'a>(name: &str, given: &'a str) -> Option<(&'static str, Parsed<'a, Attribute>)> {
+    // Some endpoints, and RFC 9429's own examples, leave spaces at the end.
     macro_rules! names {
         ($($name:literal => $grammar:expr,)*) => {
             match name {
-                $($name => ($name, all_consuming($grammar).parse(given)),)*
+                $($name => ($name, all_consuming(terminated($grammar, space0)).parse(given)),)*
                 _ => return None,
             }
         };
@@ -128,7 +129,7 @@ fn valued<'a>(name: &str, given: &'a str) -> Option<(&'static str, Parsed<'a, At
         "simulcast" => simulcast,
         "ice-ufrag" => map(checked, Attribute::IceUfrag),
         "ice-pwd" => map(checked, Attribute::IcePwd),
-        "ice-options" => map(terminated(separated_list1(space1, token), space0), Attribute::IceOptions),
+        "ice-options" => map(separated_list1(space1, token), Attribute::IceOptions),
         "ice-pacing" => map(number, Attribute::IcePacing),
         "candidate" => map(map_res(rest, Candidate::parse_value), |c| Attribute::Candidate(Box::new(c))),
         "remote-candidates" => remote_candidates,
@@ -188,14 +189,12 @@ pub(super) fn connection(input: &str) -> Parsed<'_, Connection> {
 }
 
 fn group(input: &str) -> Parsed<'_, Attribute> {
-    map((token, many0(preceded(space1, token)), space0), |(semantics, mids, _)| {
-        Attribute::Group(Group { semantics, mids })
-    })
+    map((token, many0(preceded(space1, token))), |(semantics, mids)| Attribute::Group(Group { semantics, mids }))
     .parse(input)
 }
 
 fn msid_semantic(input: &str) -> Parsed<'_, Attribute> {
-    map((space0, token, many0(preceded(space1, word)), space0), |(_, semantic, streams, _)| {
+    map((space0, token, many0(preceded(space1, word))), |(_, semantic, streams)| {
         Attribute::MsidSemantic(semantic, streams)
     })
     .parse(input)
@@ -281,7 +280,7 @@ fn remote_candidates(input: &str) -> Parsed<'_, Attribute> {
     let one = map((space0, number, space1, word, space1, number), |(_, component, _, address, _, port)| {
         (component, address, port)
     });
-    map(terminated(many1(one), space0), Attribute::RemoteCandidates).parse(input)
+    map(many1(one), Attribute::RemoteCandidates).parse(input)
 }
 
 fn setup(input: &str) -> Parsed<'_, Setup> {

@@ -34,7 +34,7 @@ pub struct Session {
     pub connection: Option<Connection>,
     /// `b=`, in their order.
     pub bandwidths: Vec<Bandwidth>,
-    /// `t=` with its `r=` lines. Empty is written as `t=0 0`.
+    /// `t=` with its `r=` lines. `t=0 0` alone, which says nothing, is empty.
     pub times: Vec<Timing>,
     /// `z=`.
     pub zones: Option<Text>,

@@ -51,9 +51,9 @@ impl Display for Media {
 }
 
 fn attributes(f: &mut Formatter<'_>, attributes: &Attributes) -> fmt::Result {
-    attributes.iter().try_for_each(|attribute| match attribute {
-        Attribute::Line(line) => write!(f, "{}={}\r\n", line.0, line.1),
-        attribute => write!(f, "a={attribute}\r\n"),
+    attributes.iter().try_for_each(|attribute| {
+        let prefix = if matches!(attribute, Attribute::Line(_)) { "" } else { "a=" };
+        write!(f, "{prefix}{attribute}\r\n")
     })
 }
 
