@@ -47,4 +47,4 @@ mod trace;
 pub use host::{App, FromDatagram, Route, ignore_events};
 pub use link::{Chance, Link};
 pub use network::{Counters, HostId, Network};
-pub use seed::{Dice, replay_seed, seed};
+pub use seed::{Dice, deterministic, replay_seed, seed};

@@ -174,13 +174,11 @@ impl<M> Network<M> {
 
     /// Changes the link from one host to another, one way, from now on.
     pub fn set_link(&mut self, from: HostId, to: HostId, link: Link) {
-        let wires = &mut self.wires;
-        match self.by_hosts.get(&(from.0, to.0)) {
-            Some(&wire) => wires[wire].set(link),
-            None => {
-                self.by_hosts.insert((from.0, to.0), wires.len());
-                wires.push(Wire::new(link));
-            }
+        if let Some(&wire) = self.by_hosts.get(&(from.0, to.0)) {
+            self.wires[wire].set(link);
+        } else {
+            self.by_hosts.insert((from.0, to.0), self.wires.len());
+            self.wires.push(Wire::new(link));
         }
         self.forget_hops();
     }
@@ -194,12 +192,11 @@ impl<M> Network<M> {
     /// Changes what connects two addresses, both ways, whatever the link of their hosts is.
     pub fn set_link_between(&mut self, a: SocketAddr, b: SocketAddr, link: &Link) {
         for pair in [(a, b), (b, a)] {
-            match self.by_addresses.get(&pair) {
-                Some(&wire) => self.wires[wire].set(link.clone()),
-                None => {
-                    self.by_addresses.insert(pair, self.wires.len());
-                    self.wires.push(Wire::new(link.clone()));
-                }
+            if let Some(&wire) = self.by_addresses.get(&pair) {
+                self.wires[wire].set(link.clone());
+            } else {
+                self.by_addresses.insert(pair, self.wires.len());
+                self.wires.push(Wire::new(link.clone()));
             }
         }
         self.forget_hops();
@@ -249,13 +246,12 @@ impl<M> Network<M> {
         {
             return Some(hop);
         }
-        let hop = match self.hops.get(&key) {
-            Some(&hop) => hop,
-            None => {
-                let hop = self.resolve(key);
-                self.hops.insert(key, hop);
-                hop
-            }
+        let hop = if let Some(&hop) = self.hops.get(&key) {
+            hop
+        } else {
+            let hop = self.resolve(key);
+            self.hops.insert(key, hop);
+            hop
         };
         if let Some(hop) = hop {
             self.last_hop = Some((key, hop));
@@ -265,14 +261,12 @@ impl<M> Network<M> {
 
     fn resolve(&mut self, key: (SocketAddr, SocketAddr)) -> Option<Hop> {
         let (from, to) = (*self.owners.get(&key.0)?, *self.owners.get(&key.1)?);
-        let wire = match self.by_addresses.get(&key).or_else(|| self.by_hosts.get(&(from, to))) {
-            Some(&wire) => wire,
-            None => {
-                self.by_hosts.insert((from, to), self.wires.len());
-                self.wires.push(Wire::new(self.standard.clone()));
-                self.wires.len() - 1
-            }
-        };
+        let known = self.by_addresses.get(&key).or_else(|| self.by_hosts.get(&(from, to))).copied();
+        let wire = known.unwrap_or(self.wires.len());
+        if known.is_none() {
+            self.by_hosts.insert((from, to), wire);
+            self.wires.push(Wire::new(self.standard.clone()));
+        }
         Some(Hop { from, to, wire })
     }
 
@@ -312,16 +306,12 @@ impl<M> Network<M> {
     }
 
     fn put(&mut self, at: Instant, packet: Packet) {
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.packets[slot] = packet;
-                slot
-            }
-            None => {
-                self.packets.push(packet);
-                self.packets.len() - 1
-            }
-        };
+        let slot = self.free.pop().unwrap_or(self.packets.len());
+        if let Some(free) = self.packets.get_mut(slot) {
+            *free = packet;
+        } else {
+            self.packets.push(packet);
+        }
         self.schedule(at, Due::Arrival(slot));
     }
 }

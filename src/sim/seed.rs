@@ -1,6 +1,23 @@
 //! Seeds in, seeds out: how one number decides a run, and how a failure prints it.
 
+use crate::crypto::Certificate;
 use crate::rng::Seed;
+
+/// The same certificate, signing by RFC 6979: two runs of a seed then give the same signatures, byte for byte. For
+/// tests alone; its arithmetic is not blinded.
+///
+/// ```
+/// use core::time::Duration;
+///
+/// let certificate = antiphon::crypto::Certificate::generate(&antiphon::sim::seed(1, 0), Duration::ZERO)?;
+/// let certificate = antiphon::sim::deterministic(certificate);
+/// let scheme = certificate.schemes()[0];
+/// assert_eq!(certificate.sign(scheme, b"hello")?, certificate.sign(scheme, b"hello")?);
+/// # Ok::<(), antiphon::crypto::CryptoError>(())
+/// ```
+pub fn deterministic(certificate: Certificate) -> Certificate {
+    certificate.into_deterministic()
+}
 
 /// The 32-byte seed of the `index`-th machine of a run.
 ///
