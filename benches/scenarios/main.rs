@@ -1,0 +1,39 @@
+//! The figures of this crate: `cargo bench --bench scenarios -- NAME` prints lines `name value unit`; no NAME runs all.
+//!
+//! CPU figures are medians of at least nine rounds, each beside `calib.gcm1200_ns`, the time to seal and open 1200
+//! bytes with AES-128-GCM on this machine at that moment. Network figures are of virtual time.
+#![expect(missing_docs, reason = "a program")]
+#![expect(clippy::print_stdout, clippy::disallowed_types, clippy::disallowed_methods, reason = "a program that prints")]
+#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "what fails here must be seen; means of counts")]
+
+mod ice;
+mod measure;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// A name and what prints its lines.
+type Scenario = (&'static str, fn());
+
+const SCENARIOS: [Scenario; 1] = [
+    ("ice", ice::run),
+];
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let known = |name: &str| SCENARIOS.iter().any(|(scenario, _)| *scenario == name) || name == "busy_poll";
+    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
+        println!("no scenario {unknown}; there are:");
+        SCENARIOS.iter().for_each(|(name, _)| println!("  {name}"));
+        return;
+    }
+    for (name, run) in SCENARIOS {
+        let asked = |word: &String| word == name || (word == "busy_poll" && name == "idle_poll");
+        if wanted.is_empty() || wanted.iter().any(asked) {
+            run();
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Two connections of this process, one signalling between them, and datagrams carried by hand at no latency.
+
+use antiphon::crypto::Certificate;
+use antiphon::data::{ChannelId, DataChannelInit, Message};
+use antiphon::{Config, Datagram, Event, Instant, LocalCandidate, OfferOptions, Output, PeerConnection};
+use bytes::Bytes;
+use core::time::Duration;
+use std::net::SocketAddr;
+
+/// Enough for every datagram at the default MTU.
+const BUFFER: usize = 1500;
+/// The most datagrams moved at once.
+pub const BURST: usize = 16;
+/// Time on the wall when a pair is made.
+pub const UNIX_TIME: Duration = Duration::from_secs(1_790_000_000);
+
+/// The addresses of the two.
+pub fn addresses() -> [SocketAddr; 2] {
+    ["10.0.0.1:5000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap()]
+}
+
+/// Certificates made beforehand, of the two sides.
+pub fn certificates() -> [Certificate; 2] {
+    [0, 1].map(|side| {
+        let certificate = Certificate::generate(&antiphon::sim::seed(99, side), UNIX_TIME).unwrap();
+        antiphon::sim::deterministic(certificate)
+    })
+}
+
+/// A configuration with the certificate of a side.
+pub fn configs() -> [Config; 2] {
+    certificates().map(|certificate| Config::new().certificate(certificate))
+}
+
+/// A connection with its one candidate.
+pub fn connection(now: Instant, run: u64, side: usize, config: &Config) -> PeerConnection {
+    let seed = antiphon::sim::seed(run, side as u64);
+    let mut pc = PeerConnection::new(now, UNIX_TIME, seed, config).unwrap();
+    pc.add_local_candidate(LocalCandidate::udp(addresses()[side])).unwrap();
+    pc
+}
+
+/// Exchanges descriptions as text, at no cost of time. Candidates stand in them.
+pub fn signal(offerer: &mut PeerConnection, answerer: &mut PeerConnection) {
+    let offer = offerer.create_offer(&OfferOptions::default()).unwrap();
+    offerer.set_local_description(Some(offer)).unwrap();
+    let offer = travel(offerer.local_description().unwrap());
+    answerer.set_remote_description(offer).unwrap();
+    let answer = answerer.create_answer().unwrap();
+    answerer.set_local_description(Some(answer)).unwrap();
+    let answer = travel(answerer.local_description().unwrap());
+    offerer.set_remote_description(answer).unwrap();
+}
+
+/// A description as it arrives: from its text.
+fn travel(description: &antiphon::SessionDescription) -> antiphon::SessionDescription {
+    antiphon::SessionDescription::parse(description.kind(), &description.to_sdp()).unwrap()
+}
+
+/// One of the two ends.
+#[derive(Debug)]
+pub struct Side {
+    pub pc: PeerConnection,
+    /// Channels in the order of their opening.
+    pub channels: Vec<ChannelId>,
+    /// Events not yet looked at.
+    pub events: Vec<Event>,
+    pub deadline: Option<Instant>,
+}
+
+impl Side {
+    fn new(pc: PeerConnection) -> Self {
+        Self { pc, channels: Vec::new(), events: Vec::new(), deadline: None }
+    }
+}
+
+/// Both ends.
+#[derive(Debug)]
+pub struct Pair {
+    pub now: Instant,
+    pub sides: [Side; 2],
+    buffers: Vec<[u8; BUFFER]>,
+    lens: Vec<(usize, antiphon::Path)>,
+}
+
+impl Pair {
+    /// Two connections that have exchanged descriptions, `channels` of them announced by the offerer.
+    pub fn signalled(run: u64, configs: &[Config; 2], channels: usize) -> Self {
+        let now = Instant::from_nanos(1_000_000_000);
+        let mut a = Side::new(connection(now, run, 0, &configs[0]));
+        let mut b = Side::new(connection(now, run, 1, &configs[1]));
+        for _ in 0..channels {
+            a.channels.push(a.pc.create_data_channel("bench", DataChannelInit::default()).unwrap());
+        }
+        signal(&mut a.pc, &mut b.pc);
+        Self { now, sides: [a, b], buffers: vec![[0; BUFFER]; BURST], lens: Vec::with_capacity(BURST) }
+    }
+
+    /// A pair with `channels` open channels, one message echoed on each of them.
+    pub fn connected(run: u64, configs: &[Config; 2], channels: usize) -> Self {
+        let mut pair = Self::signalled(run, configs, channels);
+        let hello = text(b"hello");
+        let mut echoed = 0;
+        while echoed < channels {
+            pair.step();
+            for side in 0..2 {
+                for event in core::mem::take(&mut pair.sides[side].events) {
+                    let end = &mut pair.sides[side];
+                    match event {
+                        Event::DataChannelOpen(id) if side == 0 => {
+                            end.pc.data_channel(id).unwrap().send(pair.now, &hello).unwrap();
+                        }
+                        Event::DataChannel(id) => end.channels.push(id),
+                        Event::DataChannelReadable(id) => {
+                            let mut channel = end.pc.data_channel(id).unwrap();
+                            while let Some(message) = channel.recv() {
+                                if side == 0 {
+                                    echoed += 1;
+                                } else {
+                                    channel.send(pair.now, &message).unwrap();
+                                }
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        pair.settle(Duration::from_secs(2));
+        pair
+    }
+
+    /// Moves up to `most` datagrams from one side to the other, which is not polled. Events of the sender are kept.
+    pub fn burst(&mut self, from: usize, most: usize) -> usize {
+        self.lens.clear();
+        let (left, right) = self.sides.split_at_mut(1);
+        let (sender, receiver) =
+            if from == 0 { (&mut left[0], &mut right[0]) } else { (&mut right[0], &mut left[0]) };
+        while self.lens.len() < most {
+            match sender.pc.poll_output(self.now, &mut self.buffers[self.lens.len()]) {
+                Output::Event(event) => sender.events.push(event),
+                Output::Transmit(transmit) => self.lens.push((transmit.len, transmit.path)),
+                Output::Wait(deadline) => {
+                    sender.deadline = deadline;
+                    break;
+                }
+            }
+        }
+        for (buffer, (len, path)) in self.buffers.iter().zip(&self.lens) {
+            receiver.pc.handle_input(self.now, Datagram::udp(path.remote, path.local, &buffer[..*len]));
+        }
+        self.lens.len()
+    }
+
+    /// The earlier deadline of the two.
+    pub fn deadline(&self) -> Option<Instant> {
+        antiphon::time::earliest(self.sides[0].deadline, self.sides[1].deadline)
+    }
+
+    /// One burst each way; time goes to the next deadline where nothing moved and nobody has anything to look at.
+    pub fn step(&mut self) {
+        let moved = self.burst(0, BURST) + self.burst(1, BURST);
+        let silent = self.sides.iter().all(|side| side.events.is_empty());
+        if moved == 0 && silent {
+            self.now = self.deadline().unwrap().max(self.now);
+        }
+    }
+
+    /// Lets the time pass with nothing to do. Events are forgotten.
+    pub fn settle(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            while self.burst(0, BURST) + self.burst(1, BURST) > 0 {}
+            self.sides.iter_mut().for_each(|side| side.events.clear());
+            match self.deadline() {
+                Some(at) if at < end => self.now = at,
+                _ => break,
+            }
+        }
+        self.now = end;
+        while self.burst(0, BURST) + self.burst(1, BURST) > 0 {}
+    }
+}
+
+/// A text message.
+pub fn text(data: &'static [u8]) -> Message {
+    Message { binary: false, data: Bytes::from_static(data) }
+}
+
+/// A binary message of zeros.
+pub fn binary(len: usize) -> Message {
+    Message { binary: true, data: Bytes::from(vec![0; len]) }
+}
