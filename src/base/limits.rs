@@ -1,5 +1,7 @@
 //! Every queue and table limit that is not a `Config` value, with the reason for its value.
 
+use core::time::Duration;
+
 /// Shortest buffer a caller may poll with when the MTU has not been configured otherwise, and the default size of a
 /// datagram we send: 1280 (IPv6's least MTU) less 40 of IPv6 and 8 of UDP leaves 1232; 32 more are left for a TURN header.
 pub const DEFAULT_MTU: usize = 1200;
@@ -54,3 +56,15 @@ pub const MAX_SDP_LINES: usize = 40_000;
 pub const MAX_SDP_MEDIA: usize = 1024;
 /// Candidates of one description: sixteen components of sixty-four, most of which an agent would not pair anyway.
 pub const MAX_SDP_CANDIDATES: usize = 1024;
+/// DTLS datagrams kept from a path that the peer has validated and we have not yet: a fragmented ClientHello and its repetition.
+pub const MAX_EARLY_DATAGRAMS: usize = 4;
+/// Remote candidates kept until the remote description they belong to arrives (RFC 8838 §14).
+pub const MAX_EARLY_CANDIDATES: usize = 100;
+/// The least first DTLS timeout: below it, a busy peer's answer would be asked for twice.
+pub const DTLS_MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// After this much quiet a connection gives back its buffers.
+pub const TRIM_AFTER: Duration = Duration::from_secs(2);
+/// Paths a router remembers of one connection; an ICE restart or two fit.
+pub const MAX_ROUTED_PATHS: usize = 32;
+/// Outstanding STUN transactions a router remembers of one connection: more than checks can be in progress.
+pub const MAX_ROUTED_TRANSACTIONS: usize = 256;
