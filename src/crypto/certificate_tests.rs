@@ -20,7 +20,7 @@ fn openssl_reads_and_verifies_what_we_wrote() {
     assert_eq!(x509.not_after().to_string(), "Dec 14 22:13:20 2023 GMT");
     assert_eq!(x509.version(), 2);
     assert_eq!(x509.subject_name().entries().count(), 1);
-    assert_eq!(x509.to_der().unwrap(), certificate.der());
+    assert_eq!(x509.to_der().unwrap(), certificate.der().as_ref());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_deterministic_certificate_is_the_same_to_the_byte() {
 fn pem_survives_a_round_trip() {
     let certificate = generate(3);
     let (cert, key) = certificate.to_pem().unwrap();
-    assert_eq!(X509::from_pem(cert.as_bytes()).unwrap().to_der().unwrap(), certificate.der());
+    assert_eq!(X509::from_pem(cert.as_bytes()).unwrap().to_der().unwrap(), certificate.der().as_ref());
     let read = Certificate::from_pem(cert.as_bytes(), key.as_bytes()).unwrap();
     assert_eq!(read.der(), certificate.der());
     assert_eq!(read.schemes(), [SignatureScheme::EcdsaP256Sha256]);
