@@ -163,7 +163,8 @@ impl From<Candidate> for String {
 impl Candidate {
     /// Reads what follows `candidate:`.
     pub(in crate::sdp) fn parse_value(text: &str) -> Result<Self, CandidateParseError> {
-        if text.bytes().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+        // What `clean` would leave out when writing is not read: a line is written as it was read.
+        if text.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')) {
             return Err(CandidateParseError::Incomplete);
         }
         let (_, (fields, pairs)) = line(text.trim_end()).map_err(|_| CandidateParseError::Incomplete)?;
@@ -267,7 +268,7 @@ impl<'a> Extensions<'a> {
     fn transport(&mut self, text: &str) -> Option<Transport> {
         if text.eq_ignore_ascii_case("udp") {
             if let Some(tcp_type) = self.tcp_type.take() {
-                self.others.push(("tcptype", tcp_type));
+                self.others.insert(0, ("tcptype", tcp_type));
             }
             return Some(Transport::Udp);
         }

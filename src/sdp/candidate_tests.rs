@@ -62,3 +62,11 @@ fn nothing_supplied_ends_the_line() {
     assert!(!text.contains(['\r', '\n', '\0']), "{text:?}");
     assert!(text.parse::<Candidate>().is_ok());
 }
+
+#[test]
+fn what_is_read_is_written_as_it_was_read() {
+    let odd = "candidate:\u{1b} 1 udp 2 s 3 typ host";
+    assert_eq!(odd.parse::<Candidate>(), Err(CandidateParseError::Incomplete));
+    let twice: Candidate = "candidate:7 1 udp 3 e 2 typ host tcptype  tcptype a".parse().unwrap();
+    assert_eq!(twice.to_string().parse(), Ok(twice));
+}
