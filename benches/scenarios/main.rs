@@ -8,6 +8,7 @@
 
 mod ice;
 mod measure;
+mod stun;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
@@ -18,8 +19,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A name and what prints its lines.
 type Scenario = (&'static str, fn());
 
-const SCENARIOS: [Scenario; 1] = [
+const SCENARIOS: [Scenario; 2] = [
     ("ice", ice::run),
+    ("stun", stun::run),
 ];
 
 fn main() {
