@@ -31,6 +31,32 @@ pub const MAX_EARLY_CHECKS: usize = 16;
 
 // ---- dtls -----------------------------------------------------------------------------------------------------
 
+/// Longest handshake message that is put together: a chain of RSA certificates, twice over.
+pub const DTLS_MESSAGE: usize = 32 * 1024;
+/// Bytes of handshake messages on their way that are held at once.
+pub const DTLS_REASSEMBLY: usize = 64 * 1024;
+/// Handshake messages from the next on that are held: a flight has at most six.
+pub const DTLS_MESSAGES_AHEAD: usize = 10;
+/// Pieces one handshake message may have arrived in at once; at an MTU of 256 the longest has 150.
+pub const DTLS_GAPS: usize = 160;
+/// Records of the next epoch that wait for its keys: enough for a flight that arrives in another order.
+pub const DTLS_EARLY_RECORDS: usize = 8;
+/// Bytes of such records.
+pub const DTLS_EARLY_BYTES: usize = 16 * 1024;
+/// Application records that wait until the peer is verified.
+pub const DTLS_GATED_RECORDS: usize = 32;
+/// Application records that wait for their reader: a batch of datagrams before the next read.
+pub const DTLS_RECORDS: usize = 1024;
+/// Bytes of application records that wait, verified or not.
+pub const DTLS_RECORD_BYTES: usize = 1 << 20;
+/// How often the peer may make us repeat a flight between two expiries of our timer: plaintext can be forged, and a
+/// flight is longer than what asks for it.
+pub const DTLS_REPEATS: u32 = 8;
+/// `HelloVerifyRequest`s a client answers in one handshake; honest servers send one, rarely two.
+pub const DTLS_VERIFY_REQUESTS: u8 = 4;
+/// How long the last flight is kept for a peer that misses it: twice the longest life of a segment (RFC 6347 §4.2.4).
+pub const DTLS_LINGER: core::time::Duration = core::time::Duration::from_secs(240);
+
 // ---- sctp, data -----------------------------------------------------------------------------------------------
 
 /// The SCTP port of WebRTC (RFC 8841 §5.1: the description says it, all say 5000).

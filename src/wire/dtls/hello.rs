@@ -37,7 +37,10 @@ impl<'a> ClientHello<'a> {
             let (version, random) = (Version(reader.u16()?), reader.array()?);
             let (session_id, cookie) = (reader.vec8()?, reader.vec8()?);
             let (suites, compression) = (reader.vec16()?, reader.vec8()?);
-            let whole = session_id.len() <= 32 && !suites.is_empty() && suites.len() % 2 == 0 && !compression.is_empty();
+            let whole = session_id.len() <= 32
+                && !suites.is_empty()
+                && suites.len() % 2 == 0
+                && !compression.is_empty();
             let extensions = Extensions::default();
             whole.then_some(Self { version, random, session_id, cookie, suites, compression, extensions })
         };

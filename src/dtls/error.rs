@@ -1,0 +1,77 @@
+//! What can be wrong with the caller's own calls.
+
+use core::time::Duration;
+
+/// Why no connection was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Datagrams this short hold no handshake, or this long do not exist.
+    #[error("mtu of {mtu} bytes where at least {min} and at most 65535 are wanted")]
+    Mtu {
+        /// The MTU asked for.
+        mtu: usize,
+        /// The least one.
+        min: usize,
+    },
+    /// A list of suites, groups or signature schemes is empty.
+    #[error("no suite, group or signature scheme to negotiate")]
+    NothingToNegotiate,
+    /// A timeout is zero, the longest is shorter than the first, or no expiry is allowed.
+    #[error("timeouts from {initial:?} to {max:?}, or no expiry allowed")]
+    Timeout {
+        /// The first timeout.
+        initial: Duration,
+        /// The longest one.
+        max: Duration,
+    },
+}
+
+/// Why a record was not sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The handshake is not over, the peer is not verified, or the connection is closed.
+    #[error("not connected")]
+    NotConnected,
+    /// The content is longer than a record can be.
+    #[error("content of {len} bytes of {max}")]
+    TooLong {
+        /// Its length.
+        len: usize,
+        /// The longest content.
+        max: usize,
+    },
+    /// The buffer has no room for the record.
+    #[error("buffer of {len} bytes where the record needs {wanted}")]
+    BufferTooShort {
+        /// The buffer's length.
+        len: usize,
+        /// The record's length.
+        wanted: usize,
+    },
+    /// The epoch's sequence numbers are used up: one more would repeat a nonce (RFC 6347 §4.1).
+    #[error("sequence numbers of epoch {epoch} are used up")]
+    SequenceExhausted {
+        /// The epoch.
+        epoch: u16,
+    },
+    /// The cipher refused.
+    #[error("cipher failed")]
+    Cipher(#[source] crate::crypto::CryptoError),
+}
+
+/// Why nothing was exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The handshake is not over, or the peer is not verified.
+    #[error("not connected")]
+    NotConnected,
+    /// The context is longer than its 16-bit length can say (RFC 5705 §4).
+    #[error("context of {len} bytes of 65535")]
+    ContextTooLong {
+        /// Its length.
+        len: usize,
+    },
+}

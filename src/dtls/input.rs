@@ -1,0 +1,287 @@
+//! A datagram's way in: records, then what they carry.
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Phase};
+use super::event::{CloseReason, Event};
+use super::flight::{Expect, Flight};
+use super::handshake::Verdict;
+use super::reassembly::Insert;
+use crate::base::limits;
+use crate::time::Instant;
+use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
+use crate::wire::dtls::handshake::{Fragments, HandshakeType};
+use crate::wire::dtls::record::{ContentType, Record, Records};
+
+impl Connection {
+    /// Takes a datagram of the peer. Whatever is wrong with it is counted in [`Self::stats`].
+    pub fn handle_input(&mut self, now: Instant, datagram: &[u8]) {
+        let now = self.latest.advance(now);
+        self.stats.datagrams_received += 1;
+        let mut records = Records::new(datagram);
+        while let Some(record) = records.next() {
+            if matches!(self.phase, Phase::Closing(..) | Phase::Over) {
+                return;
+            }
+            self.on_record(now, &record);
+        }
+        self.stats.malformed += u64::from(!records.is_empty());
+    }
+
+    fn on_record(&mut self, now: Instant, record: &Record<'_>) {
+        if record.epoch == 0 {
+            self.on_plaintext(now, record);
+        } else if record.epoch <= self.epochs.last_read() {
+            self.on_protected(now, record);
+        } else {
+            self.on_early(record);
+        }
+    }
+
+    /// Keys may follow in a datagram that took another way.
+    fn on_early(&mut self, record: &Record<'_>) {
+        let next = self.epochs.last_read() + 1;
+        let Some(handshake) = self.handshake.as_mut().filter(|_| record.epoch == next) else {
+            self.stats.unknown_epoch += 1;
+            return;
+        };
+        if !handshake.early.push(record.whole) {
+            self.stats.overflow += 1;
+        }
+    }
+
+    fn on_plaintext(&mut self, now: Instant, record: &Record<'_>) {
+        if self.handshake.is_none() {
+            self.stats.plaintext += 1;
+            self.stats.plaintext_alerts += u64::from(record.content_type == ContentType::Alert);
+            return;
+        }
+        match record.content_type {
+            ContentType::Handshake => self.on_handshake(now, 0, record.fragment),
+            // The epoch in each record says the same, and survives reordering.
+            ContentType::ChangeCipherSpec => {}
+            ContentType::ApplicationData => self.stats.plaintext += 1,
+            ContentType::Alert => self.on_rumour(record.fragment),
+        }
+    }
+
+    /// An alert that anybody could have sent. It is believed at the next expiry of the timer, if the peer has not said
+    /// anything else by then.
+    fn on_rumour(&mut self, content: &[u8]) {
+        self.stats.plaintext_alerts += 1;
+        match Alert::parse(content) {
+            Some(Alert { level: AlertLevel::Fatal, description }) => self.rumour = Some(description),
+            Some(_) => {}
+            None => self.stats.malformed_content += 1,
+        }
+    }
+
+    fn on_protected(&mut self, now: Instant, record: &Record<'_>) {
+        let Some(read) = self.epochs.read(record.epoch) else {
+            self.stats.unknown_epoch += 1;
+            return;
+        };
+        if !read.window.check(record.sequence) {
+            self.stats.replayed += 1;
+            return;
+        }
+        let Some(len) = read.protection.content_len(record.fragment.len()) else {
+            self.stats.unauthenticated += 1;
+            return;
+        };
+        let protection = &mut read.protection;
+        let opened = self.arena.fill(len, |out| protection.open(record, out).then_some(len));
+        let Some(content) = opened else {
+            self.stats.unauthenticated += 1;
+            return;
+        };
+        read.window.commit(record.sequence);
+        match record.content_type {
+            ContentType::ApplicationData => self.on_application_data(content),
+            ContentType::Handshake => self.on_handshake(now, record.epoch, &content),
+            ContentType::Alert => self.on_alert(&content),
+            ContentType::ChangeCipherSpec => self.stats.ignored_messages += 1,
+        }
+    }
+
+    fn on_application_data(&mut self, content: Bytes) {
+        if self.peer_closed || content.is_empty() {
+            self.stats.ignored_messages += 1;
+            return;
+        }
+        let connected = self.is_connected();
+        let limit = if connected { limits::DTLS_RECORDS } else { limits::DTLS_GATED_RECORDS };
+        if self.inbox.len() >= limit || self.inbox_bytes + content.len() > limits::DTLS_RECORD_BYTES {
+            self.stats.overflow += 1;
+            return;
+        }
+        if self.flight.is_some() && self.phase == Phase::Established {
+            // The peer sends under the new keys: it has our last flight.
+            self.forget_flight();
+        }
+        self.stats.records_received += 1;
+        self.inbox_bytes += content.len();
+        self.inbox.push_back(content);
+    }
+
+    fn on_alert(&mut self, content: &[u8]) {
+        match Alert::parse(content) {
+            None => self.stats.malformed_content += 1,
+            Some(Alert { description: AlertDescription::CLOSE_NOTIFY, .. }) => {
+                if !core::mem::replace(&mut self.peer_closed, true) && self.is_connected() {
+                    self.events.push(Event::PeerClosed);
+                }
+            }
+            Some(Alert { level: AlertLevel::Fatal, description }) => {
+                self.fail(CloseReason::PeerAlert(description))
+            }
+            Some(_) => self.stats.ignored_messages += 1,
+        }
+    }
+
+    fn on_handshake(&mut self, now: Instant, epoch: u16, content: &[u8]) {
+        let mut fragments = Fragments::new(content);
+        while let Some(fragment) = fragments.next() {
+            let Some(handshake) = &mut self.handshake else {
+                // Of the finished handshake only its last message again says something: the peer lacks our answer.
+                let last = fragment.kind == HandshakeType::FINISHED && fragment.end() == fragment.total;
+                self.repeat(last.then_some(fragment.message_seq));
+                continue;
+            };
+            match handshake.reassembly.insert(epoch, &fragment) {
+                Insert::Taken => {}
+                Insert::Refused => self.stats.refused_fragments += 1,
+                Insert::Duplicate => {
+                    self.stats.duplicate_fragments += 1;
+                    let last = fragment.end() == fragment.total;
+                    self.repeat_if_asked(now, last.then_some(fragment.message_seq));
+                }
+            }
+        }
+        self.stats.malformed_content += u64::from(!fragments.is_empty());
+        self.advance(now);
+    }
+
+    /// The peer sent message `sequence` again, to its end: the whole flight once more if that is what we answered,
+    /// which is so once in each of its flights (RFC 6347 §4.2.4).
+    fn repeat_if_asked(&mut self, now: Instant, sequence: Option<u16>) {
+        let before = self.stats.repeats;
+        self.repeat(sequence);
+        let awaits = self.flight.as_ref().is_some_and(|flight| flight.expect() == Expect::Answer);
+        if self.stats.repeats > before && awaits {
+            self.retransmit.rearm(now);
+        }
+    }
+
+    fn repeat(&mut self, sequence: Option<u16>) {
+        let flight =
+            self.flight.as_mut().zip(sequence).filter(|(flight, sequence)| flight.answers(*sequence));
+        match flight {
+            Some((flight, _)) => self.stats.repeats += u64::from(flight.restart_by_peer()),
+            None => self.stats.ignored_messages += u64::from(self.handshake.is_none()),
+        }
+    }
+
+    /// Takes the peer's messages that are complete and next in order.
+    fn advance(&mut self, now: Instant) {
+        while let Some((sequence, verdict)) = self.handshake.as_mut().and_then(|handshake| handshake.step()) {
+            match verdict {
+                Ok(Verdict::Taken) => {
+                    self.rumour = None;
+                    self.collect(now, Some(sequence));
+                }
+                Ok(Verdict::Ignored) => self.stats.ignored_messages += 1,
+                Err(error) => self.fail(CloseReason::Handshake(error)),
+            }
+        }
+    }
+
+    /// Does what the engine left to be done, after the peer's message `answers`.
+    pub(super) fn collect(&mut self, now: Instant, answers: Option<u16>) {
+        let Some(handshake) = &mut self.handshake else { return };
+        let tools = &mut handshake.tools;
+        if let Some(version) = tools.version.take() {
+            self.epochs.settle_version(version);
+        }
+        if let Some((epoch, protection)) = tools.write.take() {
+            self.epochs.start_write(epoch, protection);
+        }
+        if let Some((items, expect)) = tools.flight.take() {
+            self.flight = Some(Box::new(Flight::new(items, expect, answers)));
+            match expect {
+                Expect::Answer => self.retransmit.begin(now),
+                Expect::Nothing => self.retransmit.stop(),
+            }
+        }
+        self.peer_certificate = tools.peer_certificate.take().or(self.peer_certificate.take());
+        let early = match tools.read.take() {
+            Some((epoch, protection)) => {
+                self.epochs.start_read(epoch, protection);
+                handshake.early.take()
+            }
+            None => Vec::new(),
+        };
+        if let Some(secrets) = tools.complete.take() {
+            self.secrets = Some(secrets);
+            self.srtp_profile = tools.srtp_profile;
+            // Only where the caller allows peers that show no certificate.
+            self.verified |= self.peer_certificate.is_none() && !tools.config.client_certificate_required;
+            self.establish(now);
+        }
+        self.verify();
+        for record in early {
+            for record in Records::new(&record) {
+                if !matches!(self.phase, Phase::Closing(..) | Phase::Over) {
+                    self.on_record(now, &record);
+                }
+            }
+        }
+    }
+
+    /// The handshake is over. Its state goes, except the last flight of the side that sent it.
+    fn establish(&mut self, now: Instant) {
+        self.phase = Phase::Established;
+        self.handshake = None;
+        self.retransmit.stop();
+        if self.flight.as_ref().is_some_and(|flight| flight.expect() == Expect::Nothing) {
+            self.linger.set(now + limits::DTLS_LINGER);
+        } else {
+            self.forget_flight();
+        }
+        self.report_connected();
+    }
+
+    /// Says so once both halves are there: the handshake and the verified certificate.
+    fn report_connected(&mut self) {
+        if self.is_connected() {
+            self.events.push(Event::Connected);
+            if self.peer_closed {
+                self.events.push(Event::PeerClosed);
+            }
+        }
+    }
+
+    pub(super) fn forget_flight(&mut self) {
+        self.flight = None;
+        self.linger.stop();
+        self.epochs.forget_old_writes();
+    }
+
+    /// Compares certificate and fingerprints as soon as both are there; connects if the handshake waited for that.
+    pub(super) fn verify(&mut self) {
+        if self.verified || matches!(self.phase, Phase::Closing(..) | Phase::Over) {
+            return;
+        }
+        let (Some(der), Some(fingerprints)) = (&self.peer_certificate, &self.fingerprints) else { return };
+        // RFC 8122 §5: the strongest hash counts, or an attacker would only have to find a collision of the weakest.
+        let strongest = fingerprints.iter().map(|fingerprint| fingerprint.hash().digest_len()).max();
+        let mut strong = fingerprints.iter().filter(|one| Some(one.hash().digest_len()) == strongest);
+        if strong.any(|fingerprint| fingerprint.matches(der)) {
+            self.verified = true;
+            self.fingerprints = None;
+            self.report_connected();
+        } else {
+            self.fail(CloseReason::FingerprintMismatch);
+        }
+    }
+}

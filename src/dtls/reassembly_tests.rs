@@ -1,0 +1,100 @@
+//! Tests of the reassembly of handshake messages.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn fragment(message_seq: u16, total: usize, offset: usize, data: &[u8]) -> Fragment<'_> {
+    Fragment { kind: HandshakeType::CERTIFICATE, total, message_seq, offset, data }
+}
+
+#[test]
+fn messages_come_out_in_order() {
+    let mut reassembly = Reassembly::default();
+    assert_eq!(reassembly.insert(0, &fragment(1, 2, 0, b"cd")), Insert::Taken);
+    assert!(reassembly.next().is_none());
+    assert_eq!(reassembly.insert(0, &fragment(0, 2, 1, b"b")), Insert::Taken);
+    assert_eq!(reassembly.insert(0, &fragment(0, 2, 0, b"a")), Insert::Taken);
+    assert_eq!(reassembly.next().map(|message| message.body), Some(b"ab".to_vec()));
+    assert_eq!(reassembly.next().map(|message| message.body), Some(b"cd".to_vec()));
+    assert_eq!(reassembly.insert(0, &fragment(1, 2, 0, b"cd")), Insert::Duplicate);
+    assert_eq!(reassembly.held, 0);
+}
+
+#[test]
+fn n21_overlapping_fragments_with_other_bytes_change_nothing() {
+    let mut reassembly = Reassembly::default();
+    reassembly.insert(0, &fragment(0, 6, 2, b"cd"));
+    reassembly.insert(0, &fragment(0, 6, 0, b"XXXX"));
+    reassembly.insert(0, &fragment(0, 6, 1, b"YYYYY"));
+    assert_eq!(reassembly.next().map(|message| message.body), Some(b"XXcdYY".to_vec()));
+}
+
+#[test]
+fn n21_fragments_that_contradict_are_refused() {
+    let mut reassembly = Reassembly::default();
+    assert_eq!(reassembly.insert(0, &fragment(0, 6, 0, b"a")), Insert::Taken);
+    assert_eq!(reassembly.insert(0, &fragment(0, 7, 1, b"b")), Insert::Refused);
+    let other = Fragment { kind: HandshakeType::FINISHED, ..fragment(0, 6, 1, b"b") };
+    assert_eq!(reassembly.insert(0, &other), Insert::Refused);
+    assert_eq!(reassembly.insert(0, &fragment(0, limits::DTLS_MESSAGE + 1, 0, b"")), Insert::Refused);
+}
+
+#[test]
+fn n21_messages_far_ahead_hold_no_memory() {
+    let mut reassembly = Reassembly::default();
+    for sequence in 100..10_100 {
+        assert_eq!(reassembly.insert(0, &fragment(sequence, 9, 0, b"far away")), Insert::Refused);
+    }
+    assert_eq!((reassembly.held, reassembly.ahead.len()), (0, 0));
+}
+
+#[test]
+fn n21_what_is_held_is_bounded() {
+    let mut reassembly = Reassembly::default();
+    let byte = [7];
+    for sequence in 0..20 {
+        for offset in (0..limits::DTLS_MESSAGE).rev().step_by(2) {
+            reassembly.insert(0, &fragment(sequence, limits::DTLS_MESSAGE, offset, &byte));
+        }
+    }
+    assert!(reassembly.held <= limits::DTLS_REASSEMBLY);
+    assert!(reassembly.ahead.iter().flatten().all(|partial| partial.have.len() <= limits::DTLS_GAPS));
+}
+
+#[test]
+fn n21_empty_fragments_complete_only_empty_messages() {
+    let mut reassembly = Reassembly::default();
+    assert_eq!(reassembly.insert(0, &fragment(0, 5, 0, b"")), Insert::Taken);
+    assert!(reassembly.next().is_none());
+    reassembly.insert(0, &fragment(0, 5, 0, b"whole"));
+    assert!(reassembly.next().is_some());
+    reassembly.insert(0, &fragment(1, 0, 0, b""));
+    assert_eq!(reassembly.next().map(|message| message.body.len()), Some(0));
+}
+
+#[test]
+fn protected_fragments_replace_what_anybody_could_have_sent() {
+    let mut reassembly = Reassembly::default();
+    reassembly.insert(0, &fragment(0, 4, 0, b"fake"));
+    reassembly.insert(1, &fragment(0, 4, 0, b"true"));
+    assert_eq!(reassembly.insert(0, &fragment(0, 4, 0, b"fake")), Insert::Refused);
+    assert_eq!(reassembly.next().map(|message| message.body), Some(b"true".to_vec()));
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_any_cut_gives_the_message(
+        body in proptest::collection::vec(any::<u8>(), 1..300),
+        cuts in proptest::collection::vec((0..300_usize, 1..40_usize), 0..40),
+    ) {
+        let mut reassembly = Reassembly::default();
+        for (offset, len) in cuts {
+            let offset = offset.min(body.len() - 1);
+            let end = (offset + len).min(body.len());
+            reassembly.insert(0, &fragment(0, body.len(), offset, &body[offset..end]));
+        }
+        reassembly.insert(0, &fragment(0, body.len(), 0, &body));
+        prop_assert_eq!(reassembly.next().map(|message| message.body), Some(body));
+    }
+}

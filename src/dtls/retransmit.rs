@@ -1,0 +1,141 @@
+//! When to repeat a flight (RFC 6347 §4.2.4).
+
+use core::time::Duration;
+
+use crate::time::{Instant, Timer};
+
+/// The retransmission timer of the present flight.
+#[derive(Clone, Debug)]
+pub(super) struct Retransmit {
+    initial: Duration,
+    max: Duration,
+    max_expiries: u32,
+    /// Expiries of this flight: the timeout has doubled as often.
+    expiries: u32,
+    started_at: Instant,
+    timer: Timer,
+    suspended: bool,
+}
+
+/// What an expiry means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// The flight is to be repeated.
+    Repeat,
+    /// It was repeated often enough.
+    GiveUp,
+}
+
+impl Retransmit {
+    pub(super) const fn new(initial: Duration, max: Duration, max_expiries: u32) -> Self {
+        let timer = Timer::stopped();
+        Self { initial, max, max_expiries, expiries: 0, started_at: Instant::ZERO, timer, suspended: false }
+    }
+
+    /// The timeout in force.
+    fn timeout(&self) -> Duration {
+        let factor = 1_u32.checked_shl(self.expiries).unwrap_or(u32::MAX);
+        self.initial.saturating_mul(factor).min(self.max)
+    }
+
+    /// A new flight begins: nothing has expired, and the timeout is the first one again.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.expiries = 0;
+        self.rearm(now);
+    }
+
+    /// The flight was repeated: the timeout counts from now.
+    pub(super) fn rearm(&mut self, now: Instant) {
+        self.started_at = now;
+        self.timer.set(now + self.timeout());
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.timer.stop();
+    }
+
+    /// Changes the first timeout. A running timer keeps its doublings and may be due at once.
+    pub(super) fn set_initial(&mut self, initial: Duration) {
+        self.initial = initial.max(Duration::from_millis(1));
+        if self.timer.is_running() {
+            self.timer.set(self.started_at + self.timeout());
+        }
+    }
+
+    /// While suspended the timer neither fires nor is waited for.
+    pub(super) fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.suspended { None } else { self.timer.at() }
+    }
+
+    /// What is due, once.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Expiry> {
+        if self.suspended || !self.timer.take_due(now) {
+            return None;
+        }
+        self.expiries += 1;
+        if self.expiries >= self.max_expiries {
+            return Some(Expiry::GiveUp);
+        }
+        self.rearm(now);
+        Some(Expiry::Repeat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_nanos(millis * 1_000_000)
+    }
+
+    fn started(initial: u64) -> Retransmit {
+        let mut retransmit = Retransmit::new(Duration::from_millis(initial), Duration::from_secs(60), 13);
+        retransmit.begin(at(0));
+        retransmit
+    }
+
+    #[test]
+    fn the_timeout_doubles_to_a_minute_and_the_thirteenth_expiry_gives_up() {
+        let mut retransmit = started(400);
+        let mut now = 0;
+        for expiry in 1..=13_u32 {
+            now += (400 << (expiry - 1)).min(60_000);
+            assert_eq!(retransmit.deadline(), Some(at(now)));
+            let wanted = if expiry == 13 { Expiry::GiveUp } else { Expiry::Repeat };
+            assert_eq!(retransmit.take_due(at(now)), Some(wanted));
+        }
+        assert_eq!(retransmit.deadline(), None);
+    }
+
+    #[test]
+    fn a_timer_long_overdue_fires_once_and_counts_from_now() {
+        let mut retransmit = started(1000);
+        assert_eq!(retransmit.take_due(at(100_000)), Some(Expiry::Repeat));
+        assert_eq!(retransmit.take_due(at(100_000)), None);
+        assert_eq!(retransmit.deadline(), Some(at(102_000)));
+    }
+
+    #[test]
+    fn a_new_first_timeout_rescales_the_running_timer() {
+        let mut retransmit = started(1000);
+        assert_eq!(retransmit.take_due(at(1000)), Some(Expiry::Repeat));
+        retransmit.set_initial(Duration::from_millis(100));
+        assert_eq!(retransmit.deadline(), Some(at(1200)));
+        retransmit.begin(at(2000));
+        assert_eq!(retransmit.deadline(), Some(at(2100)));
+    }
+
+    #[test]
+    fn a_suspended_timer_is_not_waited_for() {
+        let mut retransmit = started(1000);
+        retransmit.suspend(true);
+        assert_eq!((retransmit.deadline(), retransmit.take_due(at(5000))), (None, None));
+        retransmit.suspend(false);
+        assert_eq!(retransmit.take_due(at(5000)), Some(Expiry::Repeat));
+    }
+}
