@@ -1,4 +1,5 @@
 //! Formats on the wire: bytes <-> values. No state, no time.
 
+pub mod dcep;
 pub mod dtls;
 pub mod sctp;

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use crate::base::reader::Reader;
 use crate::base::serial::{Mid32, Ssn, Tsn};
 use crate::base::writer::{Full, Writer};
 
@@ -88,29 +89,27 @@ impl<'a> Data<'a> {
     }
 
     pub(super) fn parse(flags: u8, value: &'a [u8], at: usize) -> Option<Self> {
-        let (&[a, b, c, d, e, f, g, h, i, j, k, l], payload) = value.split_first_chunk::<12>()?;
+        let (tsn, rest) = value.split_first_chunk()?;
+        let (stream, rest) = rest.split_first_chunk()?;
+        let (ssn, rest) = rest.split_first_chunk()?;
+        let (ppid, payload) = rest.split_first_chunk()?;
         Some(Self {
             flags: DataFlags::from_wire(flags),
-            tsn: Tsn(u32::from_be_bytes([a, b, c, d])),
-            stream: u16::from_be_bytes([e, f]),
-            ssn: Ssn(u16::from_be_bytes([g, h])),
-            ppid: u32::from_be_bytes([i, j, k, l]),
+            tsn: Tsn(u32::from_be_bytes(*tsn)),
+            stream: u16::from_be_bytes(*stream),
+            ssn: Ssn(u16::from_be_bytes(*ssn)),
+            ppid: u32::from_be_bytes(*ppid),
             payload,
             offset: at + Self::HEADER_LEN,
         })
     }
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), Full> {
-        let head = out.reserve(12 + self.payload.len())?;
-        let [a, b, c, d] = self.tsn.0.to_be_bytes();
-        let [e, f] = self.stream.to_be_bytes();
-        let [g, h] = self.ssn.0.to_be_bytes();
-        let [i, j, k, l] = self.ppid.to_be_bytes();
-        if let Some((fixed, payload)) = head.split_first_chunk_mut::<12>() {
-            *fixed = [a, b, c, d, e, f, g, h, i, j, k, l];
-            payload.copy_from_slice(self.payload);
-        }
-        Ok(())
+        out.u32(self.tsn.0)?;
+        out.u16(self.stream)?;
+        out.u16(self.ssn.0)?;
+        out.u32(self.ppid)?;
+        out.bytes(self.payload)
     }
 }
 
@@ -150,14 +149,17 @@ impl<'a> IData<'a> {
     }
 
     pub(super) fn parse(flags: u8, value: &'a [u8], at: usize) -> Option<Self> {
-        let (&[a, b, c, d, e, f, _, _, g, h, i, j, k, l, m, n], payload) = value.split_first_chunk::<16>()?;
+        let mut reader = Reader::new(value);
         Some(Self {
             flags: DataFlags::from_wire(flags),
-            tsn: Tsn(u32::from_be_bytes([a, b, c, d])),
-            stream: u16::from_be_bytes([e, f]),
-            mid: Mid32(u32::from_be_bytes([g, h, i, j])),
-            ppid_or_fsn: u32::from_be_bytes([k, l, m, n]),
-            payload,
+            tsn: Tsn(reader.u32()?),
+            stream: reader.u16()?,
+            mid: {
+                reader.skip(2)?;
+                Mid32(reader.u32()?)
+            },
+            ppid_or_fsn: reader.u32()?,
+            payload: reader.rest(),
             offset: at + Self::HEADER_LEN,
         })
     }

@@ -165,10 +165,7 @@ impl<'a> Parameter<'a> {
 
     /// What an unknown parameter asks for; `None` for those we know.
     pub const fn action(&self) -> Option<Action> {
-        match self {
-            Self::Unknown { kind, .. } => Some(Action::of_parameter(*kind)),
-            _ => None,
-        }
+        if let Self::Unknown { kind, .. } = self { Some(Action::of_parameter(*kind)) } else { None }
     }
 
     pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), Full> {

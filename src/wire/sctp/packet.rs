@@ -63,7 +63,7 @@ pub enum ParseError {
         /// Bytes there are.
         len: usize,
     },
-    /// The CRC32c is wrong.
+    /// The `CRC32c` is wrong.
     #[error("checksum {stated:#010x}, computed {computed:#010x}")]
     Checksum {
         /// What the packet says.
@@ -131,7 +131,7 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads the common header and verifies the CRC32c.
+    /// Reads the common header and verifies the `CRC32c`.
     ///
     /// # Errors
     /// [`ParseError::TooShort`] and [`ParseError::Checksum`]; what is wrong with a chunk, [`Packet::chunks`] says.
@@ -151,15 +151,14 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// [`ParseError::TooShort`].
     pub fn parse_unverified(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        if bytes.len() < COMMON_HEADER_LEN {
+            return Err(ParseError::TooShort { len: bytes.len() });
+        }
         let mut reader = Reader::new(bytes);
-        let too_short = ParseError::TooShort { len: bytes.len() };
-        let [a, b, c, d, e, f, g, h, _, _, _, _] = reader.array().ok_or(too_short)?;
-        Ok(Self {
-            source_port: u16::from_be_bytes([a, b]),
-            destination_port: u16::from_be_bytes([c, d]),
-            verification_tag: u32::from_be_bytes([e, f, g, h]),
-            bytes,
-        })
+        let mut ports = || reader.u16().unwrap_or_default();
+        let (source_port, destination_port) = (ports(), ports());
+        let verification_tag = reader.u32().unwrap_or_default();
+        Ok(Self { source_port, destination_port, verification_tag, bytes })
     }
 
     /// The chunks in their order. Ends after the first error.
@@ -178,7 +177,7 @@ fn stated_checksum(bytes: &[u8]) -> u32 {
     bytes.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |field| u32::from_le_bytes(*field))
 }
 
-/// CRC32c over a packet as if its checksum field were zero.
+/// `CRC32c` over a packet as if its checksum field were zero.
 fn checksum(bytes: &[u8]) -> u32 {
     let (head, rest) = bytes.split_at_checked(8).unwrap_or((bytes, &[]));
     let crc = crc32c::crc32c(head);
@@ -296,7 +295,7 @@ fn heartbeat(value: &[u8]) -> Option<&[u8]> {
 }
 
 /// Walks through the chunks of a packet; work is proportional to its length. Ends after the first error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Chunks<'a> {
     bytes: &'a [u8],
     position: usize,

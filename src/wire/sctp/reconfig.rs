@@ -13,7 +13,7 @@ pub struct ReConfig<'a> {
 }
 
 /// The parameters of a [`ReConfig`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ReConfigParameters<'a>(Tlvs<'a>);
 
 impl<'a> ReConfig<'a> {

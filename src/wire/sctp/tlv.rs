@@ -129,7 +129,7 @@ pub(super) struct Tlv<'a> {
 }
 
 /// Walks through parameters or causes. Ends at the first whose length is wrong, with an error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tlvs<'a> {
     reader: Reader<'a>,
 }

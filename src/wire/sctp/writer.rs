@@ -35,15 +35,18 @@ impl<'a> PacketWriter<'a> {
     /// Starts a packet. A buffer shorter than the common header takes no chunk, and [`PacketWriter::finish`] returns 0.
     pub fn new(buf: &'a mut [u8], source_port: u16, destination_port: u16, verification_tag: u32) -> Self {
         let mut out = Writer::new(buf);
-        if let Ok(head) = out.reserve(COMMON_HEADER_LEN) {
-            let [a, b] = source_port.to_be_bytes();
-            let [c, d] = destination_port.to_be_bytes();
-            let [e, f, g, h] = verification_tag.to_be_bytes();
-            head.copy_from_slice(&[a, b, c, d, e, f, g, h, 0, 0, 0, 0]);
-        } else {
+        let head = Self::head(&mut out, source_port, destination_port, verification_tag);
+        if head.is_err() {
             out = Writer::new(&mut []);
         }
         Self { out, last_data: None }
+    }
+
+    fn head(out: &mut Writer<'_>, source_port: u16, destination_port: u16, tag: u32) -> Result<(), Full> {
+        out.u16(source_port)?;
+        out.u16(destination_port)?;
+        out.u32(tag)?;
+        out.u32(0)
     }
 
     /// Whether no chunk has been written.
