@@ -59,6 +59,16 @@ pub const DTLS_LINGER: core::time::Duration = core::time::Duration::from_secs(24
 
 // ---- sctp, data -----------------------------------------------------------------------------------------------
 
+/// Data channels at a time: what Chromium allows.
+pub const DATA_CHANNELS: usize = 1024;
+/// Bytes kept outside the association's window, over all channels: messages that overtook their OPEN or wait in a channel that the
+/// peer has closed.
+pub const DATA_HELD: usize = 512 * 1024;
+/// What is charged for each such message beside its bytes.
+pub const DATA_HELD_OVERHEAD: usize = 64;
+/// Streams that may be in the course of being refused; beyond, the peer is left without an answer.
+pub const DATA_REFUSED_STREAMS: usize = 1024;
+
 /// The SCTP port of WebRTC (RFC 8841 §5.1: the description says it, all say 5000).
 pub const SCTP_PORT: u16 = 5000;
 /// Receive window: what browsers offer; at 50 ms it carries 838 Mbit/s.

@@ -1,0 +1,559 @@
+//! The set of data channels over one association: the machine and its public methods.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::channel::{Channel, ChannelId, ChannelState, Decoded, decode, encode};
+use super::config::{Config, DataChannelInit, Role};
+use super::error::{DataChannelError, SendError};
+use super::event::Event;
+use super::message::Message;
+use super::stats::{ChannelStats, Stats};
+use super::streams::Streams;
+use crate::base::outbox::Outbox;
+use crate::base::slots::Slots;
+use crate::machine::{Machine, Output};
+use crate::rng::Rng;
+use crate::sctp::{self, Association, Reliability, SendOptions};
+use crate::time::{Instant, Latest};
+use crate::wire::dcep::{Open, ppid};
+
+/// Longest message towards a peer that does not say what it takes (RFC 8841 §6.1).
+const DEFAULT_REMOTE_MAX: usize = 64 * 1024;
+/// Events that one channel can have waiting: each kind once.
+const EVENTS_PER_CHANNEL: usize = 7;
+
+/// Where the association stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// `connect` has not been called.
+    New,
+    /// Its handshake is under way.
+    Connecting,
+    /// Messages can be sent.
+    Up,
+    /// It is over.
+    Over,
+}
+
+/// Data channels over one SCTP association, which it owns.
+#[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the channels are what it is about")]
+pub struct Channels {
+    pub(super) latest: Latest,
+    pub(super) association: Association,
+    pub(super) channels: Slots<Channel>,
+    pub(super) streams: Streams,
+    pub(super) phase: Phase,
+    /// Channels that get a stream id once the role is known.
+    waiting: Vec<ChannelId>,
+    events: Outbox<Event>,
+    /// `Close` has been given to the caller; the channel goes with the next poll.
+    closing_reported: Option<ChannelId>,
+    /// The closing event has been given to the caller.
+    finished: bool,
+    /// Some channel's reset waits for the association to be established.
+    pub(super) resets_due: bool,
+    limit: usize,
+    /// Longest message the peer takes.
+    remote_max: usize,
+    /// Longest message we take.
+    pub(super) local_max: usize,
+    pub(super) stats: Stats,
+}
+
+impl Channels {
+    /// No channels yet, over an association that [`connect`](Self::connect) starts.
+    ///
+    /// # Errors
+    /// [`sctp::ConfigError`] if the association cannot be had as configured.
+    pub fn new(now: Instant, rng: Rng, config: &Config) -> Result<Self, sctp::ConfigError> {
+        Ok(Self {
+            latest: Latest::new(now),
+            association: Association::new(now, rng, &config.sctp)?,
+            channels: Slots::new(),
+            streams: Streams::new(),
+            phase: Phase::New,
+            waiting: Vec::new(),
+            events: Outbox::new(config.max_channels.saturating_mul(EVENTS_PER_CHANNEL).saturating_add(2)),
+            closing_reported: None,
+            finished: false,
+            resets_due: false,
+            limit: config.max_channels,
+            remote_max: DEFAULT_REMOTE_MAX,
+            local_max: config.sctp.max_receive_message_size,
+            stats: Stats::default(),
+        })
+    }
+
+    /// Starts the association, once DTLS is up; channels created before get their stream ids. What arrives before this call
+    /// is dropped, and a second call does nothing.
+    ///
+    /// `remote_max_message_size` as in [`set_remote_max_message_size`](Self::set_remote_max_message_size).
+    pub fn connect(
+        &mut self,
+        role: Role,
+        remote_max_message_size: Option<u64>,
+        initial_rtt: Option<Duration>,
+    ) {
+        if self.phase != Phase::New {
+            return;
+        }
+        self.phase = Phase::Connecting;
+        self.streams.set_role(role);
+        self.set_remote_max_message_size(remote_max_message_size);
+        for id in core::mem::take(&mut self.waiting) {
+            match self.streams.allocate() {
+                Some(stream) => self.attach(id, stream),
+                None => self.fail(id, super::event::DataChannelFailure::NoStream),
+            }
+        }
+        if let Some(rtt) = initial_rtt {
+            self.association.set_initial_rtt(rtt);
+        }
+        self.association.connect();
+    }
+
+    /// The `a=max-message-size` of the peer's description: 0 is unlimited, absent is 65536 (RFC 8841 §6).
+    pub fn set_remote_max_message_size(&mut self, bytes: Option<u64>) {
+        self.remote_max = match bytes {
+            None => DEFAULT_REMOTE_MAX,
+            Some(0) => usize::MAX,
+            Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+        };
+        // An OPEN may be longer than the messages it announces.
+        let open = Open::HEADER_LEN + 2 * usize::from(u16::MAX);
+        self.association.set_max_send_message_size(self.remote_max.max(open));
+    }
+
+    /// Takes one SCTP packet; what is kept of it is a slice or a copy.
+    pub fn handle_input(&mut self, now: Instant, packet: Bytes) {
+        let now = self.latest.advance(now);
+        match self.phase {
+            Phase::New => self.stats.drops.early_packets += 1,
+            Phase::Connecting | Phase::Up => self.association.handle_input(now, packet),
+            Phase::Over => {}
+        }
+    }
+
+    /// The next event, packet (`buf[..len]`) or deadline.
+    ///
+    /// # Panics
+    /// If `buf` is neither empty nor as long as the MTU.
+    pub fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), Event> {
+        let now = self.latest.advance(now);
+        if let Some(id) = self.closing_reported.take() {
+            self.reap(id);
+        }
+        loop {
+            self.check_up();
+            if let Some(event) = self.pop() {
+                return Output::Event(event);
+            }
+            if self.finished {
+                return Output::Wait(None);
+            }
+            match self.association.poll_output(now, buf) {
+                Output::Event(event) => self.on_association(&event),
+                Output::Transmit(transmit) => return Output::Transmit(transmit),
+                Output::Wait(deadline) => return Output::Wait(deadline),
+            }
+        }
+    }
+
+    /// Creates a channel. It opens once the association can send; before [`connect`](Self::connect) it has no stream id unless it is
+    /// negotiated.
+    ///
+    /// # Errors
+    /// [`DataChannelError`] says what is wrong with it.
+    pub fn create(&mut self, label: &str, init: DataChannelInit) -> Result<ChannelId, DataChannelError> {
+        let reliability = self.check(label, &init)?;
+        let stream = self.choose_stream(init.negotiated)?;
+        let mut channel = Channel::new(label.into(), init.protocol.into(), init.ordered, reliability);
+        channel.priority = init.priority;
+        channel.negotiated = init.negotiated.is_some();
+        channel.acked = channel.negotiated;
+        let id = ChannelId(self.channels.insert(channel));
+        match stream {
+            Some(stream) => self.attach(id, stream),
+            None => self.waiting.push(id),
+        }
+        if self.phase == Phase::Up {
+            self.open(id);
+        }
+        Ok(id)
+    }
+
+    fn check(&self, label: &str, init: &DataChannelInit) -> Result<Reliability, DataChannelError> {
+        let longest = usize::from(u16::MAX);
+        if label.len() > longest {
+            return Err(DataChannelError::LabelTooLong { len: label.len() });
+        }
+        if init.protocol.len() > longest {
+            return Err(DataChannelError::ProtocolTooLong { len: init.protocol.len() });
+        }
+        if self.phase == Phase::Over {
+            return Err(DataChannelError::Closed);
+        }
+        if self.is_full() {
+            return Err(DataChannelError::TooMany { limit: self.limit });
+        }
+        match (init.max_retransmits, init.max_packet_life_time) {
+            (None, None) => Ok(Reliability::Reliable),
+            (Some(count), None) => Ok(Reliability::MaxRetransmits(count)),
+            (None, Some(time)) => Ok(Reliability::MaxLifetime(time)),
+            (Some(_), Some(_)) => Err(DataChannelError::TwoReliabilities),
+        }
+    }
+
+    /// The stream of a new channel; none as long as the role is not known.
+    fn choose_stream(&mut self, negotiated: Option<u16>) -> Result<Option<u16>, DataChannelError> {
+        let limit = self.streams.limit();
+        match negotiated {
+            Some(id) if id >= limit => Err(DataChannelError::InvalidId { id, limit }),
+            Some(id) if self.streams.is_taken(id) => Err(DataChannelError::IdInUse { id }),
+            Some(id) => Ok(Some(id)),
+            None if self.streams.role().is_none() => Ok(None),
+            None => self.streams.allocate().map(Some).ok_or(DataChannelError::NoFreeId { limit }),
+        }
+    }
+
+    /// Whether there are as many channels as there may be.
+    pub(super) const fn is_full(&self) -> bool {
+        self.channels.len() >= self.limit
+    }
+
+    /// Queues a message.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing of the message is kept then. After `BufferFull`, `BufferedAmountLow` comes.
+    pub fn send(&mut self, now: Instant, id: ChannelId, message: &Message) -> Result<(), SendError> {
+        let now = self.latest.advance(now);
+        let channel = self.channels.get_mut(id.0).ok_or(SendError::NoSuchChannel)?;
+        let Some(stream) = channel.stream.filter(|_| channel.state == ChannelState::Open) else {
+            return Err(SendError::NotOpen);
+        };
+        let len = message.data.len();
+        if len > self.remote_max {
+            return Err(SendError::TooLong { len, max: self.remote_max });
+        }
+        if !message.binary && core::str::from_utf8(&message.data).is_err() {
+            return Err(SendError::NotUtf8);
+        }
+        let (ppid, data) = encode(message);
+        let options =
+            SendOptions { ordered: channel.ordered || !channel.acked, reliability: channel.reliability };
+        channel.low_wanted = true;
+        match self.association.send(now, &sctp::Message { stream, ppid, data }, options) {
+            Ok(()) => {
+                channel.stats.messages_sent += 1;
+                channel.stats.bytes_sent += len as u64;
+                Ok(())
+            }
+            Err(sctp::SendError::BufferFull { buffered, limit }) => {
+                Err(SendError::BufferFull { buffered, limit })
+            }
+            Err(sctp::SendError::TooLong { len, max }) => Err(SendError::TooLong { len, max }),
+            Err(error) => Err(SendError::Association(error)),
+        }
+    }
+
+    /// The next message that arrived on the channel. `None` ends what one `Readable` announced.
+    pub fn recv(&mut self, id: ChannelId) -> Option<Message> {
+        loop {
+            let raw = self.next_raw(id)?;
+            if raw.ppid == ppid::DCEP {
+                self.on_dcep(raw.stream, &raw.data);
+                continue;
+            }
+            let last_piece = decode(raw.ppid, raw.data);
+            let Some(message) = self.assemble(id, last_piece) else { continue };
+            if let Some(channel) = self.channels.get_mut(id.0) {
+                channel.stats.messages_received += 1;
+                channel.stats.bytes_received += message.data.len() as u64;
+            }
+            return Some(message);
+        }
+    }
+
+    /// The next message as SCTP carried it.
+    fn next_raw(&mut self, id: ChannelId) -> Option<sctp::Message> {
+        let over = self.phase == Phase::Over;
+        let channel = self.channels.get_mut(id.0)?;
+        if let Some(early) = channel.early.pop_front() {
+            self.streams.uncharge([&early]);
+            return Some(early);
+        }
+        if channel.state == ChannelState::Closed && !over {
+            if channel.close_reported {
+                self.channels.remove(id.0);
+            }
+            return None;
+        }
+        let stream = channel.stream.filter(|_| !channel.discards)?;
+        let raw = self.association.recv_from(stream);
+        if raw.is_none() && core::mem::take(&mut channel.drain_first) {
+            self.reset_outgoing(id);
+        }
+        raw
+    }
+
+    /// Puts a message together from the pieces of the deprecated identifiers; nearly always there is only one.
+    fn assemble(&mut self, id: ChannelId, decoded: Decoded) -> Option<Message> {
+        let channel = self.channels.get_mut(id.0)?;
+        let drops = &mut self.stats.drops;
+        match decoded {
+            Decoded::Message(message) => {
+                let Some(mut whole) = channel.partial.take() else { return Some(message) };
+                self.streams.uncharge_bytes(whole.len());
+                whole.extend_from_slice(&message.data);
+                if !message.binary && core::str::from_utf8(&whole).is_err() {
+                    drops.invalid_utf8 += 1;
+                    return None;
+                }
+                return Some(Message { binary: message.binary, data: Bytes::from(whole) });
+            }
+            Decoded::Piece(piece) => {
+                let so_far = channel.partial.as_ref().map_or(0, Vec::len);
+                let fits = so_far + piece.len() <= self.local_max;
+                if fits && self.streams.charge_bytes(piece.len()) {
+                    channel.partial.get_or_insert_default().extend_from_slice(&piece);
+                } else {
+                    drops.partial_too_long += 1;
+                    self.streams.uncharge_bytes(so_far);
+                    channel.partial = None;
+                }
+            }
+            Decoded::InvalidUtf8 => drops.invalid_utf8 += 1,
+            Decoded::UnknownPpid => drops.unknown_ppid += 1,
+        }
+        None
+    }
+
+    /// Whether `send` would take a message of allowed length now.
+    pub fn can_send(&self, id: ChannelId) -> bool {
+        let open = self.channels.get(id.0).filter(|channel| channel.state == ChannelState::Open);
+        open.and_then(|channel| channel.stream).is_some_and(|stream| self.association.can_send(stream))
+    }
+
+    /// Bytes of the channel not yet handed to the network. Its opening message counts, and an empty message counts one.
+    pub fn buffered_amount(&self, id: ChannelId) -> usize {
+        let channel = self.channels.get(id.0).filter(|channel| channel.state != ChannelState::Closed);
+        let stream = channel.and_then(|channel| channel.stream);
+        stream.map_or(0, |stream| self.association.buffered_amount(stream))
+    }
+
+    /// `BufferedAmountLow` comes when the buffered amount falls to this from above. 0 at first.
+    pub fn set_buffered_amount_low_threshold(&mut self, id: ChannelId, bytes: usize) {
+        let Some(channel) = self.channels.get_mut(id.0) else { return };
+        channel.low_threshold = bytes;
+        let live = matches!(channel.state, ChannelState::Open | ChannelState::Closing);
+        if let Some(stream) = channel.stream.filter(|_| live) {
+            self.association.set_buffered_amount_low_threshold(stream, bytes);
+        }
+    }
+
+    /// The threshold.
+    pub fn buffered_amount_low_threshold(&self, id: ChannelId) -> usize {
+        self.channels.get(id.0).map_or(0, |channel| channel.low_threshold)
+    }
+
+    /// Ends everything at once: one ABORT, then `Close` for every channel and `Closed`. What is queued is lost.
+    pub fn close(&mut self) {
+        match self.phase {
+            Phase::New => self.on_association(&sctp::Event::Closed(sctp::CloseReason::Aborted)),
+            Phase::Connecting | Phase::Up => self.association.abort(),
+            Phase::Over => {}
+        }
+    }
+
+    /// The channel's state; `None` if there is no such channel (any more). So for the other properties.
+    pub fn state(&self, id: ChannelId) -> Option<ChannelState> {
+        self.channels.get(id.0).map(|channel| channel.state)
+    }
+
+    /// Its label.
+    pub fn label(&self, id: ChannelId) -> Option<&str> {
+        self.channels.get(id.0).map(|channel| &*channel.label)
+    }
+
+    /// Its subprotocol; empty if none was named.
+    pub fn protocol(&self, id: ChannelId) -> Option<&str> {
+        self.channels.get(id.0).map(|channel| &*channel.protocol)
+    }
+
+    /// Its stream id, once it has one.
+    pub fn stream_id(&self, id: ChannelId) -> Option<u16> {
+        self.channels.get(id.0).and_then(|channel| channel.stream)
+    }
+
+    /// Whether messages stay in order.
+    pub fn ordered(&self, id: ChannelId) -> Option<bool> {
+        self.channels.get(id.0).map(|channel| channel.ordered)
+    }
+
+    /// How hard it tries.
+    pub fn reliability(&self, id: ChannelId) -> Option<Reliability> {
+        self.channels.get(id.0).map(|channel| channel.reliability)
+    }
+
+    /// Whether both sides created it by agreement.
+    pub fn negotiated(&self, id: ChannelId) -> Option<bool> {
+        self.channels.get(id.0).map(|channel| channel.negotiated)
+    }
+
+    /// Its priority.
+    pub fn priority(&self, id: ChannelId) -> Option<u16> {
+        self.channels.get(id.0).map(|channel| channel.priority)
+    }
+
+    /// What it has done.
+    pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
+        self.channels.get(id.0).map(|channel| channel.stats)
+    }
+
+    /// The channels there are, closed ones that have unread messages included.
+    pub fn ids(&self) -> impl Iterator<Item = ChannelId> {
+        self.channels.iter().map(|(key, _)| ChannelId(key))
+    }
+
+    /// Whether there is no channel.
+    pub const fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    /// Longest message that `send` takes.
+    pub const fn max_message_size(&self) -> usize {
+        self.remote_max
+    }
+
+    /// One more than the greatest stream id; 65535 until the association is up.
+    pub const fn stream_limit(&self) -> u16 {
+        self.streams.limit()
+    }
+
+    /// Changes the length of the longest packet.
+    pub fn set_mtu(&mut self, mtu: usize) {
+        self.association.set_mtu(mtu);
+    }
+
+    /// What all channels together have done.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The association below.
+    pub const fn association(&self) -> &Association {
+        &self.association
+    }
+
+    /// Gives idle memory back.
+    pub(crate) fn trim(&mut self) {
+        self.events.trim();
+        self.waiting.shrink_to_fit();
+        for (_, channel) in self.channels.iter_mut() {
+            channel.early.shrink_to_fit();
+        }
+        self.association.trim();
+    }
+
+    /// The same channels again, for simulations.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            latest: self.latest.clone(),
+            association: self.association.fork(),
+            channels: self.channels.clone(),
+            streams: self.streams.clone(),
+            phase: self.phase,
+            waiting: self.waiting.clone(),
+            events: self.events.clone(),
+            closing_reported: self.closing_reported,
+            finished: self.finished,
+            resets_due: self.resets_due,
+            limit: self.limit,
+            remote_max: self.remote_max,
+            local_max: self.local_max,
+            stats: self.stats,
+        }
+    }
+
+    /// Reports an event; each kind waits at most once for each channel.
+    pub(super) fn push(&mut self, event: Event) {
+        let first = match event {
+            Event::Readable(id) => self
+                .channels
+                .get_mut(id.0)
+                .is_some_and(|it| !core::mem::replace(&mut it.readable_queued, true)),
+            Event::BufferedAmountLow(id) => {
+                self.channels.get_mut(id.0).is_some_and(|it| !core::mem::replace(&mut it.low_queued, true))
+            }
+            Event::Connected
+            | Event::Channel(_)
+            | Event::Open(_)
+            | Event::Closing(_)
+            | Event::Close(_)
+            | Event::Error(..)
+            | Event::Closed(_) => true,
+        };
+        if first {
+            let taken = self.events.push(event);
+            debug_assert!(taken, "each channel has each event once");
+        }
+    }
+
+    /// The next event, on its way to the caller.
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop()?;
+        match event {
+            Event::Readable(id) => {
+                if let Some(channel) = self.channels.get_mut(id.0) {
+                    channel.readable_queued = false;
+                }
+            }
+            Event::BufferedAmountLow(id) => {
+                if let Some(channel) = self.channels.get_mut(id.0) {
+                    channel.low_queued = false;
+                }
+            }
+            Event::Close(id) => {
+                self.closing_reported = Some(id);
+                if let Some(channel) = self.channels.get_mut(id.0) {
+                    channel.close_reported = true;
+                }
+            }
+            Event::Closed(_) => self.finished = true,
+            Event::Connected | Event::Channel(_) | Event::Open(_) | Event::Closing(_) | Event::Error(..) => {}
+        }
+        Some(event)
+    }
+
+    /// Forgets a closed channel that has nothing to read.
+    fn reap(&mut self, id: ChannelId) {
+        let idle = self.channels.get(id.0).is_some_and(|channel| channel.early.is_empty());
+        if idle && self.phase != Phase::Over {
+            self.channels.remove(id.0);
+        }
+    }
+
+    /// Forgets that a channel waits for its stream id.
+    pub(super) fn forget_waiting(&mut self, id: ChannelId) {
+        self.waiting.retain(|each| *each != id);
+    }
+}
+
+impl Machine for Channels {
+    type Input<'i> = Bytes;
+    type Path = ();
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Instant, input: Bytes) {
+        Self::handle_input(self, now, input);
+    }
+
+    fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), Event> {
+        Self::poll_output(self, now, buf)
+    }
+}
