@@ -104,3 +104,5 @@ pub const TRIM_AFTER: Duration = Duration::from_secs(2);
 pub const MAX_ROUTED_PATHS: usize = 32;
 /// Outstanding STUN transactions a router remembers of one connection: more than checks can be in progress.
 pub const MAX_ROUTED_TRANSACTIONS: usize = 256;
+/// Candidates kept in one media section once it stands: as many as an agent pairs, and a hundred to spare.
+pub const MAX_SECTION_CANDIDATES: usize = 256;

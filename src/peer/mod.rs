@@ -1,1 +1,5 @@
 //! peer
+
+mod jsep;
+
+pub use jsep::{NegotiationError, OfferOptions, RemoteCandidateError, SdpType, SessionDescription, Side, SignalingState};

@@ -104,16 +104,11 @@ impl Media {
         }
     }
 
-    /// Whether it describes data channels: SCTP over DTLS (RFC 8841 §4), or its legacy form.
+    /// Whether it describes data channels: SCTP over DTLS (RFC 8841 §4), or one of its forms before that.
     pub fn is_data(&self) -> bool {
-        self.kind == MediaKind::Application
-            && (self.is_sctp() && self.formats.iter().any(|f| f.eq_ignore_ascii_case("webrtc-datachannel"))
-                || self.legacy_sctp_port().is_some())
-    }
-
-    /// Whether the transport is SCTP over DTLS in the form of RFC 8841 §4.
-    fn is_sctp(&self) -> bool {
-        self.protocol.eq_ignore_ascii_case("UDP/DTLS/SCTP") || self.protocol.eq_ignore_ascii_case("TCP/DTLS/SCTP")
+        let known = ["UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP"].iter().any(|p| self.protocol.eq_ignore_ascii_case(p));
+        let channels = self.formats.iter().any(|format| format.eq_ignore_ascii_case("webrtc-datachannel"));
+        self.kind == MediaKind::Application && known && (channels || self.legacy_sctp_port().is_some())
     }
 
     /// The port of `m=application 9 DTLS/SCTP 5000`, as drafts before RFC 8841 had it.

@@ -1,6 +1,7 @@
 //! A whole description and its session-level fields (RFC 8866 §5).
 
 use crate::sdp::attribute::Attributes;
+use crate::sdp::error::ParseError;
 use crate::sdp::media::Media;
 use crate::sdp::text::{Text, Token, Word};
 
@@ -17,6 +18,8 @@ use crate::sdp::text::{Text, Token, Word};
 /// # Ok::<(), antiphon::sdp::ParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct Session {
     /// `o=`: who made it, and which version of it this is.
     pub origin: Origin,
@@ -129,6 +132,20 @@ pub struct Timing {
     pub stop: u64,
     /// `r=`, in their order.
     pub repeats: Vec<Text>,
+}
+
+impl TryFrom<String> for Session {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<Session> for String {
+    fn from(session: Session) -> Self {
+        session.to_string()
+    }
 }
 
 impl Session {

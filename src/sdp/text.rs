@@ -168,5 +168,5 @@ const fn is_text_char(c: char) -> bool {
 
 /// RFC 8839 §5.4 knows letters, digits, `+` and `/`; the rest is what deployed endpoints use besides.
 const fn is_ice_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '=' | '#' | '_')
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '=' | '_')
 }

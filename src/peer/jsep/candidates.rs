@@ -1,0 +1,147 @@
+//! Candidates that come after their description (RFC 8838): ours into ours, the peer's into the peer's.
+
+use crate::base::limits;
+use crate::peer::jsep::description::SessionDescription;
+use crate::peer::jsep::error::RemoteCandidateError;
+use crate::peer::jsep::negotiator::Negotiator;
+use crate::peer::jsep::remote::{View, is_live};
+use crate::peer::jsep::section;
+use crate::peer::jsep::state::SignalingState;
+use crate::sdp::{Attribute, Attributes, Candidate, Session};
+
+/// What to do with a candidate of the peer's that has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CandidateTarget {
+    /// Its generation is in effect: the agent takes it now.
+    Now,
+    /// It comes with [`crate::peer::jsep::Negotiated`] once the description is answered.
+    Later,
+    /// It is of a section that carries nothing.
+    Ignored,
+}
+
+/// Where the application says a candidate belongs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CandidatePlace<'a> {
+    /// The mid of its section.
+    pub(crate) mid: Option<&'a str>,
+    /// The index of its section, where it has no mid.
+    pub(crate) index: Option<u16>,
+    /// The generation it belongs to.
+    pub(crate) ufrag: Option<&'a str>,
+}
+
+impl Negotiator {
+    /// Adds a candidate to the peer's description; `None`: it has no more.
+    pub(crate) fn add_remote_candidate(
+        &mut self,
+        place: CandidatePlace<'_>,
+        candidate: Option<&Candidate>,
+    ) -> Result<CandidateTarget, RemoteCandidateError> {
+        if self.state == SignalingState::Closed {
+            return Err(RemoteCandidateError::Closed);
+        }
+        let latest = self.remote_description().ok_or(RemoteCandidateError::NoRemoteDescription)?.session();
+        // The end of candidates of the whole description needs no section (W3C, addIceCandidate).
+        let whole = candidate.is_none() && place.mid.is_none() && place.index.is_none();
+        let named = if whole { None } else { Some(section_of(latest, place)?) };
+        let ufrag = place.ufrag.or_else(|| candidate.and_then(|c| c.username_fragment.as_deref()));
+        let Some((pending, section)) = self.generation(ufrag)? else { return Ok(CandidateTarget::Ignored) };
+        if named.is_some_and(|named| named != section) {
+            return Ok(CandidateTarget::Ignored);
+        }
+        let effect = self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
+        let description = if pending { self.pending_remote.as_mut() } else { self.current_remote.as_mut() };
+        let session = description.ok_or(RemoteCandidateError::NoRemoteDescription)?.session_mut();
+        let now = View::of(session, section).credentials().is_some_and(|its| effect.is_some_and(|effect| effect == its));
+        let attributes = session.media.get_mut(section).map(|media| &mut media.attributes);
+        append(attributes, candidate).map(|()| if now { CandidateTarget::Now } else { CandidateTarget::Later })
+    }
+
+    /// The description a user fragment belongs to, as whether it is the pending one, and the section whose candidates
+    /// are the data section's. `Ok(None)` where there is no data.
+    fn generation(&self, ufrag: Option<&str>) -> Result<Option<(bool, usize)>, RemoteCandidateError> {
+        let find = |description: &SessionDescription| {
+            let session = description.session();
+            let view = View::of(session, self.data_section(session)?);
+            Some((view.candidate_section, view.credentials()?))
+        };
+        let pending = self.pending_remote.as_ref().map(|d| (true, find(d)));
+        let current = self.current_remote.as_ref().map(|d| (false, find(d)));
+        let mut known = [pending, current].into_iter().flatten();
+        let Some(ufrag) = ufrag else {
+            return Ok(known.next().and_then(|(pending, found)| found.map(|(section, _)| (pending, section))));
+        };
+        let mut with_data = known.filter_map(|(pending, found)| found.map(|found| (pending, found))).peekable();
+        if with_data.peek().is_none() {
+            return Ok(None);
+        }
+        let found = with_data.find(|(_, (_, credentials))| credentials.ufrag() == ufrag);
+        if let Some((pending, (section, _))) = found {
+            return Ok(Some((pending, section)));
+        }
+        // Sections that are rejected may have credentials of their own, and candidates trickle for them.
+        let sections = self.remote_description().into_iter().flat_map(|d| &d.session().media);
+        let elsewhere = sections.filter_map(|media| media.attributes.ice_ufrag()).any(|its| *its == *ufrag);
+        if elsewhere { Ok(None) } else { Err(RemoteCandidateError::UnknownUfrag) }
+    }
+
+    /// Adds a candidate of ours to the descriptions of its generation.
+    pub(crate) fn add_local_candidate(&mut self, ufrag: &str, candidate: &Candidate) {
+        for session in self.local_of(ufrag) {
+            let Some(media) = session.media.iter_mut().find(|media| is_live(media)) else { continue };
+            if media.attributes.candidates().any(|known| known == candidate) {
+                continue;
+            }
+            if append(Some(&mut media.attributes), Some(candidate)).is_ok() {
+                section::set_default(media);
+            }
+        }
+    }
+
+    /// Says in the descriptions of a generation that no candidate follows.
+    pub(crate) fn end_local_candidates(&mut self, ufrag: &str) {
+        for session in self.local_of(ufrag) {
+            if let Some(media) = session.media.iter_mut().find(|media| is_live(media)) {
+                append(Some(&mut media.attributes), None).unwrap_or_default();
+            }
+        }
+    }
+
+    fn local_of(&mut self, ufrag: &str) -> impl Iterator<Item = &mut Session> {
+        let both = self.pending_local.iter_mut().chain(self.current_local.iter_mut());
+        let sessions = both.map(SessionDescription::session_mut);
+        sessions.filter(move |session| section::ufrag(session).is_some_and(|its| *its == *ufrag))
+    }
+}
+
+/// The section the application means.
+fn section_of(session: &Session, place: CandidatePlace<'_>) -> Result<usize, RemoteCandidateError> {
+    if let Some(mid) = place.mid {
+        return session.media_by_mid(mid).map(|(index, _)| index).ok_or(RemoteCandidateError::UnknownMid);
+    }
+    let index = place.index.ok_or(RemoteCandidateError::NoSection)?;
+    let count = session.media.len();
+    if usize::from(index) < count {
+        return Ok(usize::from(index));
+    }
+    Err(RemoteCandidateError::UnknownIndex { index, count })
+}
+
+/// Adds a candidate to a section, or their end; each once.
+fn append(attributes: Option<&mut Attributes>, candidate: Option<&Candidate>) -> Result<(), RemoteCandidateError> {
+    let Some(attributes) = attributes else { return Ok(()) };
+    let attribute = match candidate {
+        Some(candidate) => Attribute::Candidate(Box::new(candidate.clone())),
+        None => Attribute::EndOfCandidates,
+    };
+    if attributes.has(&attribute) {
+        return Ok(());
+    }
+    let limit = limits::MAX_SECTION_CANDIDATES;
+    if candidate.is_some() && attributes.candidates().count() >= limit {
+        return Err(RemoteCandidateError::TooMany { limit });
+    }
+    attributes.push(attribute);
+    Ok(())
+}

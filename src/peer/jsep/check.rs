@@ -1,0 +1,99 @@
+//! What must hold of a description by itself, and beside the one before it (RFC 9429 §5.8.3, RFC 9143 §7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::peer::jsep::description::SessionDescription;
+use crate::peer::jsep::error::NegotiationError;
+use crate::sdp::{Media, Session};
+
+/// Checks what one description says against itself.
+pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
+    let mut mids = BTreeSet::new();
+    for (index, media) in session.media.iter().enumerate() {
+        if media.attributes.mid().is_some_and(|mid| !mids.insert(mid)) {
+            return Err(NegotiationError::DuplicateMid(index));
+        }
+        // What is rejected has nothing to say.
+        if media.port != 0 {
+            section(index, media)?;
+        }
+    }
+    let mut bundled = BTreeSet::new();
+    for group in session.attributes.groups().filter(|group| group.semantics == "BUNDLE") {
+        if group.mids.iter().any(|mid| !mids.contains(mid) || !bundled.insert(mid)) {
+            return Err(NegotiationError::BadBundle);
+        }
+    }
+    Ok(())
+}
+
+fn section(index: usize, media: &Media) -> Result<(), NegotiationError> {
+    let mut payload_types = BTreeMap::new();
+    for map in media.attributes.rtp_maps() {
+        let before = payload_types.insert(map.payload_type, map);
+        if before.is_some_and(|before| before != map) {
+            return Err(NegotiationError::DuplicatePayloadType { section: index, payload_type: map.payload_type });
+        }
+    }
+    let mut formats = BTreeSet::new();
+    for payload_type in media.formats.iter().filter_map(|format| format.parse::<u8>().ok()) {
+        if !formats.insert(payload_type) {
+            return Err(NegotiationError::DuplicatePayloadType { section: index, payload_type });
+        }
+    }
+    let mut extensions = BTreeMap::new();
+    for extmap in media.attributes.extmaps() {
+        let before = extensions.insert(extmap.id, &extmap.uri);
+        if before.is_some_and(|before| *before != extmap.uri) {
+            return Err(NegotiationError::DuplicateExtension { section: index, id: extmap.id });
+        }
+    }
+    let mut rids = BTreeSet::new();
+    if media.attributes.rids().any(|rid| !rids.insert((&rid.id, rid.sends))) {
+        return Err(NegotiationError::BadRid(index));
+    }
+    if let Some(simulcast) = media.attributes.simulcast() {
+        let send = simulcast.send.iter().flatten().map(|id| (&id.rid, true));
+        let receive = simulcast.receive.iter().flatten().map(|id| (&id.rid, false));
+        if send.chain(receive).any(|id| !rids.contains(&id)) {
+            return Err(NegotiationError::BadRid(index));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an offer has the sections of the exchange before it, in their order (RFC 3264 §8).
+pub(super) fn continues(before: Option<&SessionDescription>, offer: &Session) -> Result<(), NegotiationError> {
+    let Some(before) = before.map(SessionDescription::session) else { return Ok(()) };
+    if offer.media.len() < before.media.len() {
+        return Err(NegotiationError::SectionCount { got: offer.media.len(), expected: before.media.len() });
+    }
+    for (index, (old, new)) in before.media.iter().zip(&offer.media).enumerate() {
+        // A dead section's place may be taken by any other.
+        let moved = old.attributes.mid() != new.attributes.mid() || old.kind != new.kind;
+        if old.port != 0 && new.port != 0 && moved {
+            return Err(NegotiationError::SectionMismatch(index));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an answer has the sections of its offer, and accepts none that was not offered (RFC 3264 §6).
+pub(super) fn answers(offer: &Session, answer: &Session) -> Result<(), NegotiationError> {
+    if offer.media.len() != answer.media.len() {
+        return Err(NegotiationError::SectionCount { got: answer.media.len(), expected: offer.media.len() });
+    }
+    for (index, (offered, answered)) in offer.media.iter().zip(&answer.media).enumerate() {
+        let mids = offered.attributes.mid().zip(answered.attributes.mid());
+        if offered.kind != answered.kind
+            || !offered.protocol.eq_ignore_ascii_case(&answered.protocol)
+            || mids.is_some_and(|(offered, answered)| offered != answered)
+        {
+            return Err(NegotiationError::SectionMismatch(index));
+        }
+        if offered.port == 0 && answered.port != 0 {
+            return Err(NegotiationError::NotOffered(index));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! The offer/answer engine's state, and what the rest of the connection asks of it.
+
+use core::time::Duration;
+
+use crate::crypto::Fingerprint;
+use crate::ice::Credentials;
+use crate::peer::jsep::apply::{Applied, InEffect};
+use crate::peer::jsep::check;
+use crate::peer::jsep::description::{SdpType, SessionDescription};
+use crate::peer::jsep::error::{NegotiationError, Side};
+use crate::peer::jsep::offer::OfferOptions;
+use crate::peer::jsep::remote::is_live;
+use crate::peer::jsep::section;
+use crate::peer::jsep::state::SignalingState;
+use crate::rng::Rng;
+use crate::sdp::{Attribute, Candidate, Session};
+
+/// What descriptions say of us and never changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The longest message we take, in bytes; 0: without bound (RFC 8841 §6).
+    pub(crate) max_message_size: u64,
+    /// Our SCTP port.
+    pub(crate) sctp_port: u16,
+    /// Whether to be the DTLS client where the offer leaves the choice (RFC 8842 §5.3 recommends it).
+    pub(crate) answer_active: bool,
+}
+
+/// What the transport is like at the moment a description is made or set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalTransport<'a> {
+    /// The agent's credentials.
+    pub(crate) credentials: &'a Credentials,
+    /// Credentials for an ICE restart, where the agent has them ready; otherwise they are drawn here, and told with
+    /// [`Applied::local_credentials`].
+    pub(crate) next_credentials: Option<&'a Credentials>,
+    /// Candidates gathered under `credentials`.
+    pub(crate) candidates: &'a [Candidate],
+    /// Whether none will follow them.
+    pub(crate) end_of_candidates: bool,
+    /// Whether the agent is a lite one.
+    pub(crate) lite: bool,
+    /// The pacing to ask for.
+    pub(crate) pacing: Option<Duration>,
+    /// Of our certificate.
+    pub(crate) fingerprints: &'a [Fingerprint],
+}
+
+/// The offer/answer engine of one connection.
+#[derive(Debug)]
+pub(crate) struct Negotiator {
+    pub(super) rng: Rng,
+    pub(super) settings: Settings,
+    pub(super) session_id: u64,
+    pub(super) version: u64,
+    pub(super) state: SignalingState,
+    pub(super) wants_data: bool,
+    pub(super) wants_restart: bool,
+    pub(super) current_local: Option<SessionDescription>,
+    pub(super) current_remote: Option<SessionDescription>,
+    pub(super) pending_local: Option<SessionDescription>,
+    pub(super) pending_remote: Option<SessionDescription>,
+    pub(super) created_offer: Option<Session>,
+    pub(super) created_answer: Option<Session>,
+    pub(super) in_effect: Option<InEffect>,
+    /// In effect since a provisional answer.
+    pub(super) provisional: Option<InEffect>,
+}
+
+impl Negotiator {
+    /// An engine in `stable` that has seen no description.
+    pub(crate) fn new(mut rng: Rng, settings: Settings) -> Self {
+        // RFC 9429 §5.2.1: 63 random bits, and below 2^63 - 1.
+        let session_id = rng.below(i64::MAX.unsigned_abs());
+        Self {
+            rng,
+            settings,
+            session_id,
+            version: 0,
+            state: SignalingState::Stable,
+            wants_data: false,
+            wants_restart: false,
+            current_local: None,
+            current_remote: None,
+            pending_local: None,
+            pending_remote: None,
+            created_offer: None,
+            created_answer: None,
+            in_effect: None,
+            provisional: None,
+        }
+    }
+
+    /// The same engine again.
+    #[cfg(feature = "sim")]
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            rng: self.rng.duplicate(),
+            settings: self.settings.clone(),
+            session_id: self.session_id,
+            version: self.version,
+            state: self.state,
+            wants_data: self.wants_data,
+            wants_restart: self.wants_restart,
+            current_local: self.current_local.clone(),
+            current_remote: self.current_remote.clone(),
+            pending_local: self.pending_local.clone(),
+            pending_remote: self.pending_remote.clone(),
+            created_offer: self.created_offer.clone(),
+            created_answer: self.created_answer.clone(),
+            in_effect: self.in_effect.clone(),
+            provisional: self.provisional.clone(),
+        }
+    }
+
+    /// Where the exchange stands.
+    pub(crate) const fn signaling_state(&self) -> SignalingState {
+        self.state
+    }
+
+    /// Our description: the one under way, or the one in force. With the candidates that have been told.
+    pub(crate) fn local_description(&self) -> Option<&SessionDescription> {
+        self.pending_local.as_ref().or(self.current_local.as_ref())
+    }
+
+    /// The peer's description: the one under way, or the one in force. With the candidates it has told.
+    pub(crate) fn remote_description(&self) -> Option<&SessionDescription> {
+        self.pending_remote.as_ref().or(self.current_remote.as_ref())
+    }
+
+    /// Our description in force.
+    pub(crate) const fn current_local_description(&self) -> Option<&SessionDescription> {
+        self.current_local.as_ref()
+    }
+
+    /// The peer's description in force.
+    pub(crate) const fn current_remote_description(&self) -> Option<&SessionDescription> {
+        self.current_remote.as_ref()
+    }
+
+    /// Our description under way.
+    pub(crate) const fn pending_local_description(&self) -> Option<&SessionDescription> {
+        self.pending_local.as_ref()
+    }
+
+    /// The peer's description under way.
+    pub(crate) const fn pending_remote_description(&self) -> Option<&SessionDescription> {
+        self.pending_remote.as_ref()
+    }
+
+    /// Whether the peer takes candidates after its description; `None` before there is one.
+    pub(crate) fn can_trickle(&self) -> Option<bool> {
+        let session = self.remote_description()?.session();
+        let levels = core::iter::once(&session.attributes).chain(session.media.iter().map(|media| &media.attributes));
+        Some(levels.flat_map(|attributes| attributes.ice_options()).any(|option| *option == "trickle"))
+    }
+
+    /// Says that there are data channels: offers have a section for them from now on. Returns whether an offer is due.
+    pub(crate) fn need_data_channel(&mut self) -> bool {
+        self.wants_data = true;
+        self.negotiation_needed()
+    }
+
+    /// Says that ICE shall restart with the next offer. Returns whether an offer is due.
+    pub(crate) const fn need_restart(&mut self) -> bool {
+        // Before anything is in effect every offer starts ICE anyway.
+        self.wants_restart = self.in_effect.is_some();
+        self.wants_restart && matches!(self.state, SignalingState::Stable)
+    }
+
+    /// Whether an offer is due (W3C, "check if negotiation is needed"): only ever in `stable`.
+    pub(crate) fn negotiation_needed(&self) -> bool {
+        if self.state != SignalingState::Stable {
+            return false;
+        }
+        // A section that the peer rejected has been negotiated all the same: asking again would not end.
+        let negotiated = self.current_local.as_ref().is_some_and(|local| local.session().media.iter().any(is_live));
+        self.wants_restart || self.wants_data && !negotiated
+    }
+
+    /// Ends it: no description is made or taken any more.
+    pub(crate) fn close(&mut self) {
+        self.state = SignalingState::Closed;
+        self.created_offer = None;
+        self.created_answer = None;
+    }
+
+    /// Sets our description; `None` makes the one that is due first (W3C, implicit descriptions).
+    pub(crate) fn set_local(
+        &mut self,
+        description: Option<SessionDescription>,
+        transport: &LocalTransport<'_>,
+    ) -> Result<Applied, NegotiationError> {
+        let description = match description {
+            Some(description) => description,
+            None => self.implicit(transport)?,
+        };
+        let kind = description.kind();
+        let after = self.state.after(Side::Local, kind)?;
+        let created = match kind {
+            SdpType::Rollback => return Ok(self.roll_back()),
+            SdpType::Offer => self.created_offer.as_ref(),
+            SdpType::Answer | SdpType::Pranswer => self.created_answer.as_ref(),
+        };
+        if created != Some(description.session()) {
+            return Err(NegotiationError::Modified);
+        }
+        let mut description = description;
+        if let Some(media) = description.session_mut().media.iter_mut().find(|media| is_live(media)) {
+            section::refresh_candidates(media, transport);
+        }
+        if kind == SdpType::Offer {
+            self.created_offer = None;
+            let mut applied = Applied::to(after, self.state);
+            applied.describe_local(description.session());
+            self.pending_local = Some(description);
+            self.state = after;
+            return Ok(applied);
+        }
+        self.apply_local_answer(description, after)
+    }
+
+    /// Sets the peer's description.
+    pub(crate) fn set_remote(&mut self, description: SessionDescription) -> Result<Applied, NegotiationError> {
+        let kind = description.kind();
+        let after = self.state.after(Side::Remote, kind)?;
+        match kind {
+            SdpType::Rollback => return Ok(self.roll_back()),
+            SdpType::Offer => {}
+            SdpType::Answer | SdpType::Pranswer => return self.apply_remote_answer(description, after),
+        }
+        check::consistency(description.session())?;
+        check::continues(self.current_remote.as_ref(), description.session())?;
+        self.check_offer(description.session())?;
+        let before = self.state;
+        // Glare: the peer's offer wins here; who should win is for the application to decide before it comes here.
+        let rolled_back = self.pending_local.take().is_some();
+        self.created_answer = None;
+        self.created_offer = None;
+        self.pending_remote = Some(description);
+        self.state = after;
+        Ok(Applied { rolled_back, ..Applied::to(after, before) })
+    }
+
+    fn implicit(&mut self, transport: &LocalTransport<'_>) -> Result<SessionDescription, NegotiationError> {
+        match self.state {
+            SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer => self.create_answer(transport),
+            SignalingState::Stable | SignalingState::HaveLocalOffer => {
+                self.create_offer(OfferOptions::default(), transport)
+            }
+            SignalingState::HaveRemotePranswer => Err(NegotiationError::InvalidState {
+                state: self.state,
+                side: Side::Local,
+                kind: SdpType::Offer,
+            }),
+            SignalingState::Closed => Err(NegotiationError::Closed),
+        }
+    }
+
+    /// Undoes what is under way (RFC 9429 §5.7).
+    fn roll_back(&mut self) -> Applied {
+        let before = self.state;
+        let rolled_back = self.pending_local.take().is_some();
+        self.pending_remote = None;
+        self.provisional = None;
+        self.created_answer = None;
+        self.created_offer = None;
+        self.state = SignalingState::Stable;
+        let mut applied = Applied { rolled_back, ..Applied::to(self.state, before) };
+        if let Some(current) = &self.current_local {
+            applied.describe_local(current.session());
+        }
+        applied
+    }
+
+    /// A description of ours without sections: who, and with which options.
+    pub(super) fn blank(&mut self, transport: &LocalTransport<'_>, options: Vec<crate::sdp::Token>) -> Session {
+        self.version += 1;
+        let mut session = Session::new(self.session_id, self.version);
+        if !options.is_empty() {
+            session.attributes.push(Attribute::IceOptions(options));
+        }
+        if transport.lite {
+            session.attributes.push(Attribute::IceLite);
+        }
+        if let Some(pacing) = transport.pacing {
+            let milliseconds = u32::try_from(pacing.as_millis()).unwrap_or(u32::MAX);
+            session.attributes.push(Attribute::IcePacing(milliseconds));
+        }
+        session
+    }
+
+    /// The credentials a description tells, and whether they are the agent's present ones.
+    pub(super) fn credentials(&mut self, restart: bool, transport: &LocalTransport<'_>) -> (Credentials, bool) {
+        let current = self.current_local.as_ref().and_then(|local| section::ufrag(local.session()));
+        if !restart || current.is_none_or(|current| *current != *transport.credentials.ufrag()) {
+            return (transport.credentials.clone(), true);
+        }
+        (transport.next_credentials.cloned().unwrap_or_else(|| Credentials::generate(&mut self.rng)), false)
+    }
+}

@@ -1,0 +1,116 @@
+//! Our media sections: data channels, and rejections of all else.
+
+use crate::crypto::Fingerprint;
+use crate::ice::Credentials;
+use crate::peer::jsep::negotiator::{LocalTransport, Settings};
+use crate::peer::jsep::remote::is_live;
+use crate::rng::Rng;
+use crate::sdp::{
+    AddressKind, Attribute, Candidate, CandidateAddress, CandidateKind, Connection, Direction, Media, MediaKind,
+    Password, Session, Setup, TlsId, Token, Transport, Ufrag, Word,
+};
+
+/// The port that stands where ICE finds it (RFC 8840 §4.1.1).
+const DISCARD: u16 = 9;
+
+/// What a data section of ours says.
+pub(super) struct DataSection<'a> {
+    pub(super) mid: Option<Token>,
+    /// The section whose protocol and format it repeats.
+    pub(super) model: Option<&'a Media>,
+    pub(super) setup: Setup,
+    pub(super) tls_id: Option<TlsId>,
+    pub(super) credentials: &'a Credentials,
+    pub(super) fingerprints: &'a [Fingerprint],
+}
+
+impl DataSection<'_> {
+    pub(super) fn build(self, settings: &Settings) -> Media {
+        let (protocol, formats) = match self.model {
+            Some(model) => (model.protocol.clone(), model.formats.clone()),
+            None => (word("UDP/DTLS/SCTP"), vec![word("webrtc-datachannel")]),
+        };
+        let legacy = self.model.is_some_and(|model| model.legacy_sctp_port().is_some());
+        let mut media = Media::new(MediaKind::Application, DISCARD, protocol, formats);
+        media.connections.push(Connection::unspecified());
+        let list = &mut media.attributes;
+        list.extend(self.mid.map(Attribute::Mid));
+        list.extend(Ufrag::new(self.credentials.ufrag()).ok().map(Attribute::IceUfrag));
+        list.extend(Password::new(self.credentials.pwd()).ok().map(Attribute::IcePwd));
+        list.extend(self.fingerprints.iter().map(|fingerprint| Attribute::Fingerprint(Box::new(*fingerprint))));
+        list.push(Attribute::Setup(self.setup));
+        list.extend(self.tls_id.map(Attribute::TlsId));
+        if legacy {
+            let what = Token::new("webrtc-datachannel").expect("a token");
+            list.push(Attribute::SctpMap(settings.sctp_port, what, Some(u32::from(u16::MAX))));
+        } else {
+            list.push(Attribute::SctpPort(settings.sctp_port));
+        }
+        list.push(Attribute::MaxMessageSize(settings.max_message_size));
+        media
+    }
+}
+
+fn word(text: &str) -> Word {
+    Word::new(text).expect("a word")
+}
+
+/// The section that rejects `media` (RFC 3264 §6): the same line with port 0.
+pub(super) fn rejection(media: &Media) -> Media {
+    let mut rejection = Media::new(media.kind.clone(), 0, media.protocol.clone(), media.formats.clone());
+    rejection.connections.push(Connection::unspecified());
+    rejection.attributes.extend(media.attributes.mid().cloned().map(Attribute::Mid));
+    if media.kind != MediaKind::Application {
+        rejection.attributes.push(Attribute::Direction(Direction::Inactive));
+    }
+    rejection
+}
+
+/// The user fragment of our live section.
+pub(super) fn ufrag(session: &Session) -> Option<&Ufrag> {
+    session.media.iter().find(|media| is_live(media)).and_then(|media| media.attributes.ice_ufrag())
+}
+
+/// 128 random bits as a `tls-id` (RFC 8842 §5.2 asks for 120).
+pub(super) fn fresh_tls_id(rng: &mut Rng) -> Option<TlsId> {
+    TlsId::new(format!("{:016x}{:016x}", rng.u64(), rng.u64())).ok()
+}
+
+/// Puts the transport's candidates into a section of its generation, in place of those that are there.
+pub(super) fn refresh_candidates(media: &mut Media, transport: &LocalTransport<'_>) {
+    if media.attributes.ice_ufrag().is_none_or(|ufrag| *ufrag != *transport.credentials.ufrag()) {
+        return;
+    }
+    media.attributes.retain(|a| !matches!(a, Attribute::Candidate(_) | Attribute::EndOfCandidates));
+    media.attributes.extend(transport.candidates.iter().cloned().map(Box::new).map(Attribute::Candidate));
+    if transport.end_of_candidates {
+        media.attributes.push(Attribute::EndOfCandidates);
+    }
+    set_default(media);
+}
+
+/// Writes the default candidate into `m=` and `c=` (RFC 8839 §4.2.1.2): the one most likely to be reached.
+pub(super) fn set_default(media: &mut Media) {
+    let usable = |candidate: &&Candidate| candidate.component == 1 && candidate.transport == Transport::Udp;
+    let rank = |candidate: &Candidate| match candidate.kind {
+        CandidateKind::Relayed => 2,
+        CandidateKind::ServerReflexive => 1,
+        _ => 0,
+    };
+    let best = media.attributes.candidates().filter(usable).filter_map(|candidate| match candidate.address {
+        CandidateAddress::Ip(ip) => Some((rank(candidate), ip, candidate.port)),
+        CandidateAddress::Name(_) => None,
+    });
+    // The first of the best: max_by_key would take the last.
+    let best = best.reduce(|a, b| if b.0 > a.0 { b } else { a });
+    let (port, connection) = match best {
+        None => (DISCARD, Connection::unspecified()),
+        Some((_, ip, port)) => {
+            let kind = if ip.is_ipv4() { AddressKind::Ip4 } else { AddressKind::Ip6 };
+            (port, Connection { kind, address: word(&ip.to_string()), ..Connection::unspecified() })
+        }
+    };
+    // Port 0 would reject the section.
+    media.port = if port == 0 { DISCARD } else { port };
+    media.connections = vec![connection];
+}
