@@ -86,7 +86,12 @@ impl AeadKey {
     ///
     /// # Errors
     /// [`CryptoError::Library`] if OpenSSL fails, which its contract does not foresee.
-    pub fn seal(&mut self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8]) -> Result<[u8; TAG_LEN], CryptoError> {
+    pub fn seal(
+        &mut self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        buf: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError> {
         if self.seal.is_none() {
             let mut ctx = CipherCtx::new()?;
             ctx.encrypt_init(Some(self.algorithm.cipher()), self.key.get(..self.algorithm.key_len()), None)?;
@@ -113,7 +118,13 @@ impl AeadKey {
     /// # Errors
     /// [`CryptoError::BadTag`] unless key, nonce, additional data, ciphertext and tag fit; [`CryptoError::Length`] for
     /// a tag of another length than 16.
-    pub fn open(&mut self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8], tag: &[u8]) -> Result<(), CryptoError> {
+    pub fn open(
+        &mut self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        buf: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), CryptoError> {
         let opened = self.decrypt(nonce, aad, buf, tag);
         if opened.is_err() {
             buf.fill(0);
@@ -121,7 +132,13 @@ impl AeadKey {
         opened
     }
 
-    fn decrypt(&mut self, nonce: &[u8; 12], aad: &[u8], buf: &mut [u8], tag: &[u8]) -> Result<(), CryptoError> {
+    fn decrypt(
+        &mut self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        buf: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), CryptoError> {
         // A shorter tag would be compared over its own length.
         if tag.len() != TAG_LEN {
             return Err(CryptoError::Length { what: "tag", wanted: TAG_LEN, got: tag.len() });

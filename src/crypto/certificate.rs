@@ -25,8 +25,8 @@ const VALIDITY: Duration = Duration::from_secs(30 * 86_400);
 const ECDSA_WITH_SHA256: &[u8] = &[0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 /// `id-ecPublicKey` on `prime256v1`, as an algorithm identifier.
 const EC_P256: &[u8] = &[
-    0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,
-    0x01, 0x07,
+    0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07,
 ];
 /// `id-at-commonName`.
 const COMMON_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x03];
@@ -203,9 +203,11 @@ fn to_be_signed(rng: &mut Rng, unix_time: Duration, public: &[u8]) -> Vec<u8> {
     let mut serial = rng.array::<8>();
     // Positive, and in the shortest form whatever the other bits are.
     serial[0] = serial[0] & 0x7f | 0x40;
-    let name: String = rng.array::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-    let name = der::value(der::UTF8_STRING, &[name.as_bytes()]);
-    let name = der::value(der::SEQUENCE, &[&der::value(der::SET, &[&der::value(der::SEQUENCE, &[COMMON_NAME, &name])])]);
+    let name = der::value(der::UTF8_STRING, &[format!("{:016x}", rng.u64()).as_bytes()]);
+    let name = der::value(
+        der::SEQUENCE,
+        &[&der::value(der::SET, &[&der::value(der::SEQUENCE, &[COMMON_NAME, &name])])],
+    );
     let from = time(unix_time.saturating_sub(DAY));
     let to = time(unix_time.saturating_add(VALIDITY));
     let validity = der::value(der::SEQUENCE, &[&from, &to]);
@@ -253,8 +255,7 @@ fn to_pem(label: &str, der: &[u8]) -> String {
         text.extend(line.iter().map(|byte| char::from(*byte)));
         text.push('\n');
     }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
+    text + "-----END " + label + "-----\n"
 }
 
 /// The content of the first block with one of these labels.

@@ -25,7 +25,8 @@ fn openssl_reads_and_verifies_what_we_wrote() {
 
 #[test]
 fn dates_after_2049_are_written_in_full() {
-    let certificate = Certificate::generate(&Seed::from_bytes([1; 32]), Duration::from_secs(2_524_608_000)).unwrap();
+    let certificate =
+        Certificate::generate(&Seed::from_bytes([1; 32]), Duration::from_secs(2_524_608_000)).unwrap();
     let x509 = X509::from_der(certificate.der()).unwrap();
     assert_eq!(x509.not_before().to_string(), "Dec 31 00:00:00 2049 GMT");
     assert_eq!(x509.not_after().to_string(), "Jan 31 00:00:00 2050 GMT");
@@ -87,11 +88,8 @@ fn foreign(key: &PKey<Private>, ed25519: bool) -> Vec<u8> {
     builder.set_pubkey(key).unwrap();
     builder.set_not_before(&openssl::asn1::Asn1Time::from_unix(0).unwrap()).unwrap();
     builder.set_not_after(&openssl::asn1::Asn1Time::from_unix(1 << 32).unwrap()).unwrap();
-    let digest = if ed25519 {
-        openssl::hash::MessageDigest::null()
-    } else {
-        openssl::hash::MessageDigest::sha256()
-    };
+    let digest =
+        if ed25519 { openssl::hash::MessageDigest::null() } else { openssl::hash::MessageDigest::sha256() };
     builder.sign(key, digest).unwrap();
     builder.build().to_der().unwrap()
 }
@@ -117,7 +115,11 @@ fn every_kind_of_key_signs_by_each_of_its_schemes() {
                 assert!(public.verify(scheme, b"message", &[]).is_err());
             }
         }
-        let foreign = if algorithm == KeyAlgorithm::Rsa { SignatureScheme::Ed25519 } else { SignatureScheme::RsaPssSha256 };
+        let foreign = if algorithm == KeyAlgorithm::Rsa {
+            SignatureScheme::Ed25519
+        } else {
+            SignatureScheme::RsaPssSha256
+        };
         assert_eq!(certificate.sign(foreign, b"message"), Err(CryptoError::WrongScheme));
         assert_eq!(public.verify(foreign, b"message", b"signature"), Err(CryptoError::WrongScheme));
     }

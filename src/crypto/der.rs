@@ -126,8 +126,13 @@ mod tests {
 
     #[test]
     fn long_forms_of_short_lengths_and_indefinite_lengths_are_refused() {
-        for bad in [&[0x30, 0x81, 0x01, 0][..], &[0x30, 0x80, 0, 0], &[0x30, 0x82, 0, 1, 0], &[0x3f, 1, 0], &[0x30, 2, 0]]
-        {
+        for bad in [
+            &[0x30, 0x81, 0x01, 0][..],
+            &[0x30, 0x80, 0, 0],
+            &[0x30, 0x82, 0, 1, 0],
+            &[0x3f, 1, 0],
+            &[0x30, 2, 0],
+        ] {
             assert!(next(&mut Reader::new(bad)).is_none());
         }
     }

@@ -22,41 +22,41 @@ fn signature(private: &[u8; 32], message: &[u8]) -> Result<(BigNum, BigNum), Cry
     let mut ctx = BigNumContext::new()?;
     let mut order = BigNum::new()?;
     curve.order(&mut order, &mut ctx)?;
-    let x = BigNum::from_slice(private)?;
+    let secret = BigNum::from_slice(private)?;
     let digest = BigNum::from_slice(&sha256(&[message]))?;
-    let mut z = BigNum::new()?;
-    z.nnmod(&digest, &order, &mut ctx)?;
-    let z_octets = z.to_vec_padded(32)?;
+    let mut hash = BigNum::new()?;
+    hash.nnmod(&digest, &order, &mut ctx)?;
+    let hash_octets = hash.to_vec_padded(32)?;
 
     // RFC 6979 §3.2, steps b to g.
-    let mut v = [1; 32];
-    let mut k = HmacSha256::new(&[0; 32]);
+    let mut state = [1; 32];
+    let mut mac = HmacSha256::new(&[0; 32]);
     for separator in [0, 1] {
-        k = HmacSha256::new(&k.sign(&[&v, &[separator], private, &z_octets]));
-        v = k.sign(&[&v]);
+        mac = HmacSha256::new(&mac.sign(&[&state, &[separator], private, &hash_octets]));
+        state = mac.sign(&[&state]);
     }
     // Step h: qlen is hlen, so that one block of output is one candidate.
     loop {
-        v = k.sign(&[&v]);
-        if let Some(nonce) = ecdh::scalar(curve, &v, &mut ctx)? {
+        state = mac.sign(&[&state]);
+        if let Some(nonce) = ecdh::scalar(curve, &state, &mut ctx)? {
             let mut point = EcPoint::new(curve)?;
             point.mul_generator2(curve, &nonce, &mut ctx)?;
             let (mut px, mut py) = (BigNum::new()?, BigNum::new()?);
             point.affine_coordinates(curve, &mut px, &mut py, &mut ctx)?;
             let mut r = BigNum::new()?;
             r.nnmod(&px, &order, &mut ctx)?;
-            let (mut rx, mut sum, mut inverse, mut s) =
+            let (mut product, mut sum, mut inverse, mut s) =
                 (BigNum::new()?, BigNum::new()?, BigNum::new()?, BigNum::new()?);
-            rx.mod_mul(&r, &x, &order, &mut ctx)?;
-            sum.mod_add(&z, &rx, &order, &mut ctx)?;
+            product.mod_mul(&r, &secret, &order, &mut ctx)?;
+            sum.mod_add(&hash, &product, &order, &mut ctx)?;
             inverse.mod_inverse(&nonce, &order, &mut ctx)?;
             s.mod_mul(&inverse, &sum, &order, &mut ctx)?;
             if r.num_bits() > 0 && s.num_bits() > 0 {
                 return Ok((r, s));
             }
         }
-        k = HmacSha256::new(&k.sign(&[&v, &[0]]));
-        v = k.sign(&[&v]);
+        mac = HmacSha256::new(&mac.sign(&[&state, &[0]]));
+        state = mac.sign(&[&state]);
     }
 }
 

@@ -4,6 +4,8 @@ use core::fmt;
 
 use openssl::sha::{Sha1, Sha224, Sha256, Sha384, Sha512};
 
+use super::error::CryptoError;
+
 macro_rules! one_shot {
     ($name:ident, $state:ident, $len:literal, $doc:literal) => {
         #[doc = $doc]
@@ -24,10 +26,13 @@ one_shot!(sha384, Sha384, 48, "SHA-384 of the concatenated parts.");
 one_shot!(sha512, Sha512, 64, "SHA-512 of the concatenated parts.");
 
 /// MD5 of the concatenated parts: STUN's long-term credentials ask for it (RFC 8489 §9.2.2).
-pub fn md5(parts: &[&[u8]]) -> Result<[u8; 16], super::CryptoError> {
+///
+/// # Errors
+/// [`CryptoError::Library`] where OpenSSL was built without it, or forbids it.
+pub fn md5(parts: &[&[u8]]) -> Result<[u8; 16], CryptoError> {
     let whole = parts.concat();
     let digest = openssl::hash::hash(openssl::hash::MessageDigest::md5(), &whole)?;
-    digest.first_chunk().copied().ok_or(super::CryptoError::Malformed("digest"))
+    digest.first_chunk().copied().ok_or(CryptoError::Malformed("digest"))
 }
 
 macro_rules! hmac {
@@ -190,6 +195,10 @@ impl fmt::Debug for Digest {
 #[derive(Clone, Debug)]
 pub struct Hmac(HmacState);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives on the stack while keys are derived; a box would allocate"
+)]
 #[derive(Clone, Debug)]
 enum HmacState {
     Sha256(HmacSha256),
@@ -311,7 +320,8 @@ mod tests {
 
     #[test]
     fn a_key_longer_than_a_block_is_hashed_first() {
-        let mac = HmacSha1::new(&[0xaa; 80]).sign(&[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
+        let mac =
+            HmacSha1::new(&[0xaa; 80]).sign(&[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
         assert_eq!(hex(&mac), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
     }
 

@@ -119,7 +119,11 @@ impl KeyPair {
     /// [`CryptoError::Length`] for another length, [`CryptoError::Malformed`] for a number that is no scalar.
     pub fn from_private(group: Group, private: &[u8]) -> Result<Self, CryptoError> {
         if private.len() != group.secret_len() {
-            return Err(CryptoError::Length { what: "private key", wanted: group.secret_len(), got: private.len() });
+            return Err(CryptoError::Length {
+                what: "private key",
+                wanted: group.secret_len(),
+                got: private.len(),
+            });
         }
         let mut own = [0; 48];
         for (to, from) in own.iter_mut().zip(private) {
@@ -142,7 +146,7 @@ impl KeyPair {
     ///
     /// # Errors
     /// [`CryptoError::BadPublicKey`] for a value of another length, a point off the curve or at infinity, one that is
-    /// not uncompressed (RFC 8422 §5.1.2), or one that gives an all-zero secret (RFC 7748 §6.1).
+    /// not uncompressed (RFC 8422 §5.1.2), or, on X25519, one that gives an all-zero secret (RFC 7748 §6.1).
     pub fn agree(&self, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
         if peer.len() != self.group.public_len() {
             return Err(CryptoError::BadPublicKey);
@@ -151,9 +155,6 @@ impl KeyPair {
         match self.group.nid() {
             None => self.agree_x25519(peer, &mut secret)?,
             Some(nid) => self.agree_curve(nid, peer, &mut secret)?,
-        }
-        if secret.as_ref().iter().fold(0, |all, byte| all | byte) == 0 {
-            return Err(CryptoError::BadPublicKey);
         }
         Ok(secret)
     }
@@ -189,7 +190,8 @@ impl KeyPair {
         deriver.set_peer(&peer)?;
         // OpenSSL refuses points of small order itself.
         let len = deriver.derive(secret.as_mut()).map_err(|_| CryptoError::BadPublicKey)?;
-        if len == secret.len { Ok(()) } else { Err(CryptoError::BadPublicKey) }
+        let zero = secret.as_ref().iter().fold(0, |all, byte| all | byte) == 0;
+        if len == secret.len && !zero { Ok(()) } else { Err(CryptoError::BadPublicKey) }
     }
 
     fn agree_curve(&self, nid: Nid, peer: &[u8], secret: &mut SharedSecret) -> Result<(), CryptoError> {

@@ -78,8 +78,12 @@ pub enum FingerprintError {
 /// assert!(parsed.matches(b"the DER of a certificate"));
 /// # Ok::<(), antiphon::crypto::fingerprint::FingerprintError>(())
 /// ```
-#[derive(Clone, Copy, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(into = "String", try_from = "String"))]
+#[derive(Clone, Copy)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(into = "String", try_from = "String")
+)]
 pub struct Fingerprint {
     hash: FingerprintHash,
     digest: [u8; 64],

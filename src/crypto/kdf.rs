@@ -110,8 +110,8 @@ mod tests {
     fn expand_label_agrees_with_rfc_8448() {
         // RFC 8448 §3: the server's handshake traffic secret gives its write key and iv.
         let secret = [
-            0xb6, 0x7b, 0x7d, 0x69, 0x0c, 0xc1, 0x6c, 0x4e, 0x75, 0xe5, 0x42, 0x13, 0xcb, 0x2d, 0x37, 0xb4, 0xe9, 0xc9,
-            0x12, 0xbc, 0xde, 0xd9, 0x10, 0x5d, 0x42, 0xbe, 0xfd, 0x59, 0xd3, 0x91, 0xad, 0x38,
+            0xb6, 0x7b, 0x7d, 0x69, 0x0c, 0xc1, 0x6c, 0x4e, 0x75, 0xe5, 0x42, 0x13, 0xcb, 0x2d, 0x37, 0xb4,
+            0xe9, 0xc9, 0x12, 0xbc, 0xde, 0xd9, 0x10, 0x5d, 0x42, 0xbe, 0xfd, 0x59, 0xd3, 0x91, 0xad, 0x38,
         ];
         let (mut key, mut iv) = ([0; 16], [0; 12]);
         hkdf_expand_label(Hash::Sha256, &secret, b"tls13 ", b"key", b"", &mut key).unwrap();
@@ -125,6 +125,8 @@ mod tests {
         let mut out = vec![0; 255 * 32 + 1];
         assert!(hkdf_expand(Hash::Sha256, &[1; 32], &[], &mut out).is_err());
         assert!(hkdf_expand(Hash::Sha256, &[1; 32], &[], &mut out[..255 * 32]).is_ok());
-        assert!(hkdf_expand_label(Hash::Sha256, &[1; 32], b"dtls13", &[b'x'; 250], b"", &mut [0; 4]).is_err());
+        assert!(
+            hkdf_expand_label(Hash::Sha256, &[1; 32], b"dtls13", &[b'x'; 250], b"", &mut [0; 4]).is_err()
+        );
     }
 }

@@ -297,7 +297,12 @@ impl PublicKey {
     /// # Errors
     /// [`CryptoError::WrongScheme`] if the scheme is for keys of another kind, [`CryptoError::BadSignature`] if the
     /// signature is not well-formed or does not fit.
-    pub fn verify(&self, scheme: SignatureScheme, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    pub fn verify(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
         let verified = match (&self.0, scheme.kind()) {
             (PublicState::Ec(_, key), Kind::Ecdsa) => {
                 let parsed = EcdsaSig::from_der(signature).map_err(|_| CryptoError::BadSignature)?;
@@ -329,7 +334,9 @@ impl PublicKey {
     /// Whether `private` is the other half of this key.
     pub(super) fn belongs_to(&self, private: &PKeyRef<Private>) -> bool {
         match &self.0 {
-            PublicState::Ec(_, key) => PKey::from_ec_key(key.clone()).is_ok_and(|key| private.public_eq(&key)),
+            PublicState::Ec(_, key) => {
+                PKey::from_ec_key(key.clone()).is_ok_and(|key| private.public_eq(&key))
+            }
             PublicState::Rsa(key) | PublicState::Ed25519(key) => private.public_eq(key),
         }
     }
@@ -356,7 +363,11 @@ fn set_padding<T>(ctx: &mut PkeyCtx<T>, scheme: SignatureScheme) -> Result<(), C
 }
 
 /// Signs with a private key that [`PublicKey::belongs_to`] has checked.
-pub(super) fn sign(key: &PKeyRef<Private>, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+pub(super) fn sign(
+    key: &PKeyRef<Private>,
+    scheme: SignatureScheme,
+    message: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
     let (digest, len) = scheme.hash().digest(message);
     let digest = digest.get(..len).unwrap_or_default();
     match scheme.kind() {

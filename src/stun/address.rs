@@ -19,7 +19,7 @@ pub fn read(value: &[u8]) -> Option<SocketAddr> {
     let port = reader.u16()?;
     let ip = match family {
         1 => IpAddr::V4(Ipv4Addr::from_bits(reader.u32()?)),
-        2 => IpAddr::V6(Ipv6Addr::from_octets(reader.array()?)),
+        2 => IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?)),
         _ => return None,
     };
     reader.is_empty().then_some(SocketAddr::new(ip, port))
@@ -54,7 +54,11 @@ pub fn write(writer: &mut Writer<'_>, address: SocketAddr) -> Result<(), Full> {
 ///
 /// # Errors
 /// [`Full`] if it does not fit.
-pub fn write_xored(writer: &mut Writer<'_>, address: SocketAddr, transaction_id: TransactionId) -> Result<(), Full> {
+pub fn write_xored(
+    writer: &mut Writer<'_>,
+    address: SocketAddr,
+    transaction_id: TransactionId,
+) -> Result<(), Full> {
     write(writer, xor(address, transaction_id))
 }
 
@@ -63,9 +67,13 @@ fn xor(address: SocketAddr, TransactionId(transaction_id): TransactionId) -> Soc
     let ip = match address.ip() {
         IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() ^ MAGIC_COOKIE)),
         IpAddr::V6(ip) => {
-            let [a, b, c, d, e, f, g, h, i, j, k, l] = transaction_id;
-            let mask = u128::from_be_bytes([0, 0, 0, 0, a, b, c, d, e, f, g, h, i, j, k, l]);
-            IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() ^ mask ^ u128::from(MAGIC_COOKIE) << 96))
+            let mut octets = ip.octets();
+            for (octet, mask) in
+                octets.iter_mut().zip(MAGIC_COOKIE.to_be_bytes().into_iter().chain(transaction_id))
+            {
+                *octet ^= mask;
+            }
+            IpAddr::V6(Ipv6Addr::from(octets))
         }
     };
     SocketAddr::new(ip, address.port() ^ PORT_MASK)
@@ -83,8 +91,8 @@ mod tests {
         let v4 = [0x00, 0x01, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43];
         assert_eq!(read_xored(&v4, ID), Some("192.0.2.1:32853".parse().unwrap()));
         let v6 = [
-            0x00, 0x02, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3, 0xf1, 0x79, 0xbc, 0x25, 0xf4, 0xb5, 0xbe, 0xd2,
-            0xb9, 0xd9,
+            0x00, 0x02, 0xa1, 0x47, 0x01, 0x13, 0xa9, 0xfa, 0xa5, 0xd3, 0xf1, 0x79, 0xbc, 0x25, 0xf4, 0xb5,
+            0xbe, 0xd2, 0xb9, 0xd9,
         ];
         let address = "[2001:db8:1234:5678:11:2233:4455:6677]:32853".parse().unwrap();
         assert_eq!(read_xored(&v6, ID), Some(address));
@@ -95,7 +103,13 @@ mod tests {
 
     #[test]
     fn unknown_families_and_other_lengths_are_refused() {
-        for bad in [&[0, 3, 0, 1, 1, 2, 3, 4][..], &[0, 1, 0, 1, 1, 2, 3], &[0, 1, 0, 1, 1, 2, 3, 4, 5], &[0, 2], &[]] {
+        for bad in [
+            &[0, 3, 0, 1, 1, 2, 3, 4][..],
+            &[0, 1, 0, 1, 1, 2, 3],
+            &[0, 1, 0, 1, 1, 2, 3, 4, 5],
+            &[0, 2],
+            &[],
+        ] {
             assert_eq!(read(bad), None);
         }
         assert!(read(&[0xff, 1, 0, 1, 1, 2, 3, 4]).is_some());

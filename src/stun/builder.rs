@@ -60,7 +60,10 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// [`Full`] if it does not fit.
-    pub fn unknown_attributes(&mut self, kinds: impl Iterator<Item = AttributeType>) -> Result<&mut Self, Full> {
+    pub fn unknown_attributes(
+        &mut self,
+        kinds: impl Iterator<Item = AttributeType>,
+    ) -> Result<&mut Self, Full> {
         self.attribute(AttributeType::UNKNOWN_ATTRIBUTES, |writer| {
             let mut kinds = kinds;
             kinds.try_for_each(|kind| writer.u16(kind.0))

@@ -39,9 +39,10 @@ impl Attribute<'_> {
             Self::Nomination(number) => writer.u32(number & 0x00ff_ffff),
             Self::IceControlled(number) | Self::IceControlling(number) => writer.u64(number),
             Self::UseCandidate | Self::DontFragment => Ok(()),
-            Self::MetaDtls(bytes) | Self::MetaDtlsAck(bytes) | Self::Data(bytes) | Self::Unknown(_, bytes) => {
-                writer.bytes(bytes)
-            }
+            Self::MetaDtls(bytes)
+            | Self::MetaDtlsAck(bytes)
+            | Self::Data(bytes)
+            | Self::Unknown(_, bytes) => writer.bytes(bytes),
             Self::ChannelNumber(number) => {
                 writer.u16(number)?;
                 writer.u16(0)

@@ -73,7 +73,8 @@ pub enum Fingerprint {
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
     bytes: &'a [u8],
-    message_type: u16,
+    /// Class and method, interleaved.
+    kind: u16,
     id: TransactionId,
     /// Where the attributes that count end.
     end: usize,
@@ -126,7 +127,7 @@ impl<'a> Message<'a> {
                 end = end.min(at);
             }
         }
-        Ok(Self { bytes, message_type, id: TransactionId(id), end, marks })
+        Ok(Self { bytes, kind: message_type, id: TransactionId(id), end, marks })
     }
 
     /// Length of the message that starts with these bytes, on a stream; `None` if fewer than four.
@@ -138,12 +139,12 @@ impl<'a> Message<'a> {
 
     /// Its class.
     pub const fn class(&self) -> Class {
-        Class::of(self.message_type)
+        Class::of(self.kind)
     }
 
     /// Its method.
     pub const fn method(&self) -> Method {
-        Method::of(self.message_type)
+        Method::of(self.kind)
     }
 
     /// Its transaction id.
@@ -187,42 +188,34 @@ impl<'a> Message<'a> {
 
     /// USERNAME, if there is one in UTF-8.
     pub fn username(&self) -> Option<&'a str> {
-        match self.find(AttributeType::USERNAME)? {
-            Attribute::Username(text) => Some(text),
-            _ => None,
-        }
+        let Attribute::Username(text) = self.find(AttributeType::USERNAME)? else { return None };
+        Some(text)
     }
 
     /// REALM.
     pub fn realm(&self) -> Option<&'a str> {
-        match self.find(AttributeType::REALM)? {
-            Attribute::Realm(text) => Some(text),
-            _ => None,
-        }
+        let Attribute::Realm(text) = self.find(AttributeType::REALM)? else { return None };
+        Some(text)
     }
 
     /// NONCE.
     pub fn nonce(&self) -> Option<&'a str> {
-        match self.find(AttributeType::NONCE)? {
-            Attribute::Nonce(text) => Some(text),
-            _ => None,
-        }
+        let Attribute::Nonce(text) = self.find(AttributeType::NONCE)? else { return None };
+        Some(text)
     }
 
     /// ERROR-CODE.
     pub fn error_code(&self) -> Option<ErrorCode<'a>> {
-        match self.find(AttributeType::ERROR_CODE)? {
-            Attribute::ErrorCode(error) => Some(error),
-            _ => None,
-        }
+        let Attribute::ErrorCode(error) = self.find(AttributeType::ERROR_CODE)? else { return None };
+        Some(error)
     }
 
     /// UNKNOWN-ATTRIBUTES.
     pub fn unknown_attributes(&self) -> Option<TypeList<'a>> {
-        match self.find(AttributeType::UNKNOWN_ATTRIBUTES)? {
-            Attribute::UnknownAttributes(list) => Some(list),
-            _ => None,
-        }
+        let Attribute::UnknownAttributes(list) = self.find(AttributeType::UNKNOWN_ATTRIBUTES)? else {
+            return None;
+        };
+        Some(list)
     }
 
     /// XOR-MAPPED-ADDRESS.
@@ -242,10 +235,8 @@ impl<'a> Message<'a> {
 
     /// PRIORITY.
     pub fn priority(&self) -> Option<u32> {
-        match self.find(AttributeType::PRIORITY)? {
-            Attribute::Priority(priority) => Some(priority),
-            _ => None,
-        }
+        let Attribute::Priority(priority) = self.find(AttributeType::PRIORITY)? else { return None };
+        Some(priority)
     }
 
     /// Whether there is USE-CANDIDATE.
@@ -255,34 +246,30 @@ impl<'a> Message<'a> {
 
     /// Tie-breaker of ICE-CONTROLLING.
     pub fn ice_controlling(&self) -> Option<u64> {
-        match self.find(AttributeType::ICE_CONTROLLING)? {
-            Attribute::IceControlling(tie_breaker) => Some(tie_breaker),
-            _ => None,
-        }
+        let Attribute::IceControlling(tie_breaker) = self.find(AttributeType::ICE_CONTROLLING)? else {
+            return None;
+        };
+        Some(tie_breaker)
     }
 
     /// Tie-breaker of ICE-CONTROLLED.
     pub fn ice_controlled(&self) -> Option<u64> {
-        match self.find(AttributeType::ICE_CONTROLLED)? {
-            Attribute::IceControlled(tie_breaker) => Some(tie_breaker),
-            _ => None,
-        }
+        let Attribute::IceControlled(tie_breaker) = self.find(AttributeType::ICE_CONTROLLED)? else {
+            return None;
+        };
+        Some(tie_breaker)
     }
 
     /// NOMINATION.
     pub fn nomination(&self) -> Option<u32> {
-        match self.find(AttributeType::NOMINATION)? {
-            Attribute::Nomination(value) => Some(value),
-            _ => None,
-        }
+        let Attribute::Nomination(value) = self.find(AttributeType::NOMINATION)? else { return None };
+        Some(value)
     }
 
     /// LIFETIME.
     pub fn lifetime(&self) -> Option<Duration> {
-        match self.find(AttributeType::LIFETIME)? {
-            Attribute::Lifetime(lifetime) => Some(lifetime),
-            _ => None,
-        }
+        let Attribute::Lifetime(lifetime) = self.find(AttributeType::LIFETIME)? else { return None };
+        Some(lifetime)
     }
 
     /// DATA.
@@ -314,7 +301,11 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`IntegrityError`] if the message must not be believed.
-    pub fn verify_integrity_of(&self, key: &IntegrityKey, least: usize) -> Result<IntegrityKind, IntegrityError> {
+    pub fn verify_integrity_of(
+        &self,
+        key: &IntegrityKey,
+        least: usize,
+    ) -> Result<IntegrityKind, IntegrityError> {
         let kind = self.integrity().ok_or(IntegrityError::Missing)?;
         match kind {
             IntegrityKind::Sha256 => {

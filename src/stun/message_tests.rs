@@ -8,7 +8,8 @@ use crate::stun::{Builder, Family, Icmp, header};
 use super::*;
 
 const PASSWORD: &str = "VOkJxbRl1RmTxUk/WvJxBt";
-const ID: TransactionId = TransactionId([0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae]);
+const ID: TransactionId =
+    TransactionId([0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae]);
 
 /// RFC 5769 §2.1 to §2.4.
 const REQUEST: &str = "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff\
@@ -51,7 +52,10 @@ fn build(attributes: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
 fn the_request_of_rfc_5769_is_read_and_verified() {
     let bytes = hex(REQUEST);
     let message = Message::parse(&bytes).unwrap();
-    assert_eq!((message.class(), message.method(), message.transaction_id()), (Class::Request, Method::BINDING, ID));
+    assert_eq!(
+        (message.class(), message.method(), message.transaction_id()),
+        (Class::Request, Method::BINDING, ID)
+    );
     assert_eq!(message.username(), Some("evtj:h6vY"));
     assert_eq!(message.priority(), Some(0x6e00_01ff));
     assert_eq!(message.ice_controlled(), Some(0x932f_f9b1_5126_3b36));
@@ -238,7 +242,8 @@ fn unknown_attributes_that_must_be_understood_are_listed() {
     let answer = build(|builder| {
         builder.unknown_attributes(request.unknown_required()).unwrap();
     });
-    let answer = Message::parse(&answer).unwrap().unknown_attributes().map(|list| list.iter().collect::<Vec<_>>());
+    let answer =
+        Message::parse(&answer).unwrap().unknown_attributes().map(|list| list.iter().collect::<Vec<_>>());
     assert_eq!(answer, Some(unknown));
 }
 
@@ -285,11 +290,10 @@ fn attributes() -> Vec<Attribute<'static>> {
     let v4 = "192.0.2.7:1".parse().unwrap();
     let v6 = "[2001:db8::7]:65535".parse().unwrap();
     let list = AlgorithmList::new(&[0, 2, 0, 0, 0, 1, 0, 3, 1, 2, 3, 0, 0, 7, 0, 0]).unwrap();
-    assert_eq!(list.iter().map(|(algorithm, parameters)| (algorithm.0, parameters.len())).collect::<Vec<_>>(), [
-        (2, 0),
-        (1, 3),
-        (7, 0)
-    ]);
+    assert_eq!(
+        list.iter().map(|(algorithm, parameters)| (algorithm.0, parameters.len())).collect::<Vec<_>>(),
+        [(2, 0), (1, 3), (7, 0)]
+    );
     vec![
         Attribute::MappedAddress(v4),
         Attribute::XorMappedAddress(v6),

@@ -29,7 +29,9 @@ pub mod transaction;
 pub use attribute::{Attribute, AttributeError, Family, Icmp};
 pub use builder::Builder;
 pub use error_code::ErrorCode;
-pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, binding_username, is_stun, user_hash};
+pub use header::{
+    Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, binding_username, is_stun, user_hash,
+};
 pub use integrity::{IntegrityError, IntegrityKey, IntegrityKind};
 pub use kind::AttributeType;
 pub use message::{Fingerprint, Message, ParseError};
