@@ -256,7 +256,8 @@ mod tests {
                 _ => OpenReliability::MaxLifetimeMillis(parameter),
             };
             let open = Open { ordered, reliability, priority, label: &label, protocol: &protocol };
-            prop_assert_eq!(DcepMessage::parse(&open.to_vec()), Ok(DcepMessage::Open(open)));
+            let bytes = open.to_vec();
+            prop_assert_eq!(DcepMessage::parse(&bytes), Ok(DcepMessage::Open(open)));
         }
 
         #[test]
