@@ -1,29 +1,112 @@
-//! The ICE agent: one machine for gathering, checks, nomination and consent.
+//! The ICE agent: what a caller asks of it, and the state it keeps.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-
-use crate::ice::stats::{Counters, Stats};
+use crate::base::limits;
+use crate::base::outbox::Outbox;
+use crate::base::slots::Key;
+use crate::ice::candidate::{self, Local, Remote, canonical, is_mdns_name, pairable, scoped, screen};
+use crate::ice::consent::Consent;
+use crate::ice::event::Attached;
+use crate::ice::gather::Gathering;
+use crate::ice::pair::{Pair, Tally, pair_priority};
+use crate::ice::reply::Reply;
+use crate::ice::session::{Peer, Phase, Session};
+use crate::ice::stats::Counters;
 use crate::ice::{
-    CandidateError, Config, ConfigError, Credentials, Event, IceConnectionState, IceGatheringState,
-    LocalCandidate, RemoteParameters, Role,
+    CandidateError, CandidatePairState, Config, ConfigError, Credentials, Event, IceConnectionState,
+    IceGatheringState, LocalCandidate, RemoteParameters, Role,
 };
 use crate::machine::{Machine, Output};
-use crate::net::{Datagram, Path};
+use crate::net::{Datagram, Path, Protocol};
 use crate::rng::Rng;
 use crate::sdp::candidate::{Candidate, CandidateAddress, CandidateKind, Transport};
-use crate::time::Instant;
+use crate::stun::IntegrityKey;
+use crate::time::{Instant, Latest, Timer};
 
-/// An ICE agent. Without its datagrams it does nothing: give it those that are STUN, and send what it draws.
+/// The pair that data goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// It belongs to the generation before the restart.
+    pub(crate) previous: bool,
+    pub(crate) pair: Key,
+}
+
+/// How far `close` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Open,
+    /// The closing event is to be told.
+    Asked,
+    Closed,
+}
+
+/// An ICE agent. Give it the datagrams that are STUN, send what it draws, and let data go on [`Agent::active_path`].
+///
+/// ```
+/// use antiphon::ice::{Agent, Config, LocalCandidate, RemoteParameters};
+/// use antiphon::{Instant, Output, Rng, Seed};
+///
+/// let agent = |seed| Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([seed; 32])), &Config::new());
+/// let (mut a, mut b) = (agent(1)?, agent(2)?);
+/// a.add_local_candidate(LocalCandidate::udp("192.0.2.1:5000".parse()?))?;
+/// let candidate = b.add_local_candidate(LocalCandidate::udp("192.0.2.2:5000".parse()?))?;
+/// a.set_remote(RemoteParameters::new(b.local_credentials().clone()));
+/// a.add_remote_candidate(&candidate)?;
+/// let mut buf = [0; 1200];
+/// let sent = loop {
+///     match a.poll_output(Instant::ZERO, &mut buf) {
+///         Output::Transmit(transmit) => break transmit,
+///         Output::Event(_) => {}
+///         Output::Wait(_) => panic!("the first check leaves at once"),
+///     }
+/// };
+/// assert_eq!(sent.path.remote, "192.0.2.2:5000".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Agent {
-    config: Config,
-    credentials: Credentials,
-    role: Role,
-    local: Vec<Candidate>,
-    counters: Counters,
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) latest: Latest,
+    pub(crate) role: Role,
+    pub(crate) tie_breaker: u64,
+    pub(crate) locals: Vec<Local>,
+    /// Local candidates that only the peer could know of, for statistics.
+    pub(crate) reflexive: Vec<Local>,
+    /// The caller has added a loopback host, and so allows loopback.
+    pub(crate) loopback: bool,
+    pub(crate) gathering: Gathering,
+    pub(crate) current: Session,
+    /// The generation before a restart, while its path is in use or may still bring data.
+    pub(crate) previous: Option<Box<Session>>,
+    pub(crate) previous_ends: Timer,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) consent: Consent,
+    pub(crate) active: Option<Path>,
+    pub(crate) selected: Option<Path>,
+    pub(crate) selected_changes: u64,
+    /// Paths of all valid pairs, of both generations.
+    pub(crate) valid: Vec<Path>,
+    /// Some pair's validity or nomination changed since the path in use was chosen.
+    pub(crate) paths_changed: bool,
+    /// Something changed that bears on nomination.
+    pub(crate) nomination_due: bool,
+    /// Consent for the path in use of the current generation has ended.
+    pub(crate) consent_lost: bool,
+    pub(crate) state: IceConnectionState,
+    pub(crate) gathering_told: IceGatheringState,
+    pub(crate) events: Outbox<Event>,
+    pub(crate) replies: VecDeque<Reply>,
+    pub(crate) counters: Counters,
+    pub(crate) attached: Attached,
+    pub(crate) attached_received: Option<Attached>,
+    pub(crate) closing: Closing,
+    /// Something was called since the last `Wait`, or something waits for a buffer.
+    pub(crate) busy: bool,
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Agent {
@@ -31,31 +114,52 @@ impl Agent {
     ///
     /// # Errors
     /// [`ConfigError`] names the first setting that cannot be.
-    pub fn new(_now: Instant, mut rng: Rng, config: &Config) -> Result<Self, ConfigError> {
+    pub fn new(now: Instant, mut rng: Rng, config: &Config) -> Result<Self, ConfigError> {
         config.check()?;
+        let credentials = Credentials::generate(&mut rng);
         Ok(Self {
-            config: config.clone(),
-            credentials: Credentials::generate(&mut rng),
-            role: config.role,
-            local: Vec::new(),
+            role: if config.lite { Role::Controlled } else { config.role },
+            tie_breaker: rng.u64(),
+            rng,
+            latest: Latest::new(now),
+            locals: Vec::new(),
+            reflexive: Vec::new(),
+            loopback: false,
+            gathering: Gathering::default(),
+            current: Session::new(credentials, config),
+            previous: None,
+            previous_ends: Timer::stopped(),
+            usage: None,
+            consent: Consent::default(),
+            active: None,
+            selected: None,
+            selected_changes: 0,
+            valid: Vec::new(),
+            paths_changed: false,
+            nomination_due: false,
+            consent_lost: false,
+            state: IceConnectionState::New,
+            gathering_told: IceGatheringState::New,
+            events: Outbox::new(limits::MAX_EVENTS),
+            replies: VecDeque::new(),
             counters: Counters::default(),
+            attached: Attached::default(),
+            attached_received: None,
+            closing: Closing::Open,
+            busy: false,
+            deadline: None,
+            config: config.clone(),
         })
-    }
-
-    /// Takes a datagram that is STUN. What is not, or is not authentic, is counted and dropped.
-    pub fn handle_input(&mut self, _now: Instant, _datagram: Datagram<'_>) {}
-
-    /// Lets time reach `now` and returns the next thing to do.
-    ///
-    /// # Panics
-    /// If `buf` is neither empty nor as long as the MTU.
-    pub fn poll_output(&mut self, _now: Instant, _buf: &mut [u8]) -> Output<Path, Event> {
-        Output::Wait(None)
     }
 
     /// User fragment and password of the current generation.
     pub const fn local_credentials(&self) -> &Credentials {
-        &self.credentials
+        &self.current.local
+    }
+
+    /// What the peer's description said, in the current generation.
+    pub fn remote_parameters(&self) -> Option<&RemoteParameters> {
+        self.current.peer.as_ref().map(|peer| &peer.parameters)
     }
 
     /// The pacing to ask for with `a=ice-pacing`, if one was configured.
@@ -68,9 +172,13 @@ impl Agent {
         self.config.lite
     }
 
-    /// Sets the role, as the offer and answer determine it.
-    pub const fn set_role(&mut self, role: Role) {
-        self.role = role;
+    /// Sets the role, as offer and answer determine it. A lite side facing a full one is always controlled.
+    pub fn set_role(&mut self, role: Role) {
+        if role != self.role {
+            self.role = role;
+            self.recompute_priorities();
+            self.busy = true;
+        }
     }
 
     /// The present role; a conflict with the peer may have changed it.
@@ -79,114 +187,456 @@ impl Agent {
     }
 
     /// Takes what the peer's description says. Credentials that differ from those before are a restart by the peer, and
-    /// make new ones of ours, unless [`Agent::restart`] was called since.
-    pub fn set_remote(&mut self, _remote: RemoteParameters) {}
+    /// make new ones of ours, unless [`Agent::restart`] was called since. The same ones again change nothing.
+    pub fn set_remote(&mut self, remote: RemoteParameters) {
+        if self.closing != Closing::Open {
+            return;
+        }
+        if let Some(peer) = &self.current.peer {
+            if peer.parameters.credentials == remote.credentials {
+                return;
+            }
+            self.restart();
+        }
+        match (self.config.lite, remote.lite) {
+            (false, true) => self.set_role(Role::Controlling),
+            (true, false) => self.set_role(Role::Controlled),
+            (false, false) | (true, true) => {}
+        }
+        let pacing = |asked: Option<Duration>| asked.unwrap_or(Config::DEFAULT_PACING);
+        let slower = pacing(self.config.pacing).max(pacing(remote.pacing)).max(Config::MIN_PACING);
+        self.current.pacing = slower.min(Config::MAX_PACING);
+        // Candidates may have come before the description: those of another generation go now.
+        let ufrag = remote.credentials.ufrag();
+        self.current.remotes.retain_mut(|r| r.ufrag.take().is_none_or(|named| *named == *ufrag));
+        let key = IntegrityKey::short_term(remote.credentials.pwd());
+        self.current.peer = Some(Peer { parameters: remote, key });
+        for at in 0..self.current.remotes.len() {
+            self.pair_with_remote(at);
+        }
+        self.take_early_checks();
+        self.busy = true;
+    }
 
     /// Adds a socket's address, and returns the candidate to tell the peer.
     ///
     /// # Errors
     /// [`CandidateError`] where the address cannot be a candidate.
     pub fn add_local_candidate(&mut self, local: LocalCandidate) -> Result<Candidate, CandidateError> {
-        let address = local.advertised.unwrap_or(local.base);
-        let candidate = Candidate {
-            foundation: "1".into(),
-            component: 1,
-            transport: Transport::Udp,
-            priority: 1,
-            address: CandidateAddress::Ip(address.ip()),
-            port: address.port(),
-            kind: CandidateKind::Host,
-            related: None,
-            username_fragment: Some(self.credentials.ufrag().into()),
-            extensions: Vec::new(),
-        };
-        self.local.push(candidate.clone());
+        if self.closing != Closing::Open {
+            return Err(CandidateError::Closed);
+        }
+        let base = local.base;
+        let address = local.advertised.unwrap_or(base);
+        screen(base.ip(), base.port(), true)?;
+        screen(address.ip(), address.port(), true)?;
+        if address.is_ipv4() != base.is_ipv4() {
+            return Err(CandidateError::Family { base: base.ip(), advertised: address.ip() });
+        }
+        if self.local_at(base).is_some() {
+            return Err(CandidateError::Duplicate(base.ip(), base.port()));
+        }
+        let place = self.locals.iter().position(|other| !other.alive);
+        if place.is_none() && self.locals.len() >= limits::MAX_LOCAL_CANDIDATES {
+            return Err(CandidateError::TooMany { limit: limits::MAX_LOCAL_CANDIDATES });
+        }
+        let entry = self.host(&local, address);
+        let candidate = entry.candidate.clone();
+        self.loopback |= base.ip().is_loopback();
+        let at = place.unwrap_or(self.locals.len());
+        match self.locals.get_mut(at) {
+            Some(slot) => *slot = entry,
+            None => self.locals.push(entry),
+        }
+        self.gathering.begun = true;
+        self.events.push(Event::Candidate(candidate.clone()));
+        if self.current.peer.is_some() {
+            for remote in 0..self.current.remotes.len() {
+                self.form_pair(at, remote);
+            }
+        }
+        self.busy = true;
         Ok(candidate)
     }
 
+    /// A host candidate: its foundation by its address (RFC 8445 §5.1.1.3), its priority by its place in its family.
+    fn host(&self, local: &LocalCandidate, address: SocketAddr) -> Local {
+        let hosts = || self.locals.iter().filter(|other| other.alive);
+        let like = hosts().find(|other| other.base.ip() == local.base.ip());
+        let unused = || (1..).find(|n| hosts().all(|other| other.foundation != *n)).unwrap_or(0);
+        let foundation = like.map_or_else(unused, |other| other.foundation);
+        let ipv6 = local.base.is_ipv6();
+        // The best preference of the family that is free: a socket that comes back gets its old one.
+        let taken = |p: u16| hosts().any(|other| other.preference == p);
+        let free = || {
+            (0..).map(|nth| candidate::interleaved_preference(ipv6, nth)).find(|p| !taken(*p)).unwrap_or(0)
+        };
+        let preference = local.preference.unwrap_or_else(free);
+        Local {
+            base: local.base,
+            protocol: local.protocol,
+            preference,
+            foundation,
+            alive: true,
+            candidate: Candidate {
+                foundation: foundation.to_string(),
+                component: 1,
+                transport: Transport::Udp,
+                priority: candidate::priority(CandidateKind::Host, preference),
+                address: CandidateAddress::Ip(address.ip()),
+                port: address.port(),
+                kind: CandidateKind::Host,
+                related: None,
+                username_fragment: Some(self.current.local.ufrag().into()),
+                extensions: Vec::new(),
+            },
+        }
+    }
+
     /// Forgets the candidate whose socket is bound to `base`, and every pair of it: the socket is gone.
-    pub fn remove_local_candidate(&mut self, _base: SocketAddr) {}
+    pub fn remove_local_candidate(&mut self, base: SocketAddr) {
+        let Some(at) = self.local_at(base) else { return };
+        if let Some(local) = self.locals.get_mut(usize::from(at)) {
+            local.alive = false;
+        }
+        self.current.drop_pairs(|local, _| local == at);
+        if let Some(previous) = &mut self.previous {
+            previous.drop_pairs(|local, _| local == at);
+        }
+        if let Phase::Nominating(key) = self.current.phase
+            && self.current.list.get(key).is_none()
+        {
+            self.current.phase = Phase::Running;
+        }
+        let lost =
+            |usage: &Usage| self.session(usage.previous).is_none_or(|s| s.list.get(usage.pair).is_none());
+        if self.usage.as_ref().is_some_and(lost) {
+            self.usage = None;
+            self.consent.stop();
+        }
+        let alive = &self.locals;
+        self.replies.retain(|reply| alive.iter().any(|l| l.alive && l.base == reply.path.local));
+        self.paths_changed = true;
+        self.choose_path(self.latest.now());
+        self.busy = true;
+    }
 
     /// Our candidates, as the peer should know them.
     pub fn local_candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.local.iter()
+        self.locals.iter().filter(|local| local.alive).map(|local| &local.candidate)
     }
 
-    /// Takes a candidate of the peer. One that cannot be paired (TCP, an unresolved name) is kept in silence.
+    /// Takes a candidate of the peer. One that cannot be paired (TCP, an unresolved name) is kept in silence, and so is
+    /// one that comes before the peer's parameters.
     ///
     /// # Errors
-    /// [`CandidateError`] where the address must not be sent to.
-    pub fn add_remote_candidate(&mut self, _candidate: &Candidate) -> Result<(), CandidateError> {
+    /// [`CandidateError`] where the address must not be sent to, or the candidate is not of this generation.
+    pub fn add_remote_candidate(&mut self, candidate: &Candidate) -> Result<(), CandidateError> {
+        if self.closing != Closing::Open {
+            return Err(CandidateError::Closed);
+        }
+        if candidate.component != 1 {
+            return Err(CandidateError::Component(candidate.component));
+        }
+        let named = candidate.username_fragment.as_deref();
+        if let (Some(peer), Some(named)) = (&self.current.peer, named)
+            && peer.parameters.credentials.ufrag() != named
+        {
+            return Err(CandidateError::Generation);
+        }
+        let (address, name) = match &candidate.address {
+            CandidateAddress::Ip(ip) => {
+                // The port of a TCP candidate that only opens says nothing (RFC 6544 §4.1).
+                let port = if candidate.transport == Transport::Udp { candidate.port } else { 9 };
+                screen(*ip, port, self.loopback)?;
+                let pairable = candidate.transport == Transport::Udp;
+                (pairable.then(|| SocketAddr::new(*ip, candidate.port)), None)
+            }
+            CandidateAddress::Name(name) if is_mdns_name(name) => (None, Some(name.as_str().into())),
+            CandidateAddress::Name(_) => return Err(CandidateError::Name),
+        };
+        if let Some(known) = address.and_then(|address| self.current.find_remote(address)) {
+            self.improve_remote(known, candidate);
+            return Ok(());
+        }
+        let learned = |remote: &&Remote| remote.kind == CandidateKind::PeerReflexive;
+        let signalled = self.current.remotes.len() - self.current.remotes.iter().filter(learned).count();
+        if signalled >= self.config.remote_candidate_limit {
+            return Err(CandidateError::TooMany { limit: self.config.remote_candidate_limit });
+        }
+        self.counters.candidates_unpaired += u64::from(address.is_none());
+        let group = self.current.group(&candidate.foundation);
+        self.current.remotes.push(Remote {
+            address,
+            name,
+            port: candidate.port,
+            transport: candidate.transport,
+            kind: candidate.kind,
+            priority: candidate.priority,
+            foundation: candidate.foundation.as_str().into(),
+            group,
+            ufrag: named.filter(|_| self.current.peer.is_none()).map(Into::into),
+        });
+        if self.current.peer.is_some() {
+            self.pair_with_remote(self.current.remotes.len() - 1);
+        }
+        self.busy = true;
         Ok(())
     }
 
+    /// The signalled form of a candidate that a check had shown already (RFC 8445 §7.3.1.3), or a redundant one.
+    fn improve_remote(&mut self, at: u16, candidate: &Candidate) {
+        let group = self.current.group(&candidate.foundation);
+        let Some(remote) = self.current.remotes.get_mut(usize::from(at)) else { return };
+        if remote.kind != CandidateKind::PeerReflexive {
+            return;
+        }
+        remote.kind = candidate.kind;
+        remote.priority = remote.priority.max(candidate.priority);
+        remote.foundation = candidate.foundation.as_str().into();
+        remote.group = group;
+        for (_, pair) in self.current.list.iter_mut().filter(|(_, pair)| pair.remote == at) {
+            pair.foundation.1 = group;
+        }
+        self.recompute_priorities();
+        self.pair_with_remote(usize::from(at));
+        self.busy = true;
+    }
+
     /// Says that no local candidate follows in this generation.
-    pub const fn end_of_local_candidates(&mut self) {}
+    pub fn end_of_local_candidates(&mut self) {
+        if self.closing == Closing::Open && !core::mem::replace(&mut self.gathering.ended, true) {
+            self.events.push(Event::EndOfCandidates);
+            self.busy = true;
+        }
+    }
 
     /// Says that the peer has no more candidates in this generation.
-    pub const fn end_of_remote_candidates(&mut self) {}
+    pub const fn end_of_remote_candidates(&mut self) {
+        self.current.remote_ended = true;
+        self.busy = true;
+    }
 
-    /// Restarts: new credentials, checks anew; the path in use carries on until a new one is valid (RFC 8445 §9).
-    pub const fn restart(&mut self) {}
+    /// Restarts: new credentials, checks anew; the path in use carries on until a new one is valid (RFC 8445 §9). The
+    /// local candidates stay, and whether they are ended.
+    pub fn restart(&mut self) {
+        if self.closing != Closing::Open {
+            return;
+        }
+        let credentials = Credentials::generate(&mut self.rng);
+        for local in &mut self.locals {
+            local.candidate.username_fragment = Some(credentials.ufrag().into());
+        }
+        let old = core::mem::replace(&mut self.current, Session::new(credentials, &self.config));
+        self.replies.retain(|reply| !reply.previous);
+        self.replies.iter_mut().for_each(|reply| reply.previous = true);
+        match &mut self.usage {
+            Some(usage) if !usage.previous => {
+                usage.previous = true;
+                let mut old = Box::new(old);
+                old.keep_valid();
+                old.transactions = crate::ice::check::Transactions::default();
+                self.previous = Some(old);
+            }
+            // A second restart before the first has found a path: the one in use stays.
+            Some(_) => self.replies.clear(),
+            None => self.previous = None,
+        }
+        self.previous_ends.stop();
+        self.consent_lost = false;
+        self.paths_changed = true;
+        self.busy = true;
+    }
 
     /// Where data goes now: the selected pair, before that the best valid one; `None` without consent.
     pub const fn active_path(&self) -> Option<Path> {
-        None
+        self.active
     }
 
     /// Whether data from this path may be believed: the pair has been validated.
-    pub const fn accepts(&self, _path: &Path) -> bool {
-        false
+    pub fn accepts(&self, path: &Path) -> bool {
+        let same = |valid: &Path| {
+            valid.protocol == path.protocol
+                && canonical(valid.local) == canonical(path.local)
+                && canonical(valid.remote) == canonical(path.remote)
+        };
+        self.active.as_ref() == Some(path) || self.valid.iter().any(same)
     }
 
     /// The smoothed round trip of the path in use, by its checks.
-    pub const fn round_trip(&self) -> Option<Duration> {
-        None
+    pub fn round_trip(&self) -> Option<Duration> {
+        let usage = self.usage?;
+        self.session(usage.previous)?.list.get(usage.pair)?.smoothed_rtt
     }
 
     /// The connection state.
     pub const fn state(&self) -> IceConnectionState {
-        IceConnectionState::New
+        self.state
     }
 
     /// The gathering state.
     pub const fn gathering_state(&self) -> IceGatheringState {
-        IceGatheringState::New
-    }
-
-    /// What has been counted.
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Pairs, candidates and counters.
-    pub fn stats(&self) -> Stats {
-        Stats::default()
+        self.gathering.state()
     }
 
     /// Sets the opaque attributes that ride in checks and their answers; the parent knows what they mean.
-    pub fn set_attached(&mut self, _attached: Attached) {}
+    pub fn set_attached(&mut self, attached: Attached) {
+        self.attached = attached;
+    }
 
-    /// The opaque attributes of the latest authenticated message, once.
+    /// The opaque attributes of the latest authenticated message that had any, once.
     pub const fn take_attached(&mut self) -> Option<Attached> {
-        None
+        self.attached_received.take()
     }
 
     /// Ends the agent: nothing is sent any more, and [`Event::Closed`] is the last output.
-    pub const fn close(&mut self) {}
+    pub fn close(&mut self) {
+        if self.closing != Closing::Open {
+            return;
+        }
+        self.closing = Closing::Asked;
+        self.state = IceConnectionState::Closed;
+        self.current.phase = Phase::Failed;
+        self.current.list = crate::ice::checklist::Checklist::new(0);
+        self.current.transactions = crate::ice::check::Transactions::default();
+        self.previous = None;
+        self.usage = None;
+        self.active = None;
+        self.selected = None;
+        self.valid = Vec::new();
+        self.consent.stop();
+        self.replies.clear();
+        self.events.clear();
+        self.deadline = None;
+        self.busy = true;
+    }
 
     /// Gives back memory that an idle agent does not need.
-    #[expect(dead_code, reason = "the parent machine calls it")]
-    pub(crate) const fn trim(&mut self) {}
-}
+    pub(crate) fn trim(&mut self) {
+        self.events.trim();
+        self.replies.shrink_to_fit();
+        self.valid.shrink_to_fit();
+        self.current.remotes.shrink_to_fit();
+        self.locals.shrink_to_fit();
+    }
 
-/// Two opaque attributes that a parent may let ride in checks, of types 0xC070 and 0xC071.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attached {
-    /// The value of attribute 0xC070.
-    pub data: Option<Bytes>,
-    /// The value of attribute 0xC071.
-    pub acknowledgement: Option<Bytes>,
+    pub(crate) fn session(&self, previous: bool) -> Option<&Session> {
+        if previous { self.previous.as_deref() } else { Some(&self.current) }
+    }
+
+    pub(crate) fn session_mut(&mut self, previous: bool) -> Option<&mut Session> {
+        if previous { self.previous.as_deref_mut() } else { Some(&mut self.current) }
+    }
+
+    /// The position of the living candidate whose socket is bound to `base`.
+    pub(crate) fn local_at(&self, base: SocketAddr) -> Option<u16> {
+        let wanted = canonical(base);
+        let at = self.locals.iter().position(|local| local.alive && canonical(local.base) == wanted)?;
+        u16::try_from(at).ok()
+    }
+
+    fn pair_with_remote(&mut self, remote: usize) {
+        for local in 0..self.locals.len() {
+            self.form_pair(local, remote);
+        }
+    }
+
+    /// Pairs two candidates that have not met, if that makes sense. A lite agent forms pairs as it is asked.
+    fn form_pair(&mut self, local: usize, remote: usize) {
+        let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
+        let idle = matches!(self.current.phase, Phase::Concluded | Phase::Failed);
+        if idle || (self.config.lite && !peer_is_lite) {
+            return;
+        }
+        let (Ok(local), Ok(remote)) = (u16::try_from(local), u16::try_from(remote)) else { return };
+        let learned = |r: &Remote| {
+            r.kind == CandidateKind::PeerReflexive && self.current.list.find(local, remote).is_some()
+        };
+        if self.current.remotes.get(usize::from(remote)).is_some_and(learned) {
+            return;
+        }
+        self.insert_pair(local, remote);
+    }
+
+    /// Adds the pair, whatever the phase.
+    pub(crate) fn insert_pair(&mut self, local: u16, remote: u16) -> Option<Key> {
+        let ours = self.locals.get(usize::from(local)).filter(|l| l.alive && l.protocol == Protocol::Udp)?;
+        let theirs = self.current.remotes.get(usize::from(remote))?;
+        let address = theirs.address?;
+        if !pairable(ours.base.ip(), address.ip()) {
+            return None;
+        }
+        let pair = Pair {
+            local,
+            remote,
+            foundation: (ours.foundation, theirs.group),
+            local_priority: ours.candidate.priority,
+            priority: pair_priority(self.role, ours.candidate.priority, theirs.priority),
+            state: CandidatePairState::Frozen,
+            path: Path { protocol: ours.protocol, local: ours.base, remote: scoped(address, ours.base) },
+            queued: false,
+            nominating: false,
+            nominated: false,
+            revoked: false,
+            transaction: None,
+            checked_at: None,
+            confirmed_at: None,
+            smoothed_rtt: None,
+            tally: Tally::default(),
+        };
+        let (key, dropped) = self.current.list.insert(pair);
+        self.counters.pairs_dropped += dropped;
+        Some(key)
+    }
+
+    /// The priorities of pairs depend on the role (RFC 8445 §6.1.2.3).
+    pub(crate) fn recompute_priorities(&mut self) {
+        let (role, remotes) = (self.role, &self.current.remotes);
+        self.current.list.prioritize(|pair| {
+            let theirs = remotes.get(usize::from(pair.remote)).map_or(0, |remote| remote.priority);
+            pair_priority(role, pair.local_priority, theirs)
+        });
+        self.paths_changed = true;
+    }
+
+    /// The same agent again: given the same calls it does the same.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            rng: self.rng.duplicate(),
+            latest: self.latest.clone(),
+            role: self.role,
+            tie_breaker: self.tie_breaker,
+            locals: self.locals.clone(),
+            reflexive: self.reflexive.clone(),
+            loopback: self.loopback,
+            gathering: self.gathering.clone(),
+            current: self.current.clone(),
+            previous: self.previous.clone(),
+            previous_ends: self.previous_ends.clone(),
+            usage: self.usage,
+            consent: self.consent.clone(),
+            active: self.active,
+            selected: self.selected,
+            selected_changes: self.selected_changes,
+            valid: self.valid.clone(),
+            paths_changed: self.paths_changed,
+            nomination_due: self.nomination_due,
+            consent_lost: self.consent_lost,
+            state: self.state,
+            gathering_told: self.gathering_told,
+            events: self.events.clone(),
+            replies: self.replies.clone(),
+            counters: self.counters,
+            attached: self.attached.clone(),
+            attached_received: self.attached_received.clone(),
+            closing: self.closing,
+            busy: self.busy,
+            deadline: self.deadline,
+        }
+    }
 }
 
 impl Machine for Agent {

@@ -44,6 +44,8 @@ impl Config {
     pub const DEFAULT_PACING: Duration = Duration::from_millis(50);
     /// No pacing is faster (RFC 8445 §14.2).
     pub const MIN_PACING: Duration = Duration::from_millis(5);
+    /// Nor is any slower: a peer that asks for more would hold us still.
+    pub const MAX_PACING: Duration = Duration::from_secs(1);
 
     /// A full, controlling agent with the RFC's values.
     #[must_use]
@@ -104,7 +106,7 @@ impl Config {
         if !(1..=limits::MAX_ICE_PAIRS).contains(&self.pair_limit) {
             return Err(ConfigError::PairLimit { value: self.pair_limit, max: limits::MAX_ICE_PAIRS });
         }
-        let slowest = Duration::from_secs(10);
+        let slowest = Self::MAX_PACING;
         if let Some(pacing) = self.pacing.filter(|p| !(Self::MIN_PACING..=slowest).contains(p)) {
             return Err(ConfigError::Pacing { millis: pacing.as_millis() });
         }

@@ -14,8 +14,8 @@ pub enum ConfigError {
         /// The most there can be.
         max: usize,
     },
-    /// The pacing is below 5 ms (RFC 8445 §14.2) or above ten seconds.
-    #[error("pacing of {millis} ms is outside 5..=10000")]
+    /// The pacing is below 5 ms (RFC 8445 §14.2) or above one second.
+    #[error("pacing of {millis} ms is outside 5..=1000")]
     Pacing {
         /// What was asked for, in milliseconds.
         millis: u128,

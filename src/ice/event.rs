@@ -1,5 +1,7 @@
 //! What an agent reports, and the states it reports about.
 
+use bytes::Bytes;
+
 use crate::net::Path;
 use crate::sdp::candidate::Candidate;
 
@@ -64,4 +66,20 @@ pub enum Event {
     RoleChange(crate::ice::Role),
     /// The agent is closed. The last output.
     Closed,
+}
+
+/// Two opaque attributes that a parent may let ride in checks and their answers, of types 0xC070 and 0xC071.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// The value of attribute 0xC070.
+    pub data: Option<Bytes>,
+    /// The value of attribute 0xC071.
+    pub acknowledgement: Option<Bytes>,
+}
+
+impl Attached {
+    /// Whether there is neither.
+    pub const fn is_empty(&self) -> bool {
+        self.data.is_none() && self.acknowledgement.is_none()
+    }
 }

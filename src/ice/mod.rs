@@ -17,18 +17,28 @@
 
 mod agent;
 mod candidate;
+mod check;
+mod checklist;
 mod config;
+mod consent;
 mod credentials;
 mod error;
 mod event;
+mod gather;
+mod input;
+mod nominate;
+mod output;
+mod pair;
+mod reply;
 mod role;
+mod session;
 mod stats;
 
-pub use agent::{Agent, Attached};
+pub use agent::Agent;
 pub use candidate::LocalCandidate;
 pub use config::{Config, RemoteParameters};
 pub use credentials::Credentials;
 pub use error::{CandidateError, ConfigError, CredentialsError};
-pub use event::{Event, IceConnectionState, IceGatheringState};
+pub use event::{Attached, Event, IceConnectionState, IceGatheringState};
 pub use role::Role;
 pub use stats::{CandidatePairState, CandidatePairStats, Counters, Stats};

@@ -1,0 +1,199 @@
+//! Connectivity checks under way: transaction ids, retransmission, expiry (RFC 8445 §14, RFC 8489 §6.2.1).
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::base::slots::Key;
+use crate::ice::role::Role;
+use crate::time::Instant;
+
+/// A transaction id of 96 bits as a number.
+pub(crate) type Tid = u128;
+
+/// No check is repeated sooner (RFC 8445 §14.3).
+pub(crate) const MIN_RTO: Duration = Duration::from_millis(500);
+/// How often a check is sent at the most: Rc.
+pub(crate) const MAX_SENDS: u8 = 7;
+/// How many timeouts the answer to the last one may take: Rm.
+const LAST_WAIT: u32 = 16;
+/// From the first to the end of all: 1 + 2 + .. + 32 timeouts, and the last wait.
+const LIFETIME: u32 = 63 + LAST_WAIT;
+/// How long failure is put off: what one check takes with the least timeout, 39.5 s (RFC 8863 §4).
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500 * LIFETIME as u64);
+
+/// One check: what is needed to repeat it and to judge its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Transaction {
+    pub(crate) pair: Key,
+    pub(crate) sent_at: Instant,
+    pub(crate) sends: u8,
+    pub(crate) role: Role,
+    pub(crate) tie_breaker: u64,
+    pub(crate) nominates: bool,
+    /// Not repeated, and its end is no failure; an answer still counts (RFC 8445 §7.3.1.4).
+    pub(crate) cancelled: bool,
+    rto: Duration,
+    due_at: Instant,
+}
+
+impl Transaction {
+    /// A check of `pair` that leaves now.
+    pub(crate) const fn new(pair: Key, now: Instant, rto: Duration, role: Role) -> Self {
+        Self {
+            pair,
+            sent_at: now,
+            sends: 0,
+            role,
+            tie_breaker: 0,
+            nominates: false,
+            cancelled: false,
+            rto,
+            due_at: now,
+        }
+    }
+
+    /// Counts one more sending, and returns when the next, or the end, is due.
+    fn sent(&mut self, now: Instant) -> Instant {
+        self.sends += 1;
+        let wait = if self.sends >= MAX_SENDS { LAST_WAIT } else { 1 << (self.sends - 1) };
+        self.due_at = now + self.rto * wait;
+        self.due_at
+    }
+}
+
+/// What has become of a transaction whose time came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    /// It was cancelled, and is forgotten.
+    Forgotten,
+    /// No answer came to the last sending: its pair failed.
+    Failed(Key),
+}
+
+/// All of them, by id and by the instant something is due.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Transactions {
+    by_id: BTreeMap<Tid, Transaction>,
+    due: BTreeSet<(Instant, Tid)>,
+    resend: VecDeque<Tid>,
+}
+
+impl Transactions {
+    pub(crate) fn insert(&mut self, id: Tid, mut transaction: Transaction, now: Instant) {
+        let due_at = transaction.sent(now);
+        self.due.insert((due_at, id));
+        self.by_id.insert(id, transaction);
+    }
+
+    pub(crate) fn get(&self, id: Tid) -> Option<&Transaction> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn remove(&mut self, id: Tid) -> Option<Transaction> {
+        let transaction = self.by_id.remove(&id)?;
+        if !self.due.remove(&(transaction.due_at, id)) {
+            self.resend.retain(|other| *other != id);
+        }
+        Some(transaction)
+    }
+
+    /// Stops its retransmission; an answer is awaited for as long as it would have lived.
+    pub(crate) fn cancel(&mut self, id: Tid) {
+        if let Some(mut transaction) = self.remove(id) {
+            transaction.cancelled = true;
+            transaction.due_at = transaction.sent_at + transaction.rto * LIFETIME;
+            self.due.insert((transaction.due_at, id));
+            self.by_id.insert(id, transaction);
+        }
+    }
+
+    /// Takes one transaction that is due to end; those due to be sent again are set aside for [`Self::pop_resend`].
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Expired> {
+        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            let Some(transaction) = self.by_id.get(&id) else { continue };
+            if !transaction.cancelled && transaction.sends < MAX_SENDS {
+                self.resend.push_back(id);
+                continue;
+            }
+            let transaction = self.by_id.remove(&id)?;
+            return Some(if transaction.cancelled {
+                Expired::Forgotten
+            } else {
+                Expired::Failed(transaction.pair)
+            });
+        }
+        None
+    }
+
+    pub(crate) fn has_resend(&self) -> bool {
+        !self.resend.is_empty()
+    }
+
+    /// The next check to repeat; it counts as sent.
+    pub(crate) fn pop_resend(&mut self, now: Instant) -> Option<(Tid, Transaction)> {
+        let id = self.resend.pop_front()?;
+        let transaction = self.by_id.get_mut(&id)?;
+        let due_at = transaction.sent(now);
+        self.due.insert((due_at, id));
+        Some((id, transaction.clone()))
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Forgets those whose pair is gone, and tells the others where theirs has moved.
+    pub(crate) fn retain(&mut self, pair_of: impl Fn(Key) -> Option<Key>) {
+        let old = core::mem::take(self);
+        for (id, mut transaction) in old.by_id {
+            let Some(pair) = pair_of(transaction.pair) else { continue };
+            transaction.pair = pair;
+            if old.due.contains(&(transaction.due_at, id)) {
+                self.due.insert((transaction.due_at, id));
+            } else {
+                self.resend.push_back(id);
+            }
+            self.by_id.insert(id, transaction);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::slots::Slots;
+
+    fn ms(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    // RFC 8489 §6.2.1: 0, 500, 1500, 3500, 7500, 15500, 31500, and failure at 39500 ms.
+    #[test]
+    fn an_unanswered_check_is_sent_seven_times_in_39_and_a_half_seconds() {
+        let key = Slots::new().insert(());
+        let mut all = Transactions::default();
+        all.insert(7, Transaction::new(key, ms(0), MIN_RTO, Role::Controlling), ms(0));
+        for at in [500, 1500, 3500, 7500, 15_500, 31_500] {
+            assert_eq!(all.next_due(), Some(ms(at)));
+            assert_eq!(all.expire(ms(at)), None);
+            assert_eq!(all.next_due(), None);
+            assert!(all.pop_resend(ms(at)).is_some());
+        }
+        assert_eq!(all.next_due(), Some(ms(39_500)));
+        assert_eq!(ms(0) + PATIENCE, ms(39_500));
+        assert_eq!(all.expire(ms(39_500)), Some(Expired::Failed(key)));
+        assert!(all.get(7).is_none());
+    }
+
+    #[test]
+    fn a_cancelled_check_is_remembered_but_not_repeated() {
+        let key = Slots::new().insert(());
+        let mut all = Transactions::default();
+        all.insert(7, Transaction::new(key, ms(0), MIN_RTO, Role::Controlling), ms(0));
+        all.cancel(7);
+        assert_eq!(all.expire(ms(39_499)), None);
+        assert!(!all.has_resend() && all.get(7).is_some());
+        assert_eq!(all.expire(ms(39_500)), Some(Expired::Forgotten));
+    }
+}

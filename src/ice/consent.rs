@@ -1,0 +1,143 @@
+//! Consent to send (RFC 7675): asked for every five seconds or so, gone thirty after the last answer.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::base::slots::Key;
+use crate::ice::CandidatePairState as State;
+use crate::ice::agent::{Agent, Usage};
+use crate::ice::check::Tid;
+use crate::rng::Rng;
+use crate::time::{Instant, Timer};
+
+/// RFC 7675 §5.1: "Consent expires after 30 seconds."
+pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
+/// Checks that may stay unanswered before the path counts as disconnected: about fifteen seconds.
+const MISSED: u8 = 3;
+/// Checks whose answers are awaited: as many as leave within the expiry.
+const OUTSTANDING: usize = 8;
+
+/// The consent checks of the path in use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Consent {
+    next: Timer,
+    /// A check is due and not drawn yet.
+    pub(crate) due: bool,
+    unanswered: u8,
+    outstanding: VecDeque<(Tid, Instant)>,
+}
+
+impl Consent {
+    /// Begins anew for a path that was confirmed at `confirmed_at`.
+    pub(crate) fn begin(&mut self, now: Instant, confirmed_at: Instant, rng: &mut Rng) {
+        *self = Self::default();
+        self.next.set((confirmed_at + interval(rng)).max(now));
+    }
+
+    pub(crate) fn stop(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.next.at()
+    }
+
+    /// Too many checks have had no answer.
+    pub(crate) const fn is_stale(&self) -> bool {
+        self.unanswered > MISSED
+    }
+
+    /// A check leaves: sent once, under an id of its own.
+    pub(crate) fn sent(&mut self, now: Instant, id: Tid, rng: &mut Rng) {
+        self.due = false;
+        self.unanswered = self.unanswered.saturating_add(1);
+        if self.outstanding.len() >= OUTSTANDING {
+            self.outstanding.pop_front();
+        }
+        self.outstanding.push_back((id, now));
+        self.next.set(now + interval(rng));
+    }
+
+    /// Whether this id is awaited.
+    pub(crate) fn awaits(&self, id: Tid) -> bool {
+        self.sent_at(id).is_some()
+    }
+
+    /// When the check of this id left, if its answer is awaited.
+    pub(crate) fn sent_at(&self, id: Tid) -> Option<Instant> {
+        self.outstanding.iter().find(|(other, _)| *other == id).map(|(_, at)| *at)
+    }
+
+    /// An authenticated answer came from the right place: it counts once.
+    pub(crate) fn answered(&mut self, id: Tid) {
+        self.outstanding.retain(|(other, _)| *other != id);
+        self.unanswered = 0;
+    }
+
+    /// An answer came that does not count.
+    pub(crate) fn discard(&mut self, id: Tid) {
+        self.outstanding.retain(|(other, _)| *other != id);
+    }
+
+    fn is_due(&mut self, now: Instant) {
+        if self.next.take_due(now) {
+            self.due = true;
+        }
+    }
+}
+
+/// Five seconds times 0.8 to 1.2, new for each check.
+fn interval(rng: &mut Rng) -> Duration {
+    Duration::from_nanos(4_000_000_000 + rng.below(2_000_000_001))
+}
+
+impl Agent {
+    /// When consent for the path in use ends; `None` where there is none to end (two lite agents).
+    pub(crate) fn consent_ends_at(&self) -> Option<Instant> {
+        let usage = self.usage?;
+        let session = self.session(usage.previous)?;
+        let peer_is_lite = session.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
+        if self.config.lite && peer_is_lite {
+            return None;
+        }
+        session.list.get(usage.pair)?.confirmed_at.map(|at| at + EXPIRY)
+    }
+
+    /// Lets consent checks fall due and consent expire.
+    pub(crate) fn tend_consent(&mut self, now: Instant) {
+        let Some(usage) = self.usage else { return };
+        if self.consent_ends_at().is_some_and(|at| at <= now) {
+            self.revoke(usage);
+            return;
+        }
+        self.consent.is_due(now);
+    }
+
+    /// Starts a search for another path when the one in use has become stale.
+    pub(crate) fn look_elsewhere(&mut self) {
+        let in_use = self.usage.filter(|usage| !usage.previous).map(|usage| usage.pair);
+        let others = self.current.list.iter().filter(|(key, pair)| Some(*key) != in_use && pair.is_valid());
+        let others: Vec<Key> = others.map(|(key, _)| key).collect();
+        for key in others {
+            self.current.list.trigger(key, false);
+        }
+    }
+
+    /// Ends the use of a path for good: these credentials never serve on it again (RFC 7675 §5.1).
+    pub(crate) fn revoke(&mut self, usage: Usage) {
+        let Some(session) = self.session_mut(usage.previous) else { return };
+        if let Some(pair) = session.list.get_mut(usage.pair) {
+            pair.revoked = true;
+            pair.nominated = false;
+        }
+        session.list.calm(usage.pair);
+        session.list.set_state(usage.pair, State::Failed);
+        if usage.previous {
+            self.previous = None;
+        }
+        self.usage = None;
+        self.consent.stop();
+        self.paths_changed = true;
+        self.consent_lost = !usage.previous;
+    }
+}

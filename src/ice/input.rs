@@ -1,0 +1,515 @@
+//! What arrives: requests of the peer and answers to ours (RFC 8445 §7.2.5, §7.3).
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::base::limits;
+use crate::base::slots::Key;
+use crate::ice::CandidatePairState as State;
+use crate::ice::agent::{Agent, Closing, Usage};
+use crate::ice::candidate::{self, Local, canonical, screen};
+use crate::ice::check::{Tid, Transaction};
+use crate::ice::event::{Attached, Event};
+use crate::ice::reply::{Answer, MAX_UNKNOWN, Reply};
+use crate::ice::role::{Claim, Role, judge};
+use crate::ice::session::{Early, Phase};
+use crate::net::{Datagram, Path};
+use crate::sdp::candidate::{CandidateAddress, CandidateKind};
+use crate::stun::message::Fingerprint;
+use crate::stun::{AttributeType, Class, ErrorCode, Message, Method, TransactionId};
+use crate::time::Instant;
+
+/// Local candidates that checks have shown behind a NAT, kept for statistics.
+const MAX_LOCAL_REFLEXIVE: usize = 16;
+
+/// A request's answer is owed, and this is what the request asks besides.
+struct Asked {
+    local: u16,
+    remote: SocketAddr,
+    priority: Option<u32>,
+    nominates: bool,
+}
+
+/// The number of a transaction id.
+pub(crate) fn tid(id: TransactionId) -> Tid {
+    id.0.iter().fold(0, |number, byte| (number << 8) | Tid::from(*byte))
+}
+
+impl Agent {
+    /// Takes a datagram that is STUN. What is not, or is not authentic, is counted and dropped.
+    pub fn handle_input(&mut self, now: Instant, datagram: Datagram<'_>) {
+        if self.closing != Closing::Open {
+            return;
+        }
+        let now = self.latest.advance(now);
+        let Ok(message) = Message::parse(datagram.data) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        if message.method() != Method::BINDING {
+            self.counters.unexpected_method += 1;
+            return;
+        }
+        if message.fingerprint() == Fingerprint::Invalid {
+            self.counters.bad_fingerprint += 1;
+            return;
+        }
+        if self.current.is_failed() {
+            self.counters.late += 1;
+            return;
+        }
+        let Some(local) = self.local_at(datagram.path.local) else {
+            self.counters.unknown_local += 1;
+            return;
+        };
+        match message.class() {
+            Class::Request => self.on_request(now, local, datagram.path.remote, &message),
+            Class::Success | Class::Error => self.on_response(now, datagram.path, &message),
+            Class::Indication => self.counters.indications += 1,
+        }
+    }
+
+    /// RFC 8445 §7.3: everything about a request is checked before anything is done.
+    fn on_request(&mut self, now: Instant, local: u16, source: SocketAddr, message: &Message<'_>) {
+        let Some(base) = self.locals.get(usize::from(local)).map(|local| local.base) else { return };
+        let remote = canonical(source);
+        if screen(remote.ip(), remote.port(), self.loopback).is_err() {
+            self.counters.refused_remote += 1;
+            return;
+        }
+        let Some((previous, theirs)) = self.generation_of(message.username()) else {
+            self.counters.request_bad_username += 1;
+            return;
+        };
+        let Some(session) = self.session(previous) else { return };
+        if message.verify_integrity(&session.local_key).is_err() {
+            self.counters.request_bad_integrity += 1;
+            return;
+        }
+        // From here on the sender is the peer, or somebody the peer gave its credentials to.
+        let path = Path { protocol: crate::net::Protocol::Udp, local: base, remote: source };
+        let reply = |answer| Reply { path, id: message.transaction_id(), answer, previous };
+        if message.unknown_required().next().is_some() {
+            self.counters.unknown_attributes += 1;
+            let mut kinds = [0; MAX_UNKNOWN];
+            kinds.iter_mut().zip(message.unknown_required()).for_each(|(kind, unknown)| *kind = unknown.0);
+            self.reply(reply(Answer::Unknown(kinds)));
+            return;
+        }
+        if self.is_revoked(previous, local, remote) {
+            self.counters.late += 1;
+            return;
+        }
+        if !previous && !self.settle_roles(message) {
+            self.reply(reply(Answer::RoleConflict));
+            return;
+        }
+        self.reply(reply(Answer::Success));
+        self.take_attributes(message);
+        let asked = Asked { local, remote, priority: message.priority(), nominates: message.use_candidate() };
+        if previous {
+            self.count_request(now, true, &asked);
+        } else if self.current.peer.is_some() {
+            self.on_check(now, &asked);
+        } else {
+            self.remember(asked, theirs.as_bytes());
+        }
+    }
+
+    /// Which generation a USERNAME speaks of: its first part is our user fragment there, its second the peer's.
+    fn generation_of<'m>(&self, username: Option<&'m str>) -> Option<(bool, &'m str)> {
+        let (ours, theirs) = username?.split_once(':')?;
+        let previous = match self.previous.as_deref() {
+            _ if ours == self.current.local.ufrag() => false,
+            Some(previous) if ours == previous.local.ufrag() => true,
+            _ => return None,
+        };
+        let matches = match self.session(previous)?.peer.as_ref() {
+            Some(peer) => theirs == peer.parameters.credentials.ufrag(),
+            None => !theirs.is_empty() && !theirs.contains(':') && theirs.len() <= 256,
+        };
+        matches.then_some((previous, theirs))
+    }
+
+    /// Consent for this pair has ended: nothing goes there any more.
+    fn is_revoked(&self, previous: bool, local: u16, remote: SocketAddr) -> bool {
+        let Some(session) = self.session(previous) else { return true };
+        let found = session.find_remote(remote).and_then(|at| session.list.find(local, at));
+        found.and_then(|key| session.list.get(key)).is_some_and(|pair| pair.revoked)
+    }
+
+    /// RFC 8445 §7.3.1.1. False if the request is to be answered with 487.
+    fn settle_roles(&mut self, message: &Message<'_>) -> bool {
+        let controlling = message.ice_controlling().map(|tie| (Role::Controlling, tie));
+        let claim = controlling.or_else(|| message.ice_controlled().map(|tie| (Role::Controlled, tie)));
+        let Some((claimed, theirs)) = claim else { return true };
+        let verdict = match judge(self.role, self.tie_breaker, claimed, theirs) {
+            // A lite agent cannot nominate, and one that faces it must (RFC 8445 §6.1.1).
+            Claim::Yield | Claim::Refuse if self.is_role_fixed() => Claim::Refuse,
+            verdict => verdict,
+        };
+        match verdict {
+            Claim::Agreed => true,
+            Claim::Yield => {
+                self.counters.role_conflicts_yielded += 1;
+                self.switch_role(self.role.other());
+                true
+            }
+            Claim::Refuse => {
+                self.counters.role_conflicts_refused += 1;
+                false
+            }
+        }
+    }
+
+    /// Exactly one side is lite: the full one controls.
+    fn is_role_fixed(&self) -> bool {
+        let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
+        self.config.lite != peer_is_lite
+    }
+
+    fn switch_role(&mut self, role: Role) {
+        self.role = role;
+        // What the flag means depends on the role: a nomination of ours is void, one of the peer's as well.
+        for (_, pair) in self.current.list.iter_mut() {
+            pair.nominating = false;
+        }
+        if let Phase::Nominating(_) = self.current.phase {
+            self.current.phase = Phase::Running;
+        }
+        self.recompute_priorities();
+        self.events.push(Event::RoleChange(role));
+    }
+
+    /// Opaque attributes of an authentic message go to the parent.
+    fn take_attributes(&mut self, message: &Message<'_>) {
+        let value = |kind| message.get(kind).map(Bytes::copy_from_slice);
+        let attached = Attached {
+            data: value(AttributeType::META_DTLS),
+            acknowledgement: value(AttributeType::META_DTLS_ACK),
+        };
+        if !attached.is_empty() {
+            self.attached_received = Some(attached);
+        }
+    }
+
+    /// A request before the peer's description: answered, and acted on when its password is known (RFC 8445 §7.3).
+    fn remember(&mut self, asked: Asked, ufrag: &[u8]) {
+        let known = |early: &&mut Early| early.local == asked.local && early.remote == asked.remote;
+        if let Some(early) = self.current.early.iter_mut().find(known) {
+            early.nominates |= asked.nominates;
+            return;
+        }
+        if self.current.early.len() >= limits::MAX_EARLY_CHECKS {
+            self.counters.early_checks_refused += 1;
+            return;
+        }
+        let Asked { local, remote, priority, nominates } = asked;
+        self.current.early.push(Early { local, remote, ufrag: ufrag.into(), priority, nominates });
+    }
+
+    /// The peer's description is here: its early checks count now.
+    pub(crate) fn take_early_checks(&mut self) {
+        let now = self.latest.now();
+        for early in core::mem::take(&mut self.current.early) {
+            let peer = self.current.peer.as_ref();
+            if peer.is_some_and(|peer| *early.ufrag == *peer.parameters.credentials.ufrag().as_bytes()) {
+                let Early { local, remote, priority, nominates, .. } = early;
+                self.on_check(now, &Asked { local, remote, priority, nominates });
+            }
+        }
+    }
+
+    fn count_request(&mut self, now: Instant, previous: bool, asked: &Asked) -> Option<Key> {
+        let lite = self.config.lite;
+        let session = self.session_mut(previous)?;
+        let at = session.find_remote(asked.remote)?;
+        let key = session.list.find(asked.local, at)?;
+        let pair = session.list.get_mut(key)?;
+        pair.tally.requests_received = pair.tally.requests_received.saturating_add(1);
+        pair.tally.responses_sent = pair.tally.responses_sent.saturating_add(1);
+        if lite {
+            // A lite agent asks for no consent (RFC 7675 §5.1 binds full ones); it follows the peer's own checks.
+            pair.confirmed_at = Some(now);
+        }
+        Some(key)
+    }
+
+    /// An authentic check of this generation: learn the candidate, check the pair in turn, note a nomination
+    /// (RFC 8445 §7.3.1.3 to §7.3.1.5).
+    fn on_check(&mut self, now: Instant, asked: &Asked) {
+        let limit = self.config.peer_reflexive_limit;
+        let (mut at, mut moved) = (self.current.find_remote(asked.remote), false);
+        if at.is_none() {
+            // A check without PRIORITY is answered, but makes no candidate.
+            let Some(priority) = asked.priority else {
+                self.counters.request_incomplete += 1;
+                return;
+            };
+            at = self.current.learn(asked.remote, priority, limit);
+            moved = true;
+        }
+        let Some(at) = at else {
+            self.counters.peer_reflexive_refused += 1;
+            return;
+        };
+        let nominates = asked.nominates && self.role == Role::Controlled;
+        let wanted = nominates || moved || self.current.phase != Phase::Concluded || self.consent.is_stale();
+        let Some(key) = self.current.list.find(asked.local, at).or_else(|| {
+            // After the end of the checks the peer's late ones are answered and make no new pairs.
+            wanted.then(|| self.insert_pair(asked.local, at)).flatten()
+        }) else {
+            return;
+        };
+        self.count_request(now, false, asked);
+        if self.config.lite {
+            self.accept_lite(now, key, nominates);
+        } else {
+            self.trigger(key, nominates);
+        }
+        self.busy = true;
+    }
+
+    /// RFC 8445 §7.3.2: a lite agent believes the check and follows the nomination.
+    fn accept_lite(&mut self, now: Instant, key: Key, nominates: bool) {
+        self.current.list.set_state(key, State::Succeeded);
+        self.current.first_valid_at.get_or_insert(now);
+        self.paths_changed = true;
+        if nominates {
+            self.nominated(now, key);
+        }
+        self.choose_path(now);
+    }
+
+    /// RFC 8445 §7.3.1.4 and §7.3.1.5.
+    fn trigger(&mut self, key: Key, nominates: bool) {
+        let Some(pair) = self.current.list.get_mut(key) else { return };
+        let (state, transaction) = (pair.state, pair.transaction);
+        match state {
+            State::Succeeded if nominates => self.nominated(self.latest.now(), key),
+            State::Succeeded => {}
+            State::InProgress | State::Frozen | State::Waiting | State::Failed => {
+                if nominates {
+                    pair.nominating = true;
+                }
+                if let Some(id) = transaction {
+                    pair.transaction = None;
+                    self.current.transactions.cancel(id);
+                }
+                self.current.list.set_state(key, State::Waiting);
+                self.current.list.trigger(key, false);
+            }
+        }
+    }
+
+    /// RFC 8445 §7.2.5.
+    fn on_response(&mut self, now: Instant, path: Path, message: &Message<'_>) {
+        let id = tid(message.transaction_id());
+        if let Some(usage) = self.usage.filter(|_| self.consent.awaits(id)) {
+            self.on_consent_response(now, usage, path, message);
+            return;
+        }
+        let (Some(transaction), Some(peer)) = (self.current.transactions.get(id), &self.current.peer) else {
+            self.counters.response_unknown += 1;
+            return;
+        };
+        if message.verify_integrity(&peer.key).is_err() {
+            self.counters.response_bad_integrity += 1;
+            return;
+        }
+        let key = transaction.pair;
+        let mapped = message.xor_mapped_address();
+        if message.class() == Class::Success && mapped.is_none() {
+            self.counters.response_incomplete += 1;
+            return;
+        }
+        let Some(transaction) = self.current.transactions.remove(id) else { return };
+        let Some(pair) = self.current.list.get_mut(key) else { return };
+        if pair.transaction == Some(id) {
+            pair.transaction = None;
+        }
+        pair.tally.responses_received = pair.tally.responses_received.saturating_add(1);
+        let symmetric = same(&pair.path, &path);
+        self.busy = true;
+        self.paths_changed = true;
+        if !symmetric {
+            // RFC 8445 §7.2.5.2.1.
+            self.counters.response_asymmetric += 1;
+            self.check_failed(key, &transaction);
+        } else if let Some(mapped) = mapped.filter(|_| message.class() == Class::Success) {
+            self.take_attributes(message);
+            self.check_succeeded(now, key, &transaction, mapped);
+        } else if message.error_code().is_some_and(|error| error.code == ErrorCode::ROLE_CONFLICT) {
+            self.on_role_conflict(key, &transaction);
+        } else {
+            self.check_failed(key, &transaction);
+        }
+        self.choose_path(now);
+    }
+
+    /// RFC 7675 §5.1: an answer counts if it is authentic, from the right place, and says success.
+    fn on_consent_response(&mut self, now: Instant, usage: Usage, path: Path, message: &Message<'_>) {
+        let id = tid(message.transaction_id());
+        let session = if usage.previous { self.previous.as_deref_mut() } else { Some(&mut self.current) };
+        let Some((session, true)) = session.map(|session| {
+            let authentic = |peer: &crate::ice::session::Peer| message.verify_integrity(&peer.key).is_ok();
+            let authentic = session.peer.as_ref().is_some_and(authentic);
+            (session, authentic)
+        }) else {
+            self.counters.response_bad_integrity += 1;
+            return;
+        };
+        let Some(pair) = session.list.get_mut(usage.pair) else { return };
+        if !same(&pair.path, &path) {
+            self.counters.response_asymmetric += 1;
+            self.consent.discard(id);
+            return;
+        }
+        pair.tally.responses_received = pair.tally.responses_received.saturating_add(1);
+        self.busy = true;
+        if message.class() == Class::Success {
+            if let Some(sent_at) = self.consent.sent_at(id) {
+                pair.measure(now.saturating_duration_since(sent_at));
+            }
+            pair.confirmed_at = Some(now);
+            self.counters.consent_received += 1;
+            self.paths_changed |= self.consent.is_stale();
+            self.consent.answered(id);
+            self.take_attributes(message);
+            self.choose_path(now);
+            return;
+        }
+        self.consent.discard(id);
+        match message.error_code().map(|error| error.code) {
+            // RFC 7675 §5.2: authentic, and revokes at once.
+            Some(ErrorCode::FORBIDDEN) => {
+                self.revoke(usage);
+                self.choose_path(now);
+            }
+            Some(ErrorCode::ROLE_CONFLICT) if !usage.previous => {
+                self.switch_role(self.role.other());
+                self.tie_breaker = self.rng.u64();
+            }
+            _ => {}
+        }
+    }
+
+    /// RFC 8445 §7.2.5.1.
+    fn on_role_conflict(&mut self, key: Key, transaction: &Transaction) {
+        if transaction.role == self.role && !self.is_role_fixed() {
+            self.switch_role(self.role.other());
+        }
+        self.tie_breaker = self.rng.u64();
+        if let Some(pair) = self.current.list.get(key) {
+            if pair.state != State::Succeeded {
+                self.current.list.set_state(key, State::Waiting);
+            }
+            self.current.list.trigger(key, false);
+        }
+    }
+
+    /// RFC 8445 §7.2.5.3.
+    fn check_succeeded(&mut self, now: Instant, key: Key, transaction: &Transaction, mapped: SocketAddr) {
+        self.note_mapping(key, canonical(mapped));
+        let Some(pair) = self.current.list.get_mut(key).filter(|pair| !pair.revoked) else { return };
+        if transaction.sends == 1 {
+            pair.measure(now.saturating_duration_since(transaction.sent_at));
+        }
+        pair.confirmed_at = Some(now);
+        let (foundation, superseded) = (pair.foundation, pair.transaction.take());
+        let by_peer = self.role == Role::Controlled && pair.nominating;
+        let by_us = self.role == Role::Controlling && transaction.nominates;
+        // A triggered check is not needed any more, except one that is to nominate.
+        if self.current.phase != Phase::Nominating(key) {
+            self.current.list.calm(key);
+        }
+        if let Some(id) = superseded {
+            if self.current.transactions.get(id).is_some_and(|other| other.nominates) {
+                self.restore(key, id);
+            } else {
+                self.current.transactions.cancel(id);
+            }
+        }
+        self.current.list.set_state(key, State::Succeeded);
+        self.current.list.thaw(foundation);
+        self.current.first_valid_at.get_or_insert(now);
+        if by_peer || by_us {
+            self.nominated(now, key);
+        }
+    }
+
+    fn restore(&mut self, key: Key, id: Tid) {
+        if let Some(pair) = self.current.list.get_mut(key) {
+            pair.transaction = Some(id);
+        }
+    }
+
+    /// A check has come to its end without success.
+    pub(crate) fn check_failed(&mut self, key: Key, transaction: &Transaction) {
+        let Some(pair) = self.current.list.get_mut(key) else { return };
+        if transaction.nominates {
+            pair.nominating = false;
+            if self.current.phase == Phase::Nominating(key) {
+                self.current.phase = Phase::Running;
+            }
+        }
+        if transaction.cancelled || pair.queued {
+            return;
+        }
+        // The path in use is consent's to judge; any other has failed.
+        if self.usage != Some(Usage { previous: false, pair: key }) {
+            pair.nominated = false;
+            self.current.list.set_state(key, State::Failed);
+        }
+        self.paths_changed = true;
+    }
+
+    /// RFC 8445 §7.2.5.3.1: an address of ours that only the peer knew is a peer-reflexive candidate.
+    fn note_mapping(&mut self, key: Key, mapped: SocketAddr) {
+        let Some(pair) = self.current.list.get_mut(key) else { return };
+        let Some(local) = self.locals.get(usize::from(pair.local)) else { return };
+        let told = local.address().map(canonical);
+        if told == Some(mapped) || canonical(local.base) == mapped {
+            return;
+        }
+        let reflexive = local.reflexive_priority();
+        let mut learned = Local { alive: false, ..local.clone() };
+        learned.candidate.kind = CandidateKind::PeerReflexive;
+        learned.candidate.priority = reflexive;
+        learned.candidate.address = CandidateAddress::Ip(mapped.ip());
+        learned.candidate.port = mapped.port();
+        learned.candidate.related = Some((local.base.ip(), local.base.port()));
+        learned.candidate.foundation = format!("prflx{}", local.foundation);
+        if pair.local_priority != reflexive {
+            pair.local_priority = reflexive;
+            self.recompute_priorities();
+        }
+        let known = self.reflexive.iter().any(|other| other.address() == Some(mapped));
+        if !known && self.reflexive.len() < MAX_LOCAL_REFLEXIVE {
+            self.reflexive.push(learned);
+        }
+    }
+
+    /// A pair has been nominated by one side and is valid: it is selected if none better is.
+    pub(crate) fn nominated(&mut self, now: Instant, key: Key) {
+        if let Some(pair) = self.current.list.get_mut(key) {
+            pair.nominated = true;
+            pair.nominating = false;
+        }
+        self.paths_changed = true;
+        self.conclude(now);
+    }
+}
+
+/// Whether the two are one five-tuple.
+fn same(a: &Path, b: &Path) -> bool {
+    a.protocol == b.protocol
+        && canonical(a.local) == canonical(b.local)
+        && canonical(a.remote) == canonical(b.remote)
+}
+
+/// The priority a check of this candidate carries.
+pub(crate) fn carried_priority(local: &Local) -> u32 {
+    candidate::priority(CandidateKind::PeerReflexive, local.preference)
+}

@@ -1,0 +1,169 @@
+//! One generation of an agent: both sides' credentials, the peer's candidates and the checks between.
+
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use crate::base::slots::Key;
+use crate::ice::candidate::Remote;
+use crate::ice::check::Transactions;
+use crate::ice::checklist::Checklist;
+use crate::ice::{Config, Credentials, RemoteParameters};
+use crate::sdp::candidate::{CandidateKind, Transport};
+use crate::stun::IntegrityKey;
+use crate::time::{Instant, Timer};
+
+/// The peer's side of a generation.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) parameters: RemoteParameters,
+    pub(crate) key: IntegrityKey,
+}
+
+/// How far a generation is.
+///
+/// ```text
+///  Running ──▶ Nominating ──▶ Concluded      any ──▶ Failed
+///     └──────── (controlled) ─────▲
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Checks go on.
+    Running,
+    /// Controlling: this pair's nomination is under way.
+    Nominating(Key),
+    /// A pair has been nominated.
+    Concluded,
+    /// Nothing worked, or consent is gone.
+    Failed,
+}
+
+/// A check that came before the peer's description (RFC 8445 §7.3).
+#[derive(Clone, Debug)]
+pub(crate) struct Early {
+    pub(crate) local: u16,
+    pub(crate) remote: SocketAddr,
+    pub(crate) ufrag: Box<[u8]>,
+    pub(crate) priority: Option<u32>,
+    pub(crate) nominates: bool,
+}
+
+/// One generation, from a restart to the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) local: Credentials,
+    pub(crate) local_key: IntegrityKey,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) remotes: Vec<Remote>,
+    pub(crate) remote_ended: bool,
+    pub(crate) list: Checklist,
+    pub(crate) transactions: Transactions,
+    pub(crate) early: Vec<Early>,
+    pub(crate) phase: Phase,
+    /// The interval between new checks.
+    pub(crate) pacing: Duration,
+    /// No new check before this instant.
+    pub(crate) pace_at: Instant,
+    /// When the first pair became valid.
+    pub(crate) first_valid_at: Option<Instant>,
+    /// When to look again whether to nominate.
+    pub(crate) nominate: Timer,
+    /// RFC 8863.
+    pub(crate) patience: Timer,
+    pub(crate) started: bool,
+    /// The priority of the best valid pair: lower ones are not tried any more.
+    pub(crate) floor: u64,
+    next_group: u16,
+}
+
+impl Session {
+    pub(crate) fn new(local: Credentials, config: &Config) -> Self {
+        Self {
+            local_key: IntegrityKey::short_term(local.pwd()),
+            local,
+            peer: None,
+            remotes: Vec::new(),
+            remote_ended: false,
+            list: Checklist::new(config.pair_limit),
+            transactions: Transactions::default(),
+            early: Vec::new(),
+            phase: Phase::Running,
+            pacing: Config::DEFAULT_PACING,
+            pace_at: Instant::ZERO,
+            first_valid_at: None,
+            nominate: Timer::stopped(),
+            patience: Timer::stopped(),
+            started: false,
+            floor: 0,
+            next_group: 0,
+        }
+    }
+
+    /// The position of the candidate at this address.
+    pub(crate) fn find_remote(&self, address: SocketAddr) -> Option<u16> {
+        let at = self.remotes.iter().position(|remote| remote.address == Some(address))?;
+        u16::try_from(at).ok()
+    }
+
+    /// The group of a foundation: that of another candidate with the same one, or a new one.
+    pub(crate) fn group(&mut self, foundation: &str) -> u16 {
+        if let Some(like) = self.remotes.iter().find(|remote| *remote.foundation == *foundation) {
+            return like.group;
+        }
+        self.fresh_group()
+    }
+
+    fn fresh_group(&mut self) -> u16 {
+        self.next_group = self.next_group.wrapping_add(1);
+        self.next_group
+    }
+
+    /// The candidate that a check from an unknown address makes (RFC 8445 §7.3.1.3). At the limit the place of one
+    /// whose pairs all failed is taken; `None` if there is none such.
+    pub(crate) fn learn(&mut self, address: SocketAddr, priority: u32, limit: usize) -> Option<u16> {
+        let learned = |remote: &Remote| remote.kind == CandidateKind::PeerReflexive;
+        let group = self.fresh_group();
+        let remote = Remote {
+            address: Some(address),
+            name: None,
+            port: address.port(),
+            transport: Transport::Udp,
+            kind: CandidateKind::PeerReflexive,
+            priority,
+            foundation: format!("prflx{group}").into(),
+            group,
+            ufrag: None,
+        };
+        if self.remotes.iter().filter(|remote| learned(remote)).count() < limit {
+            self.remotes.push(remote);
+            return u16::try_from(self.remotes.len() - 1).ok();
+        }
+        let hopeless = (0..).zip(&self.remotes).find(|(at, remote)| {
+            let failed = crate::ice::CandidatePairState::Failed;
+            learned(remote) && self.list.iter().all(|(_, p)| p.remote != *at || p.state == failed)
+        });
+        let at: u16 = hopeless?.0;
+        self.drop_pairs(|_, remote| remote == at);
+        *self.remotes.get_mut(usize::from(at))? = remote;
+        Some(at)
+    }
+
+    /// Removes the pairs of which `doomed` is true by their local and remote positions.
+    pub(crate) fn drop_pairs(&mut self, doomed: impl Fn(u16, u16) -> bool) {
+        self.list.retain(|pair| !doomed(pair.local, pair.remote));
+        let list = &self.list;
+        self.transactions.retain(|key| list.get(key).map(|_| key));
+    }
+
+    /// Drops every pair that does not work and is not being nominated.
+    pub(crate) fn keep_valid(&mut self) {
+        self.list.retain(|pair| pair.is_valid() || pair.nominating || pair.revoked);
+        let list = &self.list;
+        self.transactions.retain(|key| list.get(key).map(|_| key));
+        self.early = Vec::new();
+        self.nominate.stop();
+    }
+
+    pub(crate) const fn is_failed(&self) -> bool {
+        matches!(self.phase, Phase::Failed)
+    }
+}
