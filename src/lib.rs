@@ -22,7 +22,19 @@ pub mod stun;
 pub mod time;
 pub mod wire;
 
+pub use crypto::{Certificate, Fingerprint};
+pub use data::{
+    ChannelId as DataChannelId, ChannelState as DataChannelState, DataChannelError, DataChannelFailure,
+    DataChannelInit, Message, SendError,
+};
+pub use ice::{CandidateError, IceConnectionState, LocalCandidate};
 pub use machine::{Machine, Output};
 pub use net::{Datagram, Dscp, Ecn, Path, Protocol, Transmit};
+pub use peer::{
+    Config, ConfigError, ConnectionId, ConnectionState, DataChannel, Event, Failure, IceCandidate,
+    IceCandidateError, IceGatheringState, NegotiationError, OfferOptions, PeerConnection, Router, SdpType,
+    SessionDescription, SignalingState, Stats,
+};
 pub use rng::{Rng, Seed};
+pub use sdp::ParseError;
 pub use time::{Instant, StdClock};

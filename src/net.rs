@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 /// What carries a datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Protocol {
     /// One datagram is one packet.
@@ -15,6 +16,7 @@ pub enum Protocol {
 
 /// Two addresses and what runs between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Path {
     /// What carries the datagrams.
     pub protocol: Protocol,

@@ -1,5 +1,9 @@
 //! OpenSSL's own DTLS as the other end, over sockets on loopback: both roles, both kinds of certificate.
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a foreign peer needs sockets and patience")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a foreign peer needs sockets and patience"
+)]
 
 use core::time::Duration;
 use std::fs::{self, File};
@@ -219,7 +223,13 @@ fn own_certificate() -> Certificate {
 }
 
 /// We are the client of `openssl s_server`; `name` is the test's.
-fn with_server(name: &str, key: Key, args: &[&str], change: impl FnOnce(&mut Config), check: impl FnOnce(&End)) {
+fn with_server(
+    name: &str,
+    key: Key,
+    args: &[&str],
+    change: impl FnOnce(&mut Config),
+    check: impl FnOnce(&End),
+) {
     if openssl_is_missing() {
         return;
     }
@@ -254,7 +264,8 @@ fn with_client(
     }
     let directory = Directory::new(name);
     let files = make_certificate(&directory.0, "peer", key);
-    let certificate = own.map(|key| load(&make_certificate(&directory.0, "own", key))).unwrap_or_else(own_certificate);
+    let certificate =
+        own.map(|key| load(&make_certificate(&directory.0, "own", key))).unwrap_or_else(own_certificate);
     let mut config = config(certificate);
     change(&mut config);
     let mut end = End::new(&config, Role::Server, None);
@@ -270,11 +281,17 @@ fn with_client(
 
 #[test]
 fn client_of_a_server_with_an_ecdsa_certificate() {
-    with_server("s-ecdsa", Key::Ecdsa, &["-mtu", "1200"], |_| {}, |end| {
-        assert_eq!(end.connection.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm));
-        let keys = end.connection.srtp_keying_material().unwrap();
-        assert_eq!((keys.client_key().len(), keys.server_salt().len()), (16, 12));
-    });
+    with_server(
+        "s-ecdsa",
+        Key::Ecdsa,
+        &["-mtu", "1200"],
+        |_| {},
+        |end| {
+            assert_eq!(end.connection.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm));
+            let keys = end.connection.srtp_keying_material().unwrap();
+            assert_eq!((keys.client_key().len(), keys.server_salt().len()), (16, 12));
+        },
+    );
 }
 
 #[test]
@@ -295,7 +312,9 @@ fn client_of_a_server_that_verifies_addresses() {
 #[test]
 fn client_of_a_server_with_a_small_mtu_both_ways() {
     let small = |config: &mut Config| config.mtu = 256;
-    with_server("s-mtu", Key::Rsa, &["-mtu", "256"], small, |end| assert!(end.longest <= 256, "{}", end.longest));
+    with_server("s-mtu", Key::Rsa, &["-mtu", "256"], small, |end| {
+        assert!(end.longest <= 256, "{}", end.longest)
+    });
 }
 
 #[test]
@@ -316,15 +335,27 @@ fn client_with_every_group() {
     for (group, name) in [(Group::X25519, "X25519"), (Group::P256, "P-256"), (Group::P384, "P-384")] {
         // P-256 too: the groups limit the curves of certificates as well (RFC 8422 §5.1.1), and OpenSSL insists.
         let only = |config: &mut Config| config.groups = vec![group, Group::P256];
-        with_server(&format!("group-{name}"), Key::Ecdsa, &["-groups", &format!("{name}:P-256")], only, |_| {});
+        with_server(
+            &format!("group-{name}"),
+            Key::Ecdsa,
+            &["-groups", &format!("{name}:P-256")],
+            only,
+            |_| {},
+        );
     }
 }
 
 #[test]
 fn server_of_a_client_with_an_ecdsa_certificate() {
-    with_client("c-ecdsa", (None, Key::Ecdsa), &["-mtu", "1200"], |_| {}, |end| {
-        assert_eq!(end.connection.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm), "ours comes first");
-    });
+    with_client(
+        "c-ecdsa",
+        (None, Key::Ecdsa),
+        &["-mtu", "1200"],
+        |_| {},
+        |end| {
+            assert_eq!(end.connection.srtp_profile(), Some(SrtpProfile::AeadAes128Gcm), "ours comes first");
+        },
+    );
 }
 
 #[test]
@@ -354,7 +385,12 @@ fn server_with_every_suite_and_group() {
     for (suite, name, own, group) in [
         (CipherSuite::EcdheEcdsaAes256GcmSha384, "ECDHE-ECDSA-AES256-GCM-SHA384", Key::Ecdsa, Group::P384),
         (CipherSuite::EcdheRsaAes128GcmSha256, "ECDHE-RSA-AES128-GCM-SHA256", Key::Rsa, Group::X25519),
-        (CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256, "ECDHE-ECDSA-CHACHA20-POLY1305", Key::Ecdsa, Group::P256),
+        (
+            CipherSuite::EcdheEcdsaChaCha20Poly1305Sha256,
+            "ECDHE-ECDSA-CHACHA20-POLY1305",
+            Key::Ecdsa,
+            Group::P256,
+        ),
     ] {
         let args = ["-cipher", name];
         let only = |config: &mut Config| (config.suites, config.groups) = (vec![suite], vec![group]);

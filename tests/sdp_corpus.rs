@@ -33,7 +33,8 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
 fn stable(name: &str, text: &str) -> Session {
     let first: Session = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
     let written = first.to_string();
-    let second: Session = written.parse().unwrap_or_else(|error| panic!("{name}, written: {error}\n{written}"));
+    let second: Session =
+        written.parse().unwrap_or_else(|error| panic!("{name}, written: {error}\n{written}"));
     assert_eq!(first, second, "{name}");
     assert_eq!(written, second.to_string(), "{name}");
     first

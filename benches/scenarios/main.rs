@@ -3,8 +3,17 @@
 //! CPU figures are medians of at least nine rounds, each beside `calib.gcm1200_ns`, the time to seal and open 1200
 //! bytes with AES-128-GCM on this machine at that moment. Network figures are of virtual time.
 #![expect(missing_docs, reason = "a program")]
-#![expect(clippy::print_stdout, clippy::disallowed_types, clippy::disallowed_methods, reason = "a program that prints")]
-#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "what fails here must be seen; means of counts")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a program that prints"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "what fails here must be seen; means of counts"
+)]
 
 mod ice;
 mod measure;
@@ -19,10 +28,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A name and what prints its lines.
 type Scenario = (&'static str, fn());
 
-const SCENARIOS: [Scenario; 2] = [
-    ("ice", ice::run),
-    ("stun", stun::run),
-];
+const SCENARIOS: [Scenario; 2] = [("ice", ice::run), ("stun", stun::run)];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

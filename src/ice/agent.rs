@@ -420,10 +420,15 @@ impl Agent {
     /// Restarts: new credentials, checks anew; the path in use carries on until a new one is valid (RFC 8445 §9). The
     /// local candidates stay, and whether they are ended.
     pub fn restart(&mut self) {
+        let credentials = Credentials::generate(&mut self.rng);
+        self.restart_with(credentials);
+    }
+
+    /// Restarts with credentials that a description has told already.
+    pub fn restart_with(&mut self, credentials: Credentials) {
         if self.closing != Closing::Open {
             return;
         }
-        let credentials = Credentials::generate(&mut self.rng);
         for local in &mut self.locals {
             local.candidate.username_fragment = Some(credentials.ufrag().into());
         }
@@ -461,6 +466,18 @@ impl Agent {
                 && canonical(valid.remote) == canonical(path.remote)
         };
         self.active.as_ref() == Some(path) || self.valid.iter().any(same)
+    }
+
+    /// Whether a check of the peer's has come over this path with the right password, be the path validated or not.
+    pub fn is_authenticated(&self, path: &Path) -> bool {
+        let heard = |session: &Session| {
+            session.list.iter().any(|(_, pair)| pair.path == *path && pair.tally.requests_received > 0)
+        };
+        let early = |session: &Session| session.early.iter().any(|e| e.remote == path.remote);
+        self.accepts(path)
+            || heard(&self.current)
+            || early(&self.current)
+            || self.previous.as_deref().is_some_and(heard)
     }
 
     /// The smoothed round trip of the path in use, by its checks.

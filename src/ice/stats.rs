@@ -88,6 +88,7 @@ pub enum CandidatePairState {
 
 /// One pair as the W3C's statistics tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CandidatePairStats {
     /// Where it runs.
@@ -120,6 +121,7 @@ pub struct CandidatePairStats {
 
 /// An agent's statistics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
     /// What was dropped and sent.

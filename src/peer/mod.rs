@@ -1,5 +1,30 @@
-//! peer
+//! Connections between peers: offer and answer, and ICE, DTLS, SCTP and data channels plumbed together.
+//!
+//! [`PeerConnection`] is the W3C's `RTCPeerConnection` as a machine of two verbs; [`Router`] keeps many of them behind one socket.
 
+mod config;
+mod connection;
+mod data_channel;
+mod demux;
+mod error;
+mod event;
 mod jsep;
+mod negotiate;
+mod output;
+mod router;
+mod setup;
+mod state;
+mod stats;
+mod transport;
 
-pub use jsep::{NegotiationError, OfferOptions, RemoteCandidateError, SdpType, SessionDescription, Side, SignalingState};
+pub use config::Config;
+pub use connection::PeerConnection;
+pub use data_channel::DataChannel;
+pub use error::{ConfigError, Failure, IceCandidateError};
+pub use event::{Event, IceCandidate};
+pub use jsep::{
+    NegotiationError, OfferOptions, RemoteCandidateError, SdpType, SessionDescription, Side, SignalingState,
+};
+pub use router::{ConnectionId, Router, RouterStats};
+pub use state::{ConnectionState, IceGatheringState};
+pub use stats::{DatagramStats, Stats};

@@ -319,17 +319,24 @@ impl Attributes {
 
     /// Every `candidate` that was understood.
     pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.0.iter().filter_map(|a| if let Attribute::Candidate(candidate) = a { Some(&**candidate) } else { None })
+        self.0
+            .iter()
+            .filter_map(|a| if let Attribute::Candidate(candidate) = a { Some(&**candidate) } else { None })
     }
 
     /// Every `fingerprint` whose hash is known.
     pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
-        self.0.iter().filter_map(|a| if let Attribute::Fingerprint(fingerprint) = a { Some(&**fingerprint) } else { None })
+        self.0.iter().filter_map(|a| {
+            if let Attribute::Fingerprint(fingerprint) = a { Some(&**fingerprint) } else { None }
+        })
     }
 
     /// Every option of every `ice-options`.
     pub fn ice_options(&self) -> impl Iterator<Item = &Token> {
-        self.0.iter().filter_map(|a| if let Attribute::IceOptions(options) = a { Some(options) } else { None }).flatten()
+        self.0
+            .iter()
+            .filter_map(|a| if let Attribute::IceOptions(options) = a { Some(options) } else { None })
+            .flatten()
     }
 
     /// Every `rtpmap`.

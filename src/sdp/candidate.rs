@@ -176,7 +176,8 @@ impl Candidate {
             return Err(CandidateParseError::Incomplete);
         }
         let mut rest = Extensions::sort(&pairs);
-        let component = number(component).filter(|c| (1..=256).contains(c)).ok_or(CandidateParseError::Component)?;
+        let component =
+            number(component).filter(|c| (1..=256).contains(c)).ok_or(CandidateParseError::Component)?;
         Ok(Self {
             foundation: foundation.into(),
             component,

@@ -106,7 +106,9 @@ impl Media {
 
     /// Whether it describes data channels: SCTP over DTLS (RFC 8841 §4), or one of its forms before that.
     pub fn is_data(&self) -> bool {
-        let known = ["UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP"].iter().any(|p| self.protocol.eq_ignore_ascii_case(p));
+        let known = ["UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP"]
+            .iter()
+            .any(|p| self.protocol.eq_ignore_ascii_case(p));
         let channels = self.formats.iter().any(|format| format.eq_ignore_ascii_case("webrtc-datachannel"));
         self.kind == MediaKind::Application && known && (channels || self.legacy_sctp_port().is_some())
     }

@@ -12,7 +12,9 @@ use crate::base::limits;
 use crate::sdp::attribute::{Attribute, Attributes, RawLine};
 use crate::sdp::error::{ParseError, ParseErrorKind};
 use crate::sdp::media::{Media, MediaKind};
-use crate::sdp::parse_attribute::{Parsed, column, connection, end, number, parse_attribute, tail, text, token, word};
+use crate::sdp::parse_attribute::{
+    Parsed, column, connection, end, number, parse_attribute, tail, text, token, word,
+};
 use crate::sdp::session::{Bandwidth, Connection, Origin, Session, Timing};
 use crate::sdp::text::Text;
 
@@ -70,9 +72,9 @@ impl Draft {
             return Err((line.get(at..).unwrap_or(line), ParseErrorKind::ControlCharacter(byte)));
         }
         let letter = verify(anychar, |c: &char| c.is_ascii_graphic());
-        let (_, (letter, value)) = (terminated(letter, char('=')), rest)
-            .parse(line)
-            .map_err(|error: nom::Err<nom::error::Error<&str>>| (tail(error, line), ParseErrorKind::NotALine))?;
+        let (_, (letter, value)) = (terminated(letter, char('=')), rest).parse(line).map_err(
+            |error: nom::Err<nom::error::Error<&str>>| (tail(error, line), ParseErrorKind::NotALine),
+        )?;
         if !self.versioned {
             if letter != 'v' {
                 return Err((line, ParseErrorKind::MissingLine('v')));
@@ -137,7 +139,12 @@ fn attributes(session: &mut Session) -> &mut Attributes {
     }
 }
 
-fn session_line<'a>(session: &mut Session, letter: char, line: &'a str, value: &'a str) -> Result<(), LineError<'a>> {
+fn session_line<'a>(
+    session: &mut Session,
+    letter: char,
+    line: &'a str,
+    value: &'a str,
+) -> Result<(), LineError<'a>> {
     match letter {
         'i' => once(&mut session.information, letter, line, whole(letter, text, value)?)?,
         'u' => once(&mut session.uri, letter, line, whole(letter, text, value)?)?,
@@ -158,14 +165,21 @@ fn session_line<'a>(session: &mut Session, letter: char, line: &'a str, value: &
     Ok(())
 }
 
-fn media_line<'a>(media: &mut Media, letter: char, line: &'a str, value: &'a str) -> Result<(), LineError<'a>> {
+fn media_line<'a>(
+    media: &mut Media,
+    letter: char,
+    line: &'a str,
+    value: &'a str,
+) -> Result<(), LineError<'a>> {
     match letter {
         'i' => once(&mut media.information, letter, line, whole(letter, text, value)?)?,
         'c' => media.connections.push(whole(letter, connection_line, value)?),
         'b' => media.bandwidths.push(whole(letter, bandwidth, value)?),
         'k' => once(&mut media.key, letter, line, whole(letter, text, value)?)?,
         // These have their place before the first section only.
-        'o' | 's' | 'u' | 'e' | 'p' | 't' | 'r' | 'z' => return Err((line, ParseErrorKind::MalformedLine(letter))),
+        'o' | 's' | 'u' | 'e' | 'p' | 't' | 'r' | 'z' => {
+            return Err((line, ParseErrorKind::MalformedLine(letter)));
+        }
         _ => media.attributes.push(Attribute::Line(RawLine(letter, whole(letter, text, value)?))),
     }
     Ok(())
@@ -180,7 +194,11 @@ fn once<'a, T>(slot: &mut Option<T>, letter: char, line: &'a str, value: T) -> R
 }
 
 /// The whole value of a line, by a grammar.
-fn whole<'a, T>(letter: char, grammar: fn(&'a str) -> Parsed<'a, T>, value: &'a str) -> Result<T, LineError<'a>> {
+fn whole<'a, T>(
+    letter: char,
+    grammar: fn(&'a str) -> Parsed<'a, T>,
+    value: &'a str,
+) -> Result<T, LineError<'a>> {
     match all_consuming(grammar).parse(value) {
         Ok((_, parsed)) => Ok(parsed),
         Err(error) => Err((tail(error, value), ParseErrorKind::MalformedLine(letter))),
@@ -207,17 +225,21 @@ fn bandwidth(input: &str) -> Parsed<'_, Bandwidth> {
 }
 
 fn timing(input: &str) -> Parsed<'_, Timing> {
-    map((number, space1, number, end), |(start, _, stop, ())| Timing { start, stop, repeats: Vec::new() }).parse(input)
+    map((number, space1, number, end), |(start, _, stop, ())| Timing { start, stop, repeats: Vec::new() })
+        .parse(input)
 }
 
 fn media(input: &str) -> Parsed<'_, Media> {
     let ports = (number, opt(preceded(char('/'), number)));
     let formats = many1(preceded(space1, word));
-    map((token, space1, ports, space1, word, formats, end), |(kind, _, (port, port_count), _, protocol, formats, ())| {
-        let mut media = Media::new(MediaKind::from(kind), port, protocol, formats);
-        media.port_count = port_count;
-        media
-    })
+    map(
+        (token, space1, ports, space1, word, formats, end),
+        |(kind, _, (port, port_count), _, protocol, formats, ())| {
+            let mut media = Media::new(MediaKind::from(kind), port, protocol, formats);
+            media.port_count = port_count;
+            media
+        },
+    )
     .parse(input)
 }
 

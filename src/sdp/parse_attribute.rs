@@ -26,8 +26,7 @@ impl FromStr for Attribute {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse_attribute(text)
-            .map_err(|(at, kind)| ParseError { line: 1, column: column(text, at), kind })
+        parse_attribute(text).map_err(|(at, kind)| ParseError { line: 1, column: column(text, at), kind })
     }
 }
 
@@ -38,7 +37,8 @@ pub(super) fn column(line: &str, at: &str) -> usize {
 
 /// Attributes whose form varies in the wild, or of which RFC 8839 §5.1 and RFC 8122 §5 tell us to ignore what we do
 /// not know. What does not parse is kept word for word.
-const LENIENT: &[&str] = &["candidate", "crypto", "imageattr", "msid-semantic", "remote-candidates", "simulcast"];
+const LENIENT: &[&str] =
+    &["candidate", "crypto", "imageattr", "msid-semantic", "remote-candidates", "simulcast"];
 
 /// Reads what follows `a=`. An error carries the tail of the text at which the grammar broke.
 pub(super) fn parse_attribute(text: &str) -> Result<Attribute, (&str, ParseErrorKind)> {
@@ -180,16 +180,19 @@ fn checked<'a, T: TryFrom<&'a str>>(input: &'a str) -> Parsed<'a, T> {
 }
 
 pub(super) fn connection(input: &str) -> Parsed<'_, Connection> {
-    let kind = alt((
-        value(AddressKind::Ip4, tag("IP4")),
-        value(AddressKind::Ip6, tag("IP6")),
-    ));
-    map((token, space1, kind, space1, word), |(network, _, kind, _, address)| Connection { network, kind, address })
-        .parse(input)
+    let kind = alt((value(AddressKind::Ip4, tag("IP4")), value(AddressKind::Ip6, tag("IP6"))));
+    map((token, space1, kind, space1, word), |(network, _, kind, _, address)| Connection {
+        network,
+        kind,
+        address,
+    })
+    .parse(input)
 }
 
 fn group(input: &str) -> Parsed<'_, Attribute> {
-    map((token, many0(preceded(space1, token))), |(semantics, mids)| Attribute::Group(Group { semantics, mids }))
+    map((token, many0(preceded(space1, token))), |(semantics, mids)| {
+        Attribute::Group(Group { semantics, mids })
+    })
     .parse(input)
 }
 
@@ -210,9 +213,12 @@ fn payload_or_all(input: &str) -> Parsed<'_, Option<u8>> {
 
 fn rtp_map(input: &str) -> Parsed<'_, Attribute> {
     let channels = opt(preceded(char('/'), number));
-    map((payload_type, space1, token, char('/'), number, channels), |(payload_type, _, encoding, _, clock_rate, channels)| {
-        Attribute::RtpMap(RtpMap { payload_type, encoding, clock_rate, channels })
-    })
+    map(
+        (payload_type, space1, token, char('/'), number, channels),
+        |(payload_type, _, encoding, _, clock_rate, channels)| {
+            Attribute::RtpMap(RtpMap { payload_type, encoding, clock_rate, channels })
+        },
+    )
     .parse(input)
 }
 
@@ -244,7 +250,8 @@ fn ssrc(input: &str) -> Parsed<'_, Attribute> {
 }
 
 fn rid(input: &str) -> Parsed<'_, Attribute> {
-    let id = verify(token, |id: &Token| id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+    let id =
+        verify(token, |id: &Token| id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
     let sends = alt((value(true, tag("send")), value(false, tag("recv"))));
     map((id, space, sends, opt(preceded(space, text))), |(id, _, sends, restrictions)| {
         Attribute::Rid(Box::new(Rid { id, sends, restrictions }))
@@ -253,7 +260,10 @@ fn rid(input: &str) -> Parsed<'_, Attribute> {
 }
 
 fn simulcast_list(input: &str) -> Parsed<'_, Vec<Vec<SimulcastId>>> {
-    let name = map_res(take_while1(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')), |t: &str| Token::new(t));
+    let name =
+        map_res(take_while1(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')), |t: &str| {
+            Token::new(t)
+        });
     let id = map((opt(char('~')), name), |(paused, rid)| SimulcastId { rid, paused: paused.is_some() });
     separated_list1(char(';'), separated_list1(char(','), id)).parse(input)
 }

@@ -20,17 +20,58 @@ fn round_trip(line: &str) -> Attribute {
 #[test]
 fn every_typed_attribute_comes_back_as_it_was_written() {
     let lines = [
-        "group:BUNDLE 0 1", "group:BUNDLE", "mid:0", "msid:a b", "msid:-", "msid-semantic:WMS *", "rtpmap:96 opus/48000/2",
-        "rtpmap:0 PCMU/8000", "fmtp:96 minptime=10;useinbandfec=1", "rtcp-fb:96 nack pli", "rtcp-fb:* ack ccfb", "rtcp:9",
-        "rtcp:9 IN IP4 0.0.0.0", "rtcp-mux", "rtcp-mux-only", "rtcp-rsize", "extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",
-        "extmap:2/sendonly uri 25@600/24", "extmap-allow-mixed", "ssrc:1 cname:x y", "ssrc:4294967295 foo",
-        "ssrc-group:FID 1 2", "rid:1 send pt=97;max-width=1280", "rid:c recv", "simulcast:send 1,~4;2;3 recv c",
-        "simulcast:recv a", "bundle-only", "ice-ufrag:8hhY", "ice-pwd:asd88fgpdd777uzjYhagZg", "ice-options:trickle ice2",
-        "ice-lite", "ice-mismatch", "ice-pacing:50", "candidate:1 1 udp 2130706431 192.0.2.1 3478 typ host generation 0",
-        "end-of-candidates", "remote-candidates:1 192.0.2.1 45664", "setup:actpass", "setup:holdconn",
-        "tls-id:91bbf309c0990a6bec11e38ba2933cee", "identity:eyJ= x=y", "sctp-port:5000", "max-message-size:0",
-        "sctpmap:5000 webrtc-datachannel 1024", "sctpmap:5000 webrtc-datachannel", "sctp-init:AQAAHg==", "sendrecv", "inactive",
-        "ptime:20", "maxptime:120", "imageattr:* recv *", "cryptex", "crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc|2^20",
+        "group:BUNDLE 0 1",
+        "group:BUNDLE",
+        "mid:0",
+        "msid:a b",
+        "msid:-",
+        "msid-semantic:WMS *",
+        "rtpmap:96 opus/48000/2",
+        "rtpmap:0 PCMU/8000",
+        "fmtp:96 minptime=10;useinbandfec=1",
+        "rtcp-fb:96 nack pli",
+        "rtcp-fb:* ack ccfb",
+        "rtcp:9",
+        "rtcp:9 IN IP4 0.0.0.0",
+        "rtcp-mux",
+        "rtcp-mux-only",
+        "rtcp-rsize",
+        "extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",
+        "extmap:2/sendonly uri 25@600/24",
+        "extmap-allow-mixed",
+        "ssrc:1 cname:x y",
+        "ssrc:4294967295 foo",
+        "ssrc-group:FID 1 2",
+        "rid:1 send pt=97;max-width=1280",
+        "rid:c recv",
+        "simulcast:send 1,~4;2;3 recv c",
+        "simulcast:recv a",
+        "bundle-only",
+        "ice-ufrag:8hhY",
+        "ice-pwd:asd88fgpdd777uzjYhagZg",
+        "ice-options:trickle ice2",
+        "ice-lite",
+        "ice-mismatch",
+        "ice-pacing:50",
+        "candidate:1 1 udp 2130706431 192.0.2.1 3478 typ host generation 0",
+        "end-of-candidates",
+        "remote-candidates:1 192.0.2.1 45664",
+        "setup:actpass",
+        "setup:holdconn",
+        "tls-id:91bbf309c0990a6bec11e38ba2933cee",
+        "identity:eyJ= x=y",
+        "sctp-port:5000",
+        "max-message-size:0",
+        "sctpmap:5000 webrtc-datachannel 1024",
+        "sctpmap:5000 webrtc-datachannel",
+        "sctp-init:AQAAHg==",
+        "sendrecv",
+        "inactive",
+        "ptime:20",
+        "maxptime:120",
+        "imageattr:* recv *",
+        "cryptex",
+        "crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc|2^20",
         "fingerprint:sha-256 40:4A:1F:54:07:D2:15:1F:62:C9:19:BE:B2:51:5C:11:E0:E9:B7:E1:94:62:AE:B2:72:29:82:56:0E:8F:20:F6",
     ];
     for line in lines {
@@ -44,7 +85,9 @@ fn unknown_things_stay_word_for_word_and_in_place() {
     let body = "a=ice-lite\r\na=x-foo: bar  \r\na=candidate:1 1 dccp 1 h 9 typ host\r\nq=what\r\na=fingerprint:md5 00\r\na=inactive\r\n";
     let session = with(body).unwrap();
     assert_eq!(session.to_string(), format!("{HEAD}{body}"));
-    assert!(matches!(&session.attributes[1], Attribute::Other(raw) if raw.name() == "x-foo" && raw.value() == Some(" bar  ")));
+    assert!(
+        matches!(&session.attributes[1], Attribute::Other(raw) if raw.name() == "x-foo" && raw.value() == Some(" bar  "))
+    );
 }
 
 #[test]
@@ -55,7 +98,12 @@ fn errors_say_line_and_column() {
         ("a=setup:sideways\r\n", 5, 9, ParseErrorKind::MalformedAttribute("setup")),
         ("a=ice-ufrag:abc\r\n", 5, 13, ParseErrorKind::MalformedAttribute("ice-ufrag")),
         ("a=fingerprint:sha-256 AB:CD\r\n", 5, 15, ParseErrorKind::MalformedAttribute("fingerprint")),
-        ("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ssrc:-1 cname:x\r\n", 6, 8, ParseErrorKind::MalformedAttribute("ssrc")),
+        (
+            "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ssrc:-1 cname:x\r\n",
+            6,
+            8,
+            ParseErrorKind::MalformedAttribute("ssrc"),
+        ),
         ("m=audio x RTP/AVP 0\r\n", 5, 9, ParseErrorKind::MalformedLine('m')),
         ("c=IN IP7 ::\r\n", 5, 6, ParseErrorKind::MalformedLine('c')),
         ("nonsense\r\n", 5, 2, ParseErrorKind::NotALine),
@@ -91,7 +139,8 @@ fn bare_line_feeds_are_read_and_carriage_returns_alone_are_not() {
 
 #[test]
 fn lines_out_of_order_are_put_in_order() {
-    let session: Session = "v=0\nc=IN IP4 233.252.0.1/64\na=ice-lite\no=- 1 1 IN IP4 192.0.2.1\nb=AS:3\ns= \n".parse().unwrap();
+    let session: Session =
+        "v=0\nc=IN IP4 233.252.0.1/64\na=ice-lite\no=- 1 1 IN IP4 192.0.2.1\nb=AS:3\ns= \n".parse().unwrap();
     let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns= \r\nc=IN IP4 233.252.0.1/64\r\nb=AS:3\r\nt=0 0\r\na=ice-lite\r\n";
     assert_eq!(session.to_string(), text);
     assert_eq!(text.parse::<Session>().unwrap().to_string(), text);
@@ -102,9 +151,15 @@ fn too_much_of_anything_is_refused() {
     let kind = |body: String| with(&body).unwrap_err().kind;
     let limit = limits::MAX_SDP_BYTES;
     assert!(matches!(kind("a".repeat(10_000_000)), ParseErrorKind::TooLong { limit: l, .. } if l == limit));
-    assert!(matches!(kind(format!("a=x:{}", "y".repeat(65_536))), ParseErrorKind::LineTooLong { bytes: 65_540, .. }));
+    assert!(matches!(
+        kind(format!("a=x:{}", "y".repeat(65_536))),
+        ParseErrorKind::LineTooLong { bytes: 65_540, .. }
+    ));
     assert!(matches!(kind("m=audio 9 RTP/AVP 0\n".repeat(10_000)), ParseErrorKind::TooManyMedia { .. }));
-    assert!(matches!(kind("a=candidate:1 1 udp 1 1.1.1.1 9 typ host\n".repeat(20_000)), ParseErrorKind::TooManyCandidates { .. }));
+    assert!(matches!(
+        kind("a=candidate:1 1 udp 1 1.1.1.1 9 typ host\n".repeat(20_000)),
+        ParseErrorKind::TooManyCandidates { .. }
+    ));
     assert!(matches!(kind("a=x\n".repeat(100_000)), ParseErrorKind::TooManyLines { .. }));
     assert!("\0".repeat(10_000_000).parse::<Session>().is_err());
     assert!("".parse::<Session>().is_err());

@@ -2,7 +2,9 @@
 
 use core::fmt::{self, Display, Formatter, Write as _};
 
-use crate::sdp::attribute::{Attribute, Attributes, Direction, Extmap, Group, Rid, RtpMap, Setup, Simulcast, SimulcastId, Ssrc};
+use crate::sdp::attribute::{
+    Attribute, Attributes, Direction, Extmap, Group, Rid, RtpMap, Setup, Simulcast, SimulcastId, Ssrc,
+};
 use crate::sdp::media::Media;
 use crate::sdp::session::{AddressKind, Bandwidth, Connection, Origin, Session, Timing};
 

@@ -214,7 +214,8 @@ fn draw(most: Duration, dice: &mut Dice) -> Duration {
 
 /// How many bytes pass in `time` at `rate`.
 fn bytes_in(time: Duration, rate: Bitrate) -> u64 {
-    u64::try_from(time.as_nanos().saturating_mul(u128::from(rate.as_bps())) / 8_000_000_000).unwrap_or(u64::MAX)
+    u64::try_from(time.as_nanos().saturating_mul(u128::from(rate.as_bps())) / 8_000_000_000)
+        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -228,7 +229,8 @@ mod tests {
     #[test]
     fn a_bottleneck_spaces_datagrams_and_drops_at_the_tail() {
         // 8 Mbit/s is a byte in a microsecond; three datagrams of 972 + 28 bytes fit into 3000 bytes.
-        let mut wire = Wire::new(Link::new().delay(Duration::from_millis(10)).rate(Bitrate::from_bps(8_000_000), 3000));
+        let mut wire =
+            Wire::new(Link::new().delay(Duration::from_millis(10)).rate(Bitrate::from_bps(8_000_000), 3000));
         let mut dice = Dice::new(1);
         let fates: Vec<Fate> = (0..4).map(|_| wire.carry(at(0), 972, &mut dice)).collect();
         assert_eq!(fates[0], Fate::Arrives(at(11), None));

@@ -280,7 +280,8 @@ impl<M> Network<M> {
         let counters = &mut self.counters[from];
         counters.sent += 1;
         counters.sent_bytes += u64::try_from(len).unwrap_or(0);
-        let Some((path, hop)) = path.and_then(|path| Some((path, self.hop(path)?))).filter(|(_, hop)| hop.from == from)
+        let Some((path, hop)) =
+            path.and_then(|path| Some((path, self.hop(path)?))).filter(|(_, hop)| hop.from == from)
         else {
             self.counters[from].unroutable += 1;
             return;
@@ -297,7 +298,8 @@ impl<M> Network<M> {
                 }
                 // The packet takes the buffer it was written into; one that was used before takes its place.
                 let slot = self.free.last().copied();
-                let spare = slot.map_or_else(Vec::new, |slot| core::mem::take(&mut self.packets[slot].buffer));
+                let spare =
+                    slot.map_or_else(Vec::new, |slot| core::mem::take(&mut self.packets[slot].buffer));
                 let buffer = core::mem::replace(&mut self.scratch, spare);
                 self.scratch.resize(BUFFER, 0);
                 self.put(at, Packet { to: hop.to, path: seen, ecn, len, buffer });

@@ -34,7 +34,8 @@ impl Class {
         }
     }
 
-    pub(super) const fn of(message_type: u16) -> Self {
+    /// The class that a message's first two bytes tell.
+    pub const fn of(message_type: u16) -> Self {
         match message_type & 0x0110 {
             0x0000 => Self::Request,
             0x0010 => Self::Indication,
@@ -79,7 +80,8 @@ impl Method {
         (self.0 & 0x0f80) << 2 | (self.0 & 0x0070) << 1 | self.0 & 0x000f
     }
 
-    pub(super) const fn of(message_type: u16) -> Self {
+    /// The class that a message's first two bytes tell.
+    pub const fn of(message_type: u16) -> Self {
         Self((message_type & 0x3e00) >> 2 | (message_type & 0x00e0) >> 1 | message_type & 0x000f)
     }
 }

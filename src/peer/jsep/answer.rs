@@ -31,14 +31,22 @@ impl Negotiator {
         Ok(SessionDescription::new(SdpType::Answer, answer))
     }
 
-    fn answer_to(&mut self, offer: &Session, transport: &LocalTransport<'_>) -> Result<Session, NegotiationError> {
+    fn answer_to(
+        &mut self,
+        offer: &Session,
+        transport: &LocalTransport<'_>,
+    ) -> Result<Session, NegotiationError> {
         let accepted = self.data_section(offer);
         let remote = accepted.map(|index| RemoteTransport::read(offer, index, SdpType::Offer)).transpose()?;
         // RFC 9429 §5.3.1: only what was offered.
         let known = ["trickle", "ice2"].iter().filter_map(|option| Token::new(*option).ok());
         let offered = |option: &Token| {
             let of_section = accepted.and_then(|index| offer.media.get(index)).map(|media| &media.attributes);
-            offer.attributes.ice_options().chain(of_section.into_iter().flat_map(|a| a.ice_options())).any(|o| o == option)
+            offer
+                .attributes
+                .ice_options()
+                .chain(of_section.into_iter().flat_map(|a| a.ice_options()))
+                .any(|o| o == option)
         };
         let options = known.filter(offered).collect();
         let mut session = self.blank(transport, options);
@@ -57,7 +65,8 @@ impl Negotiator {
                 local.session().media.iter().find_map(|media| media.attributes.tls_id().cloned())
             });
             let (credentials, present) = self.credentials(restart, transport);
-            let tls_id = remote.tls_id.as_ref().and_then(|_| current.or_else(|| section::fresh_tls_id(&mut self.rng)));
+            let tls_id =
+                remote.tls_id.as_ref().and_then(|_| current.or_else(|| section::fresh_tls_id(&mut self.rng)));
             let data = DataSection {
                 mid: model.attributes.mid().cloned(),
                 model: Some(model),
@@ -72,7 +81,11 @@ impl Negotiator {
             }
             // RFC 9143 §7.3: a group is answered where one was offered.
             let mid = media.attributes.mid();
-            if offer.attributes.groups().any(|g| g.semantics == "BUNDLE" && mid.is_some_and(|mid| g.mids.contains(mid))) {
+            if offer
+                .attributes
+                .groups()
+                .any(|g| g.semantics == "BUNDLE" && mid.is_some_and(|mid| g.mids.contains(mid)))
+            {
                 bundle(&mut session, &media);
             }
             if let Some(place) = session.media.get_mut(remote.section) {

@@ -38,7 +38,13 @@ pub(crate) struct Applied {
 
 impl Applied {
     pub(super) fn to(after: SignalingState, before: SignalingState) -> Self {
-        Self { state: after, changed: after != before, rolled_back: false, local_credentials: None, negotiated: None }
+        Self {
+            state: after,
+            changed: after != before,
+            rolled_back: false,
+            local_credentials: None,
+            negotiated: None,
+        }
     }
 
     /// Tells the credentials of the live section of a local description.
@@ -131,10 +137,14 @@ impl Negotiator {
         answer: SessionDescription,
         after: SignalingState,
     ) -> Result<Applied, NegotiationError> {
-        let Some(offer) = &self.pending_remote else { return Err(NegotiationError::NoRemoteOffer(self.state)) };
+        let Some(offer) = &self.pending_remote else {
+            return Err(NegotiationError::NoRemoteOffer(self.state));
+        };
         let session = answer.session();
         let accepted = session.media.iter().position(is_live);
-        let remote = accepted.map(|index| RemoteTransport::read(offer.session(), index, SdpType::Offer)).transpose()?;
+        let remote = accepted
+            .map(|index| RemoteTransport::read(offer.session(), index, SdpType::Offer))
+            .transpose()?;
         let effect = remote.map(|remote| {
             let setup = session.media.get(remote.section).and_then(|media| media.attributes.setup());
             let role = if setup == Some(&Setup::Passive) { DtlsRole::Server } else { DtlsRole::Client };
@@ -153,14 +163,18 @@ impl Negotiator {
         answer: SessionDescription,
         after: SignalingState,
     ) -> Result<Applied, NegotiationError> {
-        let invalid = NegotiationError::InvalidState { state: self.state, side: Side::Remote, kind: answer.kind() };
-        let Some(offer) = self.pending_local.as_ref().map(SessionDescription::session) else { return Err(invalid) };
+        let invalid =
+            NegotiationError::InvalidState { state: self.state, side: Side::Remote, kind: answer.kind() };
+        let Some(offer) = self.pending_local.as_ref().map(SessionDescription::session) else {
+            return Err(invalid);
+        };
         let session = answer.session();
         check::consistency(session)?;
         check::answers(offer, session)?;
         let offered = offer.media.iter().position(is_live);
         let accepted = offered.filter(|index| session.media.get(*index).is_some_and(is_live));
-        let remote = accepted.map(|index| RemoteTransport::read(session, index, answer.kind())).transpose()?;
+        let remote =
+            accepted.map(|index| RemoteTransport::read(session, index, answer.kind())).transpose()?;
         let effect = remote.map(|remote| self.check_answer(remote, offer)).transpose()?;
         let negotiated = self.settle(Side::Remote, answer.kind(), effect, offer, session);
         let mut applied = Applied::to(after, self.state);
@@ -223,7 +237,8 @@ impl Negotiator {
                 remote_fingerprints: remote.fingerprints.clone(),
                 dtls_role: *role,
                 tls_id: remote.tls_id.clone(),
-                new_association: previous.is_some_and(|p| p.remote.changes_association(remote) || p.role != *role),
+                new_association: previous
+                    .is_some_and(|p| p.remote.changes_association(remote) || p.role != *role),
                 ice_restart: previous.is_some_and(|previous| previous.remote.restarts(remote)),
                 controlling: *controlling,
                 local_sctp_port: self.settings.sctp_port,

@@ -50,12 +50,16 @@ impl Negotiator {
         if named.is_some_and(|named| named != section) {
             return Ok(CandidateTarget::Ignored);
         }
-        let effect = self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
+        let effect =
+            self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
         let description = if pending { self.pending_remote.as_mut() } else { self.current_remote.as_mut() };
         let session = description.ok_or(RemoteCandidateError::NoRemoteDescription)?.session_mut();
-        let now = View::of(session, section).credentials().is_some_and(|its| effect.is_some_and(|effect| effect == its));
+        let now = View::of(session, section)
+            .credentials()
+            .is_some_and(|its| effect.is_some_and(|effect| effect == its));
         let attributes = session.media.get_mut(section).map(|media| &mut media.attributes);
-        append(attributes, candidate).map(|()| if now { CandidateTarget::Now } else { CandidateTarget::Later })
+        append(attributes, candidate)
+            .map(|()| if now { CandidateTarget::Now } else { CandidateTarget::Later })
     }
 
     /// The description a user fragment belongs to, as whether it is the pending one, and the section whose candidates
@@ -70,9 +74,12 @@ impl Negotiator {
         let current = self.current_remote.as_ref().map(|d| (false, find(d)));
         let mut known = [pending, current].into_iter().flatten();
         let Some(ufrag) = ufrag else {
-            return Ok(known.next().and_then(|(pending, found)| found.map(|(section, _)| (pending, section))));
+            return Ok(known
+                .next()
+                .and_then(|(pending, found)| found.map(|(section, _)| (pending, section))));
         };
-        let mut with_data = known.filter_map(|(pending, found)| found.map(|found| (pending, found))).peekable();
+        let mut with_data =
+            known.filter_map(|(pending, found)| found.map(|found| (pending, found))).peekable();
         if with_data.peek().is_none() {
             return Ok(None);
         }
@@ -84,6 +91,14 @@ impl Negotiator {
         let sections = self.remote_description().into_iter().flat_map(|d| &d.session().media);
         let elsewhere = sections.filter_map(|media| media.attributes.ice_ufrag()).any(|its| *its == *ufrag);
         if elsewhere { Ok(None) } else { Err(RemoteCandidateError::UnknownUfrag) }
+    }
+
+    /// Where candidates of a generation of ours belong: the index and the mid of its section, once a description has it.
+    pub(crate) fn local_section(&self, of: &str) -> Option<(usize, Option<String>)> {
+        let session = self.local_description()?.session();
+        section::ufrag(session).filter(|its| **its == *of)?;
+        let index = session.media.iter().position(is_live)?;
+        Some((index, session.media.get(index)?.attributes.mid().map(ToString::to_string)))
     }
 
     /// Adds a candidate of ours to the descriptions of its generation.
@@ -129,7 +144,10 @@ fn section_of(session: &Session, place: CandidatePlace<'_>) -> Result<usize, Rem
 }
 
 /// Adds a candidate to a section, or their end; each once.
-fn append(attributes: Option<&mut Attributes>, candidate: Option<&Candidate>) -> Result<(), RemoteCandidateError> {
+fn append(
+    attributes: Option<&mut Attributes>,
+    candidate: Option<&Candidate>,
+) -> Result<(), RemoteCandidateError> {
     let Some(attributes) = attributes else { return Ok(()) };
     let attribute = match candidate {
         Some(candidate) => Attribute::Candidate(Box::new(candidate.clone())),

@@ -32,7 +32,10 @@ fn section(index: usize, media: &Media) -> Result<(), NegotiationError> {
     for map in media.attributes.rtp_maps() {
         let before = payload_types.insert(map.payload_type, map);
         if before.is_some_and(|before| before != map) {
-            return Err(NegotiationError::DuplicatePayloadType { section: index, payload_type: map.payload_type });
+            return Err(NegotiationError::DuplicatePayloadType {
+                section: index,
+                payload_type: map.payload_type,
+            });
         }
     }
     let mut formats = BTreeSet::new();
@@ -63,7 +66,10 @@ fn section(index: usize, media: &Media) -> Result<(), NegotiationError> {
 }
 
 /// Checks that an offer has the sections of the exchange before it, in their order (RFC 3264 §8).
-pub(super) fn continues(before: Option<&SessionDescription>, offer: &Session) -> Result<(), NegotiationError> {
+pub(super) fn continues(
+    before: Option<&SessionDescription>,
+    offer: &Session,
+) -> Result<(), NegotiationError> {
     let Some(before) = before.map(SessionDescription::session) else { return Ok(()) };
     if offer.media.len() < before.media.len() {
         return Err(NegotiationError::SectionCount { got: offer.media.len(), expected: before.media.len() });

@@ -62,7 +62,9 @@ impl SessionDescription {
     pub fn parse(kind: SdpType, sdp: &str) -> Result<Self, ParseError> {
         match kind {
             SdpType::Rollback => Ok(Self::rollback()),
-            SdpType::Offer | SdpType::Answer | SdpType::Pranswer => Ok(Self::new(kind, Session::from_str(sdp)?)),
+            SdpType::Offer | SdpType::Answer | SdpType::Pranswer => {
+                Ok(Self::new(kind, Session::from_str(sdp)?))
+            }
         }
     }
 

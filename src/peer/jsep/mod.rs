@@ -19,6 +19,6 @@ pub use error::{NegotiationError, RemoteCandidateError, Side};
 pub use offer::OfferOptions;
 pub use state::SignalingState;
 
-pub(crate) use apply::{Applied, DtlsRole, Negotiated, NegotiatedData};
+pub(crate) use apply::{Applied, DtlsRole, NegotiatedData};
 pub(crate) use candidates::{CandidatePlace, CandidateTarget};
 pub(crate) use negotiator::{LocalTransport, Negotiator, Settings};

@@ -151,7 +151,8 @@ impl Negotiator {
     /// Whether the peer takes candidates after its description; `None` before there is one.
     pub(crate) fn can_trickle(&self) -> Option<bool> {
         let session = self.remote_description()?.session();
-        let levels = core::iter::once(&session.attributes).chain(session.media.iter().map(|media| &media.attributes));
+        let levels =
+            core::iter::once(&session.attributes).chain(session.media.iter().map(|media| &media.attributes));
         Some(levels.flat_map(|attributes| attributes.ice_options()).any(|option| *option == "trickle"))
     }
 
@@ -174,7 +175,8 @@ impl Negotiator {
             return false;
         }
         // A section that the peer rejected has been negotiated all the same: asking again would not end.
-        let negotiated = self.current_local.as_ref().is_some_and(|local| local.session().media.iter().any(is_live));
+        let negotiated =
+            self.current_local.as_ref().is_some_and(|local| local.session().media.iter().any(is_live));
         self.wants_restart || self.wants_data && !negotiated
     }
 
@@ -221,7 +223,10 @@ impl Negotiator {
     }
 
     /// Sets the peer's description.
-    pub(crate) fn set_remote(&mut self, description: SessionDescription) -> Result<Applied, NegotiationError> {
+    pub(crate) fn set_remote(
+        &mut self,
+        description: SessionDescription,
+    ) -> Result<Applied, NegotiationError> {
         let kind = description.kind();
         let after = self.state.after(Side::Remote, kind)?;
         match kind {
@@ -244,7 +249,9 @@ impl Negotiator {
 
     fn implicit(&mut self, transport: &LocalTransport<'_>) -> Result<SessionDescription, NegotiationError> {
         match self.state {
-            SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer => self.create_answer(transport),
+            SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPranswer => {
+                self.create_answer(transport)
+            }
             SignalingState::Stable | SignalingState::HaveLocalOffer => {
                 self.create_offer(OfferOptions::default(), transport)
             }
@@ -274,7 +281,11 @@ impl Negotiator {
     }
 
     /// A description of ours without sections: who, and with which options.
-    pub(super) fn blank(&mut self, transport: &LocalTransport<'_>, options: Vec<crate::sdp::Token>) -> Session {
+    pub(super) fn blank(
+        &mut self,
+        transport: &LocalTransport<'_>,
+        options: Vec<crate::sdp::Token>,
+    ) -> Session {
         self.version += 1;
         let mut session = Session::new(self.session_id, self.version);
         if !options.is_empty() {
@@ -291,7 +302,11 @@ impl Negotiator {
     }
 
     /// The credentials a description tells, and whether they are the agent's present ones.
-    pub(super) fn credentials(&mut self, restart: bool, transport: &LocalTransport<'_>) -> (Credentials, bool) {
+    pub(super) fn credentials(
+        &mut self,
+        restart: bool,
+        transport: &LocalTransport<'_>,
+    ) -> (Credentials, bool) {
         let current = self.current_local.as_ref().and_then(|local| section::ufrag(local.session()));
         if !restart || current.is_none_or(|current| *current != *transport.credentials.ufrag()) {
             return (transport.credentials.clone(), true);

@@ -26,16 +26,19 @@ impl Negotiator {
         match self.state {
             SignalingState::Closed => return Err(NegotiationError::Closed),
             SignalingState::Stable | SignalingState::HaveLocalOffer => {}
-            state => return Err(NegotiationError::InvalidState { state, side: Side::Local, kind: SdpType::Offer }),
+            state => {
+                return Err(NegotiationError::InvalidState { state, side: Side::Local, kind: SdpType::Offer });
+            }
         }
         let restart = (options.ice_restart || self.wants_restart) && self.in_effect.is_some();
         let (credentials, present) = self.credentials(restart, transport);
         let ours = ["trickle", "ice2"].iter().filter_map(|option| Token::new(*option).ok()).collect();
         let mut session = self.blank(transport, ours);
         let live = self.live_section();
-        session.media = self.current_local.as_ref().map_or_else(Vec::new, |local| {
-            local.session().media.iter().map(section::rejection).collect()
-        });
+        session.media = self
+            .current_local
+            .as_ref()
+            .map_or_else(Vec::new, |local| local.session().media.iter().map(section::rejection).collect());
         if let Some(index) = live.or_else(|| self.wants_data.then(|| self.vacant_section())) {
             let model = self.current_local.as_ref().and_then(|local| local.session().media.get(index));
             let model = model.filter(|_| live.is_some());
@@ -45,7 +48,14 @@ impl Negotiator {
             let tls_id = tls_id.or_else(|| section::fresh_tls_id(&mut self.rng));
             let fingerprints = transport.fingerprints;
             // RFC 8842 §5.2, §5.5: always the answerer's choice, in a later offer too.
-            let data = DataSection { mid, model, setup: Setup::ActPass, tls_id, credentials: &credentials, fingerprints };
+            let data = DataSection {
+                mid,
+                model,
+                setup: Setup::ActPass,
+                tls_id,
+                credentials: &credentials,
+                fingerprints,
+            };
             let mut media = data.build(&self.settings);
             if present {
                 section::refresh_candidates(&mut media, transport);
@@ -63,9 +73,13 @@ impl Negotiator {
 
     /// The section that carries data now.
     pub(super) fn live_section(&self) -> Option<usize> {
-        let (local, remote) = (self.current_local.as_ref()?.session(), self.current_remote.as_ref()?.session());
+        let (local, remote) =
+            (self.current_local.as_ref()?.session(), self.current_remote.as_ref()?.session());
         let pairs = local.media.iter().zip(&remote.media);
-        pairs.enumerate().find(|(_, (local, remote))| is_live(local) && is_live(remote)).map(|(index, _)| index)
+        pairs
+            .enumerate()
+            .find(|(_, (local, remote))| is_live(local) && is_live(remote))
+            .map(|(index, _)| index)
     }
 
     /// Where a new data section goes: in place of a dead one (RFC 9429 §5.2.2), or at the end.
@@ -74,7 +88,8 @@ impl Negotiator {
         let media = &local.session().media;
         let remote = self.current_remote.as_ref().map_or(&[][..], |remote| &remote.session().media);
         let dead = |index: usize, media: &Media| {
-            media.kind == MediaKind::Application && (media.port == 0 || remote.get(index).is_some_and(|m| m.port == 0))
+            media.kind == MediaKind::Application
+                && (media.port == 0 || remote.get(index).is_some_and(|m| m.port == 0))
         };
         media.iter().enumerate().position(|(index, media)| dead(index, media)).unwrap_or(media.len())
     }

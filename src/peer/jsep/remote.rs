@@ -38,7 +38,8 @@ impl RemoteTransport {
             return Err(NegotiationError::MissingFingerprint(index));
         }
         let setup = match (view.find(Attributes::setup).copied(), kind) {
-            (Some(setup @ Setup::HoldConn), _) | (Some(setup @ Setup::ActPass), SdpType::Answer | SdpType::Pranswer) => {
+            (Some(setup @ Setup::HoldConn), _)
+            | (Some(setup @ Setup::ActPass), SdpType::Answer | SdpType::Pranswer) => {
                 return Err(NegotiationError::BadSetup { section: index, setup, kind });
             }
             (Some(setup), _) => setup,
@@ -47,7 +48,8 @@ impl RemoteTransport {
             (None, _) => Setup::Active,
         };
         let sctp_port = view.sctp_port().ok_or(NegotiationError::MissingSctpPort(index))?;
-        let pacing = view.find(Attributes::ice_pacing).map(|pacing| Duration::from_millis(u64::from(*pacing)));
+        let pacing =
+            view.find(Attributes::ice_pacing).map(|pacing| Duration::from_millis(u64::from(*pacing)));
         let ice = RemoteParameters {
             credentials,
             lite: view.levels().any(|attributes| attributes.has(&Attribute::IceLite)),
@@ -119,7 +121,8 @@ impl<'a> View<'a> {
 
     pub(super) fn credentials(&self) -> Option<Credentials> {
         let pair = self.find(|attributes| attributes.ice_ufrag().zip(attributes.ice_pwd()));
-        let (ufrag, pwd) = pair.or_else(|| self.find(Attributes::ice_ufrag).zip(self.find(Attributes::ice_pwd)))?;
+        let (ufrag, pwd) =
+            pair.or_else(|| self.find(Attributes::ice_ufrag).zip(self.find(Attributes::ice_pwd)))?;
         Credentials::new(ufrag, pwd).ok()
     }
 
@@ -136,7 +139,9 @@ impl<'a> View<'a> {
     fn sctp_port(&self) -> Option<u16> {
         let legacy = || self.media.and_then(Media::legacy_sctp_port);
         let mapped = || {
-            self.own.iter().find_map(|a| if let Attribute::SctpMap(port, ..) = a { Some(*port) } else { None })
+            self.own
+                .iter()
+                .find_map(|a| if let Attribute::SctpMap(port, ..) = a { Some(*port) } else { None })
         };
         self.own.sctp_port().copied().or_else(legacy).or_else(mapped)
     }

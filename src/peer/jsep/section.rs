@@ -6,8 +6,8 @@ use crate::peer::jsep::negotiator::{LocalTransport, Settings};
 use crate::peer::jsep::remote::is_live;
 use crate::rng::Rng;
 use crate::sdp::{
-    AddressKind, Attribute, Candidate, CandidateAddress, CandidateKind, Connection, Direction, Media, MediaKind,
-    Password, Session, Setup, TlsId, Token, Transport, Ufrag, Word,
+    AddressKind, Attribute, Candidate, CandidateAddress, CandidateKind, Connection, Direction, Media,
+    MediaKind, Password, Session, Setup, TlsId, Token, Transport, Ufrag, Word,
 };
 
 /// The port that stands where ICE finds it (RFC 8840 §4.1.1).
@@ -37,7 +37,9 @@ impl DataSection<'_> {
         list.extend(self.mid.map(Attribute::Mid));
         list.extend(Ufrag::new(self.credentials.ufrag()).ok().map(Attribute::IceUfrag));
         list.extend(Password::new(self.credentials.pwd()).ok().map(Attribute::IcePwd));
-        list.extend(self.fingerprints.iter().map(|fingerprint| Attribute::Fingerprint(Box::new(*fingerprint))));
+        list.extend(
+            self.fingerprints.iter().map(|fingerprint| Attribute::Fingerprint(Box::new(*fingerprint))),
+        );
         list.push(Attribute::Setup(self.setup));
         list.extend(self.tls_id.map(Attribute::TlsId));
         if legacy {

@@ -48,13 +48,18 @@ impl SignalingState {
         Ok(match (self, side, kind) {
             (Self::Closed, ..) => return Err(NegotiationError::Closed),
             (Self::Stable | Self::HaveLocalOffer, Local, Offer) => Self::HaveLocalOffer,
-            (Self::Stable | Self::HaveRemoteOffer | Self::HaveLocalOffer, Remote, Offer) => Self::HaveRemoteOffer,
+            (Self::Stable | Self::HaveRemoteOffer | Self::HaveLocalOffer, Remote, Offer) => {
+                Self::HaveRemoteOffer
+            }
             (Self::HaveRemoteOffer | Self::HaveLocalPranswer, Local, Pranswer) => Self::HaveLocalPranswer,
             (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Pranswer) => Self::HaveRemotePranswer,
             (Self::HaveRemoteOffer | Self::HaveLocalPranswer, Local, Answer)
             | (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Answer) => Self::Stable,
             (
-                Self::HaveLocalOffer | Self::HaveRemoteOffer | Self::HaveLocalPranswer | Self::HaveRemotePranswer,
+                Self::HaveLocalOffer
+                | Self::HaveRemoteOffer
+                | Self::HaveLocalPranswer
+                | Self::HaveRemotePranswer,
                 _,
                 Rollback,
             ) => Self::Stable,

@@ -1,0 +1,143 @@
+//! Configuration: one setter per option, validated once, by [`PeerConnection::new`](super::PeerConnection::new).
+
+use core::time::Duration;
+
+use crate::base::limits;
+use crate::crypto::Certificate;
+
+/// How a connection is to behave. Its own builder; cloned and shared by many connections. Nothing is checked before
+/// `PeerConnection::new`, which names the first field that cannot be.
+///
+/// ```
+/// use antiphon::Config;
+///
+/// let config = Config::new().max_message_size(1024 * 1024).mtu(1200);
+/// # let _ = config;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) ice_lite: bool,
+    pub(crate) ice_pacing: Option<Duration>,
+    pub(crate) max_candidate_pairs: usize,
+    pub(crate) mtu: usize,
+    pub(crate) max_message_size: usize,
+    pub(crate) max_buffered_amount: usize,
+    pub(crate) receive_window: usize,
+    pub(crate) max_data_channels: usize,
+    pub(crate) extended_master_secret_required: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// The defaults: a certificate made from the seed, full ICE, 1200-byte datagrams, messages of up to 256 KiB.
+    pub const fn new() -> Self {
+        Self {
+            certificate: None,
+            ice_lite: false,
+            ice_pacing: None,
+            max_candidate_pairs: 100,
+            mtu: limits::DEFAULT_MTU,
+            max_message_size: 256 * 1024,
+            max_buffered_amount: 1024 * 1024,
+            receive_window: 5 * 1024 * 1024,
+            max_data_channels: 1024,
+            extended_master_secret_required: true,
+        }
+    }
+
+    /// The certificate to present. Without one, each connection makes its own from its seed.
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// Whether to be an ICE-lite agent: for servers that every peer can reach (RFC 8445 §2.5).
+    pub const fn ice_lite(mut self, lite: bool) -> Self {
+        self.ice_lite = lite;
+        self
+    }
+
+    /// The interval between connectivity checks (RFC 8445 §14.2), written as `a=ice-pacing`: the larger of the two sides'
+    /// values is used. 5 ms to 10 s; 50 ms where neither side says.
+    pub const fn ice_pacing(mut self, interval: Duration) -> Self {
+        self.ice_pacing = Some(interval);
+        self
+    }
+
+    /// How many candidate pairs are checked at most (RFC 8445 §6.1.2.5). 1 to 10 000; 100 by default.
+    pub const fn max_candidate_pairs(mut self, pairs: usize) -> Self {
+        self.max_candidate_pairs = pairs;
+        self
+    }
+
+    /// The largest datagram to send, in bytes of UDP payload. 256 to 65 535; 1200 by default.
+    pub const fn mtu(mut self, bytes: usize) -> Self {
+        self.mtu = bytes;
+        self
+    }
+
+    /// The largest message to receive, in bytes, as the peer is told it (`a=max-message-size`). At least 1; 256 KiB by default.
+    pub const fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// How many bytes may wait in a channel before `send` refuses. At least 1; 1 MiB by default.
+    pub const fn max_buffered_amount(mut self, bytes: usize) -> Self {
+        self.max_buffered_amount = bytes;
+        self
+    }
+
+    /// How many bytes of messages the peer may send ahead of the application's reading. At least 64 KiB; 5 MiB by default.
+    pub const fn receive_window(mut self, bytes: usize) -> Self {
+        self.receive_window = bytes;
+        self
+    }
+
+    /// How many data channels may exist at once. 1 to 65 535; 1024 by default.
+    pub const fn max_data_channels(mut self, channels: usize) -> Self {
+        self.max_data_channels = channels;
+        self
+    }
+
+    /// Whether a DTLS 1.2 peer must support extended master secrets (RFC 7627). True by default.
+    pub const fn extended_master_secret_required(mut self, required: bool) -> Self {
+        self.extended_master_secret_required = required;
+        self
+    }
+
+    /// The first field that is out of its range.
+    pub(crate) fn validate(&self) -> Result<(), super::ConfigError> {
+        use super::ConfigError as E;
+        let pacing = self.ice_pacing.unwrap_or(Duration::from_millis(50));
+        if !(limits::MIN_MTU..=limits::MAX_DATAGRAM).contains(&self.mtu) {
+            return Err(E::Mtu { bytes: self.mtu });
+        }
+        if !(Duration::from_millis(5)..=Duration::from_secs(10)).contains(&pacing) {
+            return Err(E::IcePacing { interval: pacing });
+        }
+        if !(1..=10_000).contains(&self.max_candidate_pairs) {
+            return Err(E::MaxCandidatePairs { pairs: self.max_candidate_pairs });
+        }
+        if self.max_message_size == 0 {
+            return Err(E::MaxMessageSize);
+        }
+        if self.max_buffered_amount == 0 {
+            return Err(E::MaxBufferedAmount);
+        }
+        if !(64 * 1024..=1 << 31).contains(&self.receive_window) {
+            return Err(E::ReceiveWindow { bytes: self.receive_window });
+        }
+        if !(1..=65_535).contains(&self.max_data_channels) {
+            return Err(E::MaxDataChannels { channels: self.max_data_channels });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! A borrowed handle to one data channel: the W3C's `RTCDataChannel`.
+
+use super::connection::PeerConnection;
+use crate::data::{ChannelId, ChannelState, Message, SendError};
+use crate::time::Instant;
+
+/// One data channel of a connection, borrowed for as long as the expression needs it.
+#[derive(Debug)]
+pub struct DataChannel<'a> {
+    pub(crate) pc: &'a mut PeerConnection,
+    pub(crate) id: ChannelId,
+}
+
+impl DataChannel<'_> {
+    /// The id events name it by.
+    pub const fn id(&self) -> ChannelId {
+        self.id
+    }
+
+    /// The SCTP stream, once known: the W3C's `id`.
+    pub fn stream_id(&self) -> Option<u16> {
+        self.pc.channels().stream_id(self.id)
+    }
+
+    /// What the opener called it.
+    pub fn label(&self) -> &str {
+        self.pc.channels().label(self.id).unwrap_or_default()
+    }
+
+    /// The subprotocol the opener named.
+    pub fn protocol(&self) -> &str {
+        self.pc.channels().protocol(self.id).unwrap_or_default()
+    }
+
+    /// Whether messages arrive in order.
+    pub fn ordered(&self) -> bool {
+        self.pc.channels().ordered(self.id).unwrap_or(true)
+    }
+
+    /// Its state.
+    pub fn ready_state(&self) -> ChannelState {
+        self.pc.channels().state(self.id).unwrap_or(ChannelState::Closed)
+    }
+
+    /// Whether `send` would accept a message now.
+    pub fn can_send(&self) -> bool {
+        self.pc.channels().can_send(self.id)
+    }
+
+    /// Queues a message. It is kept as a handle to the same bytes, not copied.
+    ///
+    /// # Errors
+    /// See [`SendError`]; nothing is kept then. After [`SendError::BufferFull`] the event `DataChannelBufferedAmountLow` is certain to come.
+    pub fn send(&mut self, now: Instant, message: &Message) -> Result<(), SendError> {
+        let now = self.pc.touch(now);
+        self.pc.channels_mut().send(now, self.id, message)
+    }
+
+    /// The next message, if one has arrived whole.
+    pub fn recv(&mut self) -> Option<Message> {
+        self.pc.channels_mut().recv(self.id)
+    }
+
+    /// Payload bytes queued and not yet handed to the network.
+    pub fn buffered_amount(&self) -> usize {
+        self.pc.channels().buffered_amount(self.id)
+    }
+
+    /// Sets the amount at or below which `DataChannelBufferedAmountLow` is reported. 0 by default.
+    pub fn set_buffered_amount_low_threshold(&mut self, bytes: usize) {
+        self.pc.channels_mut().set_buffered_amount_low_threshold(self.id, bytes);
+    }
+
+    /// Closes the channel once what is queued has been sent.
+    pub fn close(&mut self) {
+        self.pc.channels_mut().close_channel(self.id);
+    }
+}

@@ -1,0 +1,101 @@
+//! One error per fallible call, and the reason a connection failed.
+
+use core::time::Duration;
+
+use super::jsep::RemoteCandidateError;
+use crate::crypto::CryptoError;
+use crate::sdp::candidate::CandidateParseError;
+use crate::{dtls, ice};
+
+/// Why [`PeerConnection::new`](super::PeerConnection::new) refused a configuration: the first field that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `mtu`.
+    #[error("mtu {bytes} is not within 256 to 65535 bytes")]
+    Mtu {
+        /// The value given.
+        bytes: usize,
+    },
+    /// `ice_pacing`.
+    #[error("ice_pacing {interval:?} is not within 5 ms to 10 s")]
+    IcePacing {
+        /// The value given.
+        interval: Duration,
+    },
+    /// `max_candidate_pairs`.
+    #[error("max_candidate_pairs {pairs} is not within 1 to 10000")]
+    MaxCandidatePairs {
+        /// The value given.
+        pairs: usize,
+    },
+    /// `max_message_size`.
+    #[error("max_message_size is 0, which would refuse every message")]
+    MaxMessageSize,
+    /// `max_buffered_amount`.
+    #[error("max_buffered_amount is 0, which would refuse every message")]
+    MaxBufferedAmount,
+    /// `receive_window`.
+    #[error("receive_window {bytes} is not within 64 KiB to 2 GiB")]
+    ReceiveWindow {
+        /// The value given.
+        bytes: usize,
+    },
+    /// `max_data_channels`.
+    #[error("max_data_channels {channels} is not within 1 to 65535")]
+    MaxDataChannels {
+        /// The value given.
+        channels: usize,
+    },
+    /// The certificate could not be made.
+    #[error("making a certificate failed")]
+    Certificate(#[source] CryptoError),
+    /// ICE refused its part.
+    #[error("ice configuration")]
+    Ice(#[source] ice::ConfigError),
+    /// DTLS refused its part.
+    #[error("dtls configuration")]
+    Dtls(#[source] dtls::ConfigError),
+    /// The data channels refused their part.
+    #[error("data channel configuration")]
+    Data(#[source] crate::sctp::ConfigError),
+}
+
+/// Why [`PeerConnection::add_ice_candidate`](super::PeerConnection::add_ice_candidate) refused a candidate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IceCandidateError {
+    /// It belongs to no section of the remote description.
+    #[error("the candidate has no place")]
+    Place(#[source] RemoteCandidateError),
+    /// It is not a candidate attribute.
+    #[error("the candidate cannot be read")]
+    Syntax(#[source] CandidateParseError),
+    /// ICE does not want it.
+    #[error("the candidate is refused")]
+    Refused(#[source] ice::CandidateError),
+    /// Too many arrived before the remote description.
+    #[error("{held} candidates wait for the remote description already")]
+    TooManyEarly {
+        /// How many are held.
+        held: usize,
+    },
+}
+
+/// Why a connection is [`Failed`](super::ConnectionState::Failed).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No candidate pair works, or consent expired on the one that did.
+    #[error("no network path to the peer")]
+    Ice,
+    /// The DTLS handshake or connection failed.
+    #[error("dtls failed")]
+    Dtls(#[source] dtls::CloseReason),
+    /// The peer asked for a new DTLS association in the place of one that was up.
+    #[error("the peer replaced its dtls association, which is not supported")]
+    AssociationReplaced,
+    /// The DTLS connection could not be set up.
+    #[error("dtls could not be set up")]
+    DtlsSetup,
+}

@@ -1,0 +1,225 @@
+//! Offer and answer applied to the transport: what a description changes below, and what is announced of it.
+
+use super::connection::{Life, PeerConnection};
+use super::error::{Failure, IceCandidateError};
+use super::event::{Event, IceCandidate};
+use super::jsep::{
+    Applied, CandidatePlace, CandidateTarget, DtlsRole, LocalTransport, NegotiatedData, NegotiationError,
+    Negotiator, OfferOptions, RemoteCandidateError, SessionDescription, SignalingState,
+};
+use super::setup;
+use super::state::{DtlsState, IceGatheringState};
+use crate::base::limits;
+use crate::crypto::FingerprintHash;
+use crate::dtls::{self, Connection};
+use crate::ice::Role;
+use crate::sdp::Candidate;
+
+impl PeerConnection {
+    pub(super) fn offer(&mut self, options: OfferOptions) -> Result<SessionDescription, NegotiationError> {
+        self.describe(|negotiator, local| negotiator.create_offer(options, local))
+    }
+
+    pub(super) fn answer(&mut self) -> Result<SessionDescription, NegotiationError> {
+        self.describe(Negotiator::create_answer)
+    }
+
+    pub(super) fn apply_local(
+        &mut self,
+        description: Option<SessionDescription>,
+    ) -> Result<(), NegotiationError> {
+        let applied = self.describe(|negotiator, local| negotiator.set_local(description, local))?;
+        self.apply(applied);
+        Ok(())
+    }
+
+    pub(super) fn apply_remote(&mut self, description: SessionDescription) -> Result<(), NegotiationError> {
+        let applied = self.negotiator.set_remote(description)?;
+        self.apply(applied);
+        self.add_early_candidates();
+        Ok(())
+    }
+
+    /// Calls the negotiator with what the transport is like now.
+    fn describe<T>(&mut self, call: impl FnOnce(&mut Negotiator, &LocalTransport<'_>) -> T) -> T {
+        let candidates: Vec<Candidate> = self.transport.ice.local_candidates().cloned().collect();
+        let local = LocalTransport {
+            credentials: self.transport.ice.local_credentials(),
+            next_credentials: None,
+            end_of_candidates: !candidates.is_empty(),
+            candidates: &candidates,
+            lite: self.config.ice_lite,
+            pacing: self.config.ice_pacing,
+            fingerprints: &[self.certificate.fingerprint(FingerprintHash::Sha256)],
+        };
+        call(&mut self.negotiator, &local)
+    }
+
+    fn apply(&mut self, applied: Applied) {
+        self.check_negotiation = true;
+        if applied.changed {
+            self.events.push(Event::SignalingStateChange(applied.state));
+        }
+        if let Some(credentials) = applied.local_credentials {
+            if *self.transport.ice.local_credentials() != credentials {
+                self.transport.ice.restart_with(credentials);
+                self.unannounced = self.transport.ice.local_candidates().cloned().collect();
+                self.gathering_state = IceGatheringState::New;
+            }
+            self.announce();
+        }
+        if let Some(data) = applied.negotiated.and_then(|negotiated| negotiated.data) {
+            self.apply_transport(data);
+        }
+    }
+
+    /// Offer and answer are there: ICE gets its peer, DTLS its role and what to verify, SCTP its limits.
+    fn apply_transport(&mut self, data: NegotiatedData) {
+        let first = self.transport.dtls.is_none();
+        if first {
+            self.transport.ice.set_role(if data.controlling { Role::Controlling } else { Role::Controlled });
+        }
+        self.transport.ice.set_remote(data.remote_ice);
+        for candidate in &data.remote_candidates {
+            // One that cannot be used is the peer's affair; ICE counts it.
+            self.transport.ice.add_remote_candidate(candidate).unwrap_or_default();
+        }
+        if data.remote_ended {
+            self.transport.ice.end_of_remote_candidates();
+        }
+        self.remote_max_message_size = Some(data.remote_max_message_size);
+        self.transport.data.set_remote_max_message_size(self.remote_max_message_size);
+        self.data_negotiated = true;
+        let role = match data.dtls_role {
+            DtlsRole::Client => dtls::Role::Client,
+            DtlsRole::Server => dtls::Role::Server,
+        };
+        if first {
+            self.open_dtls(role);
+        } else if data.new_association {
+            // RFC 8842 §5.5 lets the peer do so; a second association is not supported (docs/not-supported.md).
+            self.transport.dtls_state = DtlsState::Failed;
+            self.failure = Some(Failure::AssociationReplaced);
+            return;
+        }
+        if let Some(dtls) = &mut self.transport.dtls {
+            dtls.set_remote_fingerprints(data.remote_fingerprints);
+        }
+        self.start_dtls();
+        self.start_data();
+    }
+
+    fn open_dtls(&mut self, role: dtls::Role) {
+        let config = setup::dtls_config(&self.config, &self.certificate);
+        match Connection::new(self.latest.now(), self.rng.fork("dtls"), &config, role) {
+            Ok(dtls) => self.transport.dtls = Some(Box::new(dtls)),
+            Err(_) => {
+                self.transport.dtls_state = DtlsState::Failed;
+                self.failure = Some(Failure::DtlsSetup);
+            }
+        }
+    }
+
+    /// Reports local candidates, and the end of them, once a local description says where they belong. Returns whether it reported
+    /// anything.
+    pub(super) fn announce(&mut self) -> bool {
+        let complete = self.gathering_state == IceGatheringState::Complete;
+        if self.life != Life::Open || (complete && self.unannounced.is_empty()) {
+            return false;
+        }
+        let ufrag = self.transport.ice.local_credentials().ufrag().to_owned();
+        let Some((index, mid)) = self.negotiator.local_section(&ufrag) else { return false };
+        if self.unannounced.is_empty() && self.transport.ice.local_candidates().next().is_none() {
+            return false;
+        }
+        if self.gathering_state == IceGatheringState::New {
+            self.set_gathering(IceGatheringState::Gathering);
+        }
+        for candidate in core::mem::take(&mut self.unannounced) {
+            self.negotiator.add_local_candidate(&ufrag, &candidate);
+            self.events.push(Event::IceCandidate(Some(IceCandidate {
+                candidate: candidate.to_string(),
+                sdp_mid: mid.clone(),
+                sdp_m_line_index: u16::try_from(index).ok(),
+                username_fragment: Some(ufrag.clone()),
+            })));
+        }
+        if !complete {
+            self.negotiator.end_local_candidates(&ufrag);
+            self.transport.ice.end_of_local_candidates();
+            self.set_gathering(IceGatheringState::Complete);
+            self.events.push(Event::IceCandidate(None));
+        }
+        true
+    }
+
+    fn set_gathering(&mut self, state: IceGatheringState) {
+        self.gathering_state = state;
+        self.events.push(Event::IceGatheringStateChange(state));
+    }
+
+    /// Reports once that an offer is due (W3C, "update the negotiation-needed flag").
+    pub(super) fn refresh_negotiation(&mut self) {
+        if !core::mem::take(&mut self.check_negotiation) || self.life != Life::Open {
+            return;
+        }
+        let needed = self.negotiator.negotiation_needed();
+        let stable = self.negotiator.signaling_state() == SignalingState::Stable;
+        if needed && !self.negotiation_needed {
+            self.events.push(Event::NegotiationNeeded);
+        }
+        if stable {
+            self.negotiation_needed = needed;
+        }
+    }
+
+    pub(super) fn take_remote_candidate(
+        &mut self,
+        candidate: Option<&IceCandidate>,
+    ) -> Result<(), IceCandidateError> {
+        if self.life != Life::Open {
+            return Err(IceCandidateError::Place(RemoteCandidateError::Closed));
+        }
+        let candidate = candidate.cloned().unwrap_or_default();
+        if self.negotiator.remote_description().is_none() {
+            if self.early_candidates.len() >= limits::MAX_EARLY_CANDIDATES {
+                return Err(IceCandidateError::TooManyEarly { held: self.early_candidates.len() });
+            }
+            self.early_candidates.push(candidate);
+            return Ok(());
+        }
+        self.place_candidate(&candidate)
+    }
+
+    fn place_candidate(&mut self, candidate: &IceCandidate) -> Result<(), IceCandidateError> {
+        let text = candidate.candidate.trim();
+        let parsed = if text.is_empty() {
+            None
+        } else {
+            Some(text.parse::<Candidate>().map_err(IceCandidateError::Syntax)?)
+        };
+        let place = CandidatePlace {
+            mid: candidate.sdp_mid.as_deref(),
+            index: candidate.sdp_m_line_index,
+            ufrag: candidate.username_fragment.as_deref(),
+        };
+        let target =
+            self.negotiator.add_remote_candidate(place, parsed.as_ref()).map_err(IceCandidateError::Place)?;
+        if target == CandidateTarget::Now {
+            match parsed {
+                Some(parsed) => {
+                    self.transport.ice.add_remote_candidate(&parsed).map_err(IceCandidateError::Refused)?;
+                }
+                None => self.transport.ice.end_of_remote_candidates(),
+            }
+        }
+        Ok(())
+    }
+
+    /// What came before the remote description; one that has no place in it is dropped, as its caller was told it may be.
+    fn add_early_candidates(&mut self) {
+        for candidate in core::mem::take(&mut self.early_candidates) {
+            self.place_candidate(&candidate).unwrap_or_default();
+        }
+    }
+}

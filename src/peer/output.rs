@@ -1,0 +1,225 @@
+//! What leaves next: due timers, events, datagrams, the goodbye, the deadline.
+
+use super::connection::{Life, PeerConnection};
+use super::error::Failure;
+use super::event::Event;
+use super::state::{self, ConnectionState, DtlsState};
+use super::transport::{Drawn, Report};
+use crate::ice::IceConnectionState;
+use crate::machine::Output;
+use crate::net::{Path, Transmit};
+use crate::time::{Instant, earliest};
+use crate::{data, dtls, ice};
+
+impl PeerConnection {
+    /// One step of `poll_output`, when something may have changed since the last.
+    pub(super) fn poll_layers(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
+        if self.life == Life::Closed {
+            return Output::Wait(None);
+        }
+        self.run_trim(now);
+        loop {
+            self.refresh_state();
+            self.refresh_negotiation();
+            if let Some(event) = self.events.pop() {
+                return Output::Event(event);
+            }
+            let timers = match self.transport.next_report(now) {
+                Ok(report) => {
+                    if let Some(event) = self.on_report(now, report) {
+                        return Output::Event(event);
+                    }
+                    continue;
+                }
+                Err(wait) => wait,
+            };
+            if self.announce() {
+                continue;
+            }
+            if self.life == Life::Closing {
+                return self.say_goodbye(now, buf);
+            }
+            if buf.is_empty() {
+                return Output::Wait(earliest(timers, self.trim.at()));
+            }
+            let wait = match self.transport.draw(now, buf) {
+                Drawn::Transmit(transmit) => return Output::Transmit(transmit),
+                Drawn::Report(report) => {
+                    if let Some(event) = self.on_report(now, report) {
+                        return Output::Event(event);
+                    }
+                    continue;
+                }
+                Drawn::Wait(wait) => wait,
+                Drawn::NoPath => timers,
+            };
+            // Drawing may have set a timer (the timeout of what was drawn): the later answer holds.
+            let wait = earliest(wait, self.trim.at());
+            self.idle = Some(wait);
+            return Output::Wait(wait);
+        }
+    }
+
+    /// Translates what a layer reported; `None` if it concerns nobody above.
+    fn on_report(&mut self, now: Instant, report: Report) -> Option<Event> {
+        match report {
+            Report::Ice(event) => self.on_ice(now, event),
+            Report::Dtls(event) => self.on_dtls(event),
+            Report::Data(event) => self.on_data(&event),
+        }
+    }
+
+    fn on_ice(&mut self, now: Instant, event: ice::Event) -> Option<Event> {
+        match event {
+            ice::Event::StateChange(IceConnectionState::Closed) => None,
+            ice::Event::StateChange(state) => {
+                if state == IceConnectionState::Failed {
+                    self.failure.get_or_insert(Failure::Ice);
+                } else if self.failure == Some(Failure::Ice) {
+                    self.failure = None;
+                }
+                Some(Event::IceConnectionStateChange(state))
+            }
+            ice::Event::ActivePath(path) => {
+                if path.is_some() {
+                    self.start_dtls();
+                    self.transport.replay_early(now);
+                }
+                None
+            }
+            // Candidates are reported with their section's mid, once a local description is set: see `announce`.
+            _ => None,
+        }
+    }
+
+    /// The client speaks first as soon as there is a path.
+    pub(super) fn start_dtls(&mut self) {
+        let round_trip = self.transport.ice.round_trip();
+        if self.transport.ice.active_path().is_none() || self.transport.dtls_state != DtlsState::New {
+            return;
+        }
+        let Some(dtls) = &mut self.transport.dtls else { return };
+        if let Some(round_trip) = round_trip {
+            dtls.set_initial_timeout(crate::base::limits::DTLS_MIN_TIMEOUT.max(round_trip * 3));
+        }
+        dtls.start();
+        self.transport.dtls_state = DtlsState::Connecting;
+    }
+
+    fn on_dtls(&mut self, event: dtls::Event) -> Option<Event> {
+        match event {
+            dtls::Event::Connected => {
+                self.transport.dtls_state = DtlsState::Connected;
+                self.apply_mtu();
+                self.start_data();
+                None
+            }
+            dtls::Event::PeerClosed => self.on_peer_closed(),
+            dtls::Event::Failed(reason) => {
+                self.transport.dtls_state = DtlsState::Failed;
+                self.failure = Some(Failure::Dtls(reason));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn on_data(&mut self, event: &data::Event) -> Option<Event> {
+        use data::Event as D;
+        Some(match *event {
+            D::Channel(id) => Event::DataChannel(id),
+            D::Open(id) => Event::DataChannelOpen(id),
+            D::Readable(id) => Event::DataChannelReadable(id),
+            D::BufferedAmountLow(id) => Event::DataChannelBufferedAmountLow(id),
+            D::Closing(id) => Event::DataChannelClosing(id),
+            D::Close(id) => Event::DataChannelClose(id),
+            D::Error(id, failure) => Event::DataChannelError(id, failure),
+            D::Closed(_) => return self.on_peer_closed(),
+            _ => return None,
+        })
+    }
+
+    /// The peer's `close_notify` or its ABORT, whichever comes first, is its clean end.
+    fn on_peer_closed(&mut self) -> Option<Event> {
+        if self.peer_closed || self.life != Life::Open {
+            return None;
+        }
+        self.peer_closed = true;
+        Some(Event::PeerClosed)
+    }
+
+    /// Starts SCTP once DTLS is up, at the earliest with the first negotiated data section.
+    pub(super) fn start_data(&mut self) {
+        if self.transport.dtls_state != DtlsState::Connected || !self.data_negotiated {
+            return;
+        }
+        let Some(role) = self.transport.dtls.as_ref().map(|dtls| dtls.role()) else { return };
+        let role = match role {
+            dtls::Role::Client => data::Role::Client,
+            dtls::Role::Server => data::Role::Server,
+        };
+        let round_trip = self.transport.ice.round_trip();
+        self.transport.data.connect(role, self.remote_max_message_size, round_trip);
+    }
+
+    /// Reports the aggregate state when it has changed.
+    fn refresh_state(&mut self) {
+        if self.life != Life::Open {
+            return;
+        }
+        let state = state::aggregate(false, self.transport.ice.state(), self.transport.dtls_state);
+        if state != self.connection_state {
+            crate::log::debug!(from = ?self.connection_state, to = ?state, "connection state");
+            self.connection_state = state;
+            self.events.push(Event::ConnectionStateChange(state));
+        }
+    }
+
+    pub(super) fn apply_mtu(&mut self) {
+        let mtu = self.transport.mtu;
+        let data_mtu = self.transport.data_mtu();
+        if let Some(dtls) = &mut self.transport.dtls {
+            dtls.set_mtu(mtu);
+            self.transport.data.set_mtu(data_mtu);
+        }
+    }
+
+    fn run_trim(&mut self, now: Instant) {
+        if self.trim.take_due(now) {
+            let received = self.transport.datagrams.received;
+            // Still busy: look again later. An idle connection is left without this timer.
+            if received.saturating_sub(self.trimmed_at_received) > 16 {
+                self.trim.set(now + crate::base::limits::TRIM_AFTER);
+            } else {
+                self.transport.trim();
+                self.events.trim();
+            }
+            self.trimmed_at_received = received;
+        }
+    }
+
+    /// From here on only the goodbye leaves.
+    pub(super) fn begin_close(&mut self) {
+        self.life = Life::Closing;
+        self.negotiator.close();
+        self.trim.stop();
+        self.transport.data.close();
+    }
+
+    /// Draws ABORT and `close_notify`, each once and only where consent holds, then gives out the closing event.
+    fn say_goodbye(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
+        if buf.is_empty() {
+            return Output::Wait(None);
+        }
+        if let Some(path) = self.transport.ice.active_path()
+            && let Some(len) = self.transport.draw_goodbye(now, buf)
+        {
+            return Output::Transmit(Transmit::new(path, len));
+        }
+        self.transport.ice.close();
+        self.life = Life::Closed;
+        self.connection_state = ConnectionState::Closed;
+        self.transport.trim();
+        Output::Event(Event::ConnectionStateChange(ConnectionState::Closed))
+    }
+}

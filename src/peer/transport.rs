@@ -1,0 +1,226 @@
+//! ICE, DTLS and SCTP as one bundled transport: who is fed, who is drained, and where data goes.
+
+use std::collections::VecDeque;
+
+use super::demux::{self, Protocol};
+use super::state::DtlsState;
+use super::stats::DatagramStats;
+use crate::base::limits;
+use crate::data::{self, Channels};
+use crate::dtls::{self, Connection};
+use crate::ice::{self, Agent};
+use crate::machine::Output;
+use crate::net::{Datagram, Path, Transmit};
+use crate::time::{Instant, earliest};
+
+/// What a layer reported, in the order it did.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Ice(ice::Event),
+    Dtls(dtls::Event),
+    Data(data::Event),
+}
+
+/// The machines below a `PeerConnection`.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    pub(crate) ice: Agent,
+    /// There is none before the DTLS role is negotiated.
+    pub(crate) dtls: Option<Box<Connection>>,
+    pub(crate) data: Channels,
+    pub(crate) dtls_state: DtlsState,
+    /// DTLS datagrams from a path whose check succeeded at the peer's end but not yet at ours: the peer may be half a round
+    /// trip ahead. Looked at once the path is valid, so no ClientHello costs a retransmission timeout.
+    early: VecDeque<(Path, Box<[u8]>)>,
+    pub(crate) mtu: usize,
+    pub(crate) datagrams: DatagramStats,
+}
+
+impl Transport {
+    pub(crate) fn new(ice: Agent, data: Channels, mtu: usize) -> Self {
+        Self {
+            ice,
+            dtls: None,
+            data,
+            dtls_state: DtlsState::New,
+            early: VecDeque::new(),
+            mtu,
+            datagrams: DatagramStats::default(),
+        }
+    }
+
+    /// Takes one datagram to the layer it is for.
+    pub(crate) fn handle_input(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.datagrams.received += 1;
+        self.datagrams.received_bytes += datagram.data.len() as u64;
+        match demux::classify(datagram.data) {
+            Protocol::Stun => self.ice.handle_input(now, datagram),
+            Protocol::Dtls => self.on_dtls_datagram(now, datagram),
+            Protocol::Rtp | Protocol::Rtcp => self.datagrams.unexpected_media += 1,
+            Protocol::Other => self.datagrams.unknown_protocol += 1,
+        }
+    }
+
+    fn on_dtls_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        if self.ice.accepts(&datagram.path) {
+            self.feed_dtls(now, datagram.data);
+        } else if self.dtls_state != DtlsState::Connected && self.ice.is_authenticated(&datagram.path) {
+            if self.early.len() >= limits::MAX_EARLY_DATAGRAMS {
+                self.early.pop_front();
+                self.datagrams.unvalidated_path += 1;
+            }
+            self.early.push_back((datagram.path, datagram.data.into()));
+        } else {
+            // No work at all for who has not proved a path to us: no signature, no amplification.
+            self.datagrams.unvalidated_path += 1;
+        }
+    }
+
+    fn feed_dtls(&mut self, now: Instant, data: &[u8]) {
+        let Some(dtls) = &mut self.dtls else {
+            self.datagrams.before_negotiation += 1;
+            return;
+        };
+        dtls.handle_input(now, data);
+        while let Some(plaintext) = dtls.recv() {
+            self.data.handle_input(now, plaintext);
+        }
+    }
+
+    /// Looks again at what came before its path was valid.
+    pub(crate) fn replay_early(&mut self, now: Instant) {
+        if self.dtls.is_none() {
+            return;
+        }
+        for _ in 0..self.early.len() {
+            let Some((path, data)) = self.early.pop_front() else { return };
+            if self.ice.accepts(&path) {
+                self.feed_dtls(now, &data);
+            } else {
+                self.early.push_back((path, data));
+            }
+        }
+        if self.early.is_empty() {
+            self.early = VecDeque::new();
+        }
+    }
+
+    /// Lets time pass in every layer and returns the next thing one of them has to say.
+    pub(crate) fn next_report(&mut self, now: Instant) -> Result<Report, Option<Instant>> {
+        let ice_wait = match self.ice.poll_output(now, &mut []) {
+            Output::Event(event) => return Ok(Report::Ice(event)),
+            Output::Transmit(_) => None,
+            Output::Wait(wait) => wait,
+        };
+        let dtls_wait = match self.dtls.as_mut().map(|dtls| dtls.poll_output(now, &mut [])) {
+            Some(Output::Event(event)) => return Ok(Report::Dtls(event)),
+            Some(Output::Wait(wait)) => wait,
+            Some(Output::Transmit(_)) | None => None,
+        };
+        match self.data.poll_output(now, &mut []) {
+            Output::Event(event) => Ok(Report::Data(event)),
+            Output::Transmit(_) => Err(earliest(ice_wait, dtls_wait)),
+            Output::Wait(wait) => Err(earliest(wait, earliest(ice_wait, dtls_wait))),
+        }
+    }
+
+    /// Draws the next datagram: checks and consent, then handshake and alerts, then SCTP. Or says until when there is none.
+    pub(crate) fn draw(&mut self, now: Instant, buf: &mut [u8]) -> Drawn {
+        let ice_wait = match self.ice.poll_output(now, buf) {
+            Output::Transmit(transmit) => return Drawn::Transmit(self.drawn(transmit)),
+            Output::Event(event) => return Drawn::Report(Report::Ice(event)),
+            Output::Wait(wait) => wait,
+        };
+        let Some(path) = self.ice.active_path() else { return Drawn::NoPath };
+        let mtu = self.mtu.min(buf.len());
+        let Some(dtls) = &mut self.dtls else { return Drawn::Wait(ice_wait) };
+        let dtls_wait = match dtls.poll_output(now, buf) {
+            Output::Transmit(transmit) => {
+                return Drawn::Transmit(self.drawn(Transmit::new(path, transmit.len)));
+            }
+            Output::Event(event) => return Drawn::Report(Report::Dtls(event)),
+            Output::Wait(wait) => wait,
+        };
+        let mut wait = earliest(ice_wait, dtls_wait);
+        if self.dtls_state != DtlsState::Connected {
+            return Drawn::NoPath;
+        }
+        let (head, end) = (dtls.seal_head(), mtu.saturating_sub(dtls.seal_tail()));
+        match self.data.poll_output(now, buf.get_mut(head..end).unwrap_or_default()) {
+            Output::Transmit(transmit) => match dtls.seal_in_place(buf, transmit.len) {
+                Ok(len) => return Drawn::Transmit(self.drawn(Transmit::new(path, len))),
+                // Only an exhausted sequence space ends here; the DTLS connection reports it.
+                Err(_) => self.datagrams.unsealed += 1,
+            },
+            Output::Event(event) => return Drawn::Report(Report::Data(event)),
+            Output::Wait(data_wait) => wait = earliest(wait, data_wait),
+        }
+        Drawn::Wait(wait)
+    }
+
+    /// Draws what ends the connection: SCTP's ABORT, then DTLS's `close_notify`. Nothing else leaves any more.
+    pub(crate) fn draw_goodbye(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
+        let dtls = self.dtls.as_mut()?;
+        if self.dtls_state == DtlsState::Connected {
+            let (head, end) = (dtls.seal_head(), self.mtu.min(buf.len()).saturating_sub(dtls.seal_tail()));
+            let inner = buf.get_mut(head..end).unwrap_or_default();
+            if let Output::Transmit(transmit) = self.data.poll_output(now, inner) {
+                let len = dtls.seal_in_place(buf, transmit.len).ok()?;
+                return Some(self.drawn(Transmit::new((), len)).len);
+            }
+        }
+        dtls.close();
+        match dtls.poll_output(now, buf) {
+            Output::Transmit(transmit) => Some(self.drawn(transmit).len),
+            Output::Event(_) | Output::Wait(_) => None,
+        }
+    }
+
+    /// Counts a datagram.
+    fn drawn<P>(&mut self, transmit: Transmit<P>) -> Transmit<P> {
+        self.datagrams.sent += 1;
+        self.datagrams.sent_bytes += transmit.len as u64;
+        transmit
+    }
+
+    /// The layers below SCTP have what it needs: the DTLS record's room in a datagram.
+    pub(crate) fn data_mtu(&self) -> usize {
+        let overhead = self.dtls.as_ref().map_or(0, |dtls| dtls.seal_head() + dtls.seal_tail());
+        self.mtu.saturating_sub(overhead)
+    }
+
+    #[cfg(feature = "sim")]
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            ice: self.ice.fork(),
+            dtls: self.dtls.as_ref().map(|dtls| Box::new(dtls.fork())),
+            data: self.data.fork(),
+            dtls_state: self.dtls_state,
+            early: self.early.clone(),
+            mtu: self.mtu,
+            datagrams: self.datagrams,
+        }
+    }
+
+    /// Gives back the memory an idle connection does not need.
+    pub(crate) fn trim(&mut self) {
+        self.ice.trim();
+        if let Some(dtls) = &mut self.dtls {
+            dtls.trim();
+        }
+        self.data.trim();
+        self.early.shrink_to_fit();
+    }
+}
+
+/// What drawing came to.
+#[derive(Debug)]
+pub(crate) enum Drawn {
+    Transmit(Transmit<Path>),
+    /// A layer had something to say before it could draw.
+    Report(Report),
+    /// Nothing before this.
+    Wait(Option<Instant>),
+    /// Some layers may not send yet: the timers alone say when to come back.
+    NoPath,
+}
