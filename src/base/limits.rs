@@ -79,6 +79,58 @@ pub const SCTP_SEND_LIMIT: usize = 1024 * 1024;
 pub const SCTP_MAX_MESSAGE: usize = 256 * 1024;
 /// Least SCTP packet length: what is left of [`MIN_MTU`] inside DTLS.
 pub const SCTP_MIN_MTU: usize = 160;
+/// How long a peer may keep an acknowledgement back, until we know better (RFC 9260 §6.2: usually 200 ms).
+pub const SCTP_ACK_DELAY: Duration = Duration::from_millis(200);
+/// The longest it may ever (RFC 9260 §6.2).
+pub const SCTP_MAX_ACK_DELAY: Duration = Duration::from_millis(500);
+/// An acknowledgement this much later than the least round trip was kept back.
+pub const SCTP_LATE_ACK: Duration = Duration::from_millis(80);
+/// Prompt answers to the I bit after which the peer is trusted to honour it.
+pub const SCTP_PROMPT_ACKS: u32 = 3;
+/// Least distance of the retransmission timeout from the round trip, for clocks and schedulers.
+pub const SCTP_RTO_MARGIN: Duration = Duration::from_millis(50);
+/// Turns a stream can owe for one long message.
+pub const SCTP_MAX_TURNS: i64 = 256;
+/// Growth of the round trip within one round that ends slow start, at least and at most (RFC 9406 §4.2, which has 4 and 16 ms).
+pub const SCTP_DELAY_GROWTH_MIN: Duration = Duration::from_millis(4);
+/// See [`SCTP_DELAY_GROWTH_MIN`].
+pub const SCTP_DELAY_GROWTH_MAX: Duration = Duration::from_millis(16);
+/// Round trips to see in a round before its growth is believed (RFC 9406 §4.2).
+pub const SCTP_DELAY_SAMPLES: u32 = 8;
+/// Packets that one acknowledgement adds to the window in slow start at most (RFC 9260 §7.2.1's L).
+pub const SCTP_SLOW_START_PACKETS: usize = 64;
+/// Time that a caller who comes late is given back by the pacer: two ticks of a game.
+pub const SCTP_PACING_CREDIT: Duration = Duration::from_millis(34);
+/// TSNs in flight, and taken beyond the cumulative one: gap blocks reach no further (RFC 9260 §3.3.4).
+pub const SCTP_MAX_TSN_DISTANCE: u64 = 65_535;
+/// What a message that waits to be read costs beside its bytes.
+pub const SCTP_MESSAGE_OVERHEAD: usize = 48;
+/// What a fragment that waits for others costs beside its bytes.
+pub const SCTP_FRAGMENT_OVERHEAD: usize = 64;
+/// Repeated TSNs that one SACK reports.
+pub const SCTP_MAX_DUPLICATES: usize = 16;
+/// What DTLS, UDP and IP add to a packet, for pacing.
+pub const SCTP_PACKET_OVERHEAD: usize = 80;
+/// Room that a closed window must gain before the peer is told.
+pub const SCTP_WINDOW_STEP: usize = 64 * 1024;
+/// Parameters looked at in one RE-CONFIG (RFC 6525 §3.1 allows two), and responses that may wait.
+pub const SCTP_RECONFIG_PARAMETERS: usize = 2;
+/// Everything of a packet with a reset request but its list of streams, with a SACK and a response beside it.
+pub const SCTP_RECONFIG_HEAD: usize = 96;
+/// Least receive window a peer may offer (RFC 9260 §3.3.2).
+pub const SCTP_MIN_WINDOW: u32 = 1500;
+/// Bytes of unrecognised parameters that are reported.
+pub const SCTP_MAX_REPORT: usize = 512;
+/// What stands around an unrecognised chunk in its report.
+pub const SCTP_REPORT_HEAD: usize = 64;
+/// Reports of the peer's that may wait among our events.
+pub const SCTP_MAX_PEER_ERRORS: usize = 64;
+/// Answers that may wait to be drawn.
+pub const SCTP_MAX_ANSWERS: usize = 16;
+/// Shortest piece of a message worth beginning in what is left of a packet.
+pub const SCTP_LEAST_FRAGMENT: usize = 200;
+/// Blocks of an association's own arena, and their length: for messages much shorter than their packets.
+pub const SCTP_ARENA: (usize, usize) = (4096, 8);
 
 // ---- sdp, peer ------------------------------------------------------------------------------------------------
 

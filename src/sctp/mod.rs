@@ -2,14 +2,26 @@
 
 mod association;
 mod config;
+mod connect;
+mod cookie;
 mod error;
 mod event;
+mod heartbeat;
+mod input;
 mod message;
+mod output;
+mod reset;
+mod rx;
+mod shutdown;
+mod state;
 mod stats;
+mod streams;
+mod tx;
 
-pub use association::{Association, State};
+pub use association::Association;
 pub use config::{Config, ConfigError};
 pub use error::{ResetError, SendError};
 pub use event::{CloseReason, Event, ResetFailure};
 pub use message::{Message, Reliability, SendOptions};
+pub use state::State;
 pub use stats::{Drops, Stats};

@@ -1,0 +1,334 @@
+//! The handshake: INIT, cookies, collisions and restarts (RFC 9260 §5).
+
+use core::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::association::Association;
+use super::cookie::{Cookie, Unsealed};
+use super::event::{CloseReason, Event};
+use super::state::{AbortCause, Answer, Local, Peer, Phase, Repeat};
+use crate::base::limits;
+use crate::base::serial::Tsn;
+use crate::log;
+use crate::time::Instant;
+use crate::wire::sctp::{Init, Parameter, kind};
+
+/// What the parameters of INIT or INIT ACK say.
+#[derive(Default)]
+struct Offer<'a> {
+    cookie: Option<&'a [u8]>,
+    partial: bool,
+    reconfig: bool,
+    /// Parameters to report, each padded.
+    unrecognized: BytesMut,
+}
+
+impl<'a> Offer<'a> {
+    /// Reads the parameters; unknown ones as the highest bits of their types say (§3.2.1).
+    fn read(init: &Init<'a>) -> Self {
+        let mut offer = Self::default();
+        for parameter in init.parameters.iter() {
+            let Ok(parameter) = parameter else { break };
+            match parameter {
+                Parameter::StateCookie(cookie) => offer.cookie = Some(cookie),
+                Parameter::ForwardTsn => offer.partial = true,
+                Parameter::SupportedExtensions(kinds) => {
+                    offer.partial |= kinds.contains(&kind::FORWARD_TSN);
+                    offer.reconfig |= kinds.contains(&kind::RE_CONFIG);
+                }
+                Parameter::Unknown { raw, .. } => {
+                    let Some(action) = parameter.action() else { continue };
+                    if action.reports() {
+                        offer.report(raw);
+                    }
+                    if !action.goes_on() {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        offer
+    }
+
+    fn report(&mut self, raw: &[u8]) {
+        let padded = raw.len().next_multiple_of(4);
+        if self.unrecognized.len() + padded <= limits::SCTP_MAX_REPORT {
+            self.unrecognized.put_slice(raw);
+            self.unrecognized.put_bytes(0, padded - raw.len());
+        }
+    }
+}
+
+impl Association {
+    /// Starts the handshake: INIT leaves with the next poll. Calling it again changes nothing.
+    pub fn connect(&mut self) {
+        if matches!(self.phase, Phase::Idle) {
+            self.local = self.choose();
+            self.tx.rebase(self.local.initial_tsn);
+            self.phase = Phase::CookieWait { init: Repeat::new() };
+            self.touch();
+        }
+    }
+
+    /// A tag that is not zero, and a first TSN (§5.3.1).
+    fn choose(&mut self) -> Local {
+        let tag = self.rng.u32().max(1);
+        Local { tag, initial_tsn: Tsn(self.rng.u32()) }
+    }
+
+    /// The fixed part of our INIT and INIT ACK.
+    pub(super) fn own_init(&self, local: Local) -> Init<'static> {
+        Init {
+            initiate_tag: local.tag,
+            a_rwnd: u32::try_from(self.rx.free()).unwrap_or(u32::MAX),
+            outbound_streams: self.config.streams,
+            inbound_streams: self.config.streams,
+            initial_tsn: local.initial_tsn,
+            ..Init::default()
+        }
+    }
+
+    /// What a valid INIT or INIT ACK tells about the peer; `None` if it has an impossible value (§3.3.2).
+    fn peer_of(&self, init: &Init<'_>, offer: &Offer<'_>) -> Option<Peer> {
+        let possible = init.initiate_tag != 0
+            && init.outbound_streams != 0
+            && init.inbound_streams != 0
+            && init.a_rwnd >= limits::SCTP_MIN_WINDOW;
+        possible.then(|| Peer {
+            tag: init.initiate_tag,
+            initial_tsn: init.initial_tsn,
+            window: init.a_rwnd,
+            outbound: init.inbound_streams.min(self.config.streams),
+            inbound: init.outbound_streams.min(self.config.streams),
+            partial: offer.partial,
+            reconfig: offer.reconfig,
+        })
+    }
+
+    /// INIT: answered with a cookie and not remembered (§5.1, §5.2.1, §5.2.2).
+    pub(super) fn on_init(&mut self, now: Instant, init: &Init<'_>) {
+        let offer = Offer::read(init);
+        let Some(peer) = self.peer_of(init, &offer) else {
+            self.stats.drops.bad_init += 1;
+            if init.initiate_tag != 0 {
+                self.answer(Answer::Refuse { to: init.initiate_tag });
+            }
+            return;
+        };
+        let (local, tie) = match &mut self.phase {
+            // Both sides called: the usual case. Our INIT ACK says what our INIT said.
+            Phase::CookieWait { .. } => (self.local, (0, 0)),
+            Phase::CookieEchoed { .. } => (self.local, (self.local.tag, self.peer.map_or(0, |peer| peer.tag))),
+            Phase::ShutdownAckSent { ack } => {
+                ack.due = true;
+                return;
+            }
+            Phase::Idle => (self.choose(), (0, 0)),
+            Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived => {
+                let tie = (self.local.tag, self.peer.map_or(0, |peer| peer.tag));
+                (self.choose(), tie)
+            }
+            Phase::Closing(_) | Phase::Over => return,
+        };
+        let cookie = self.jar.seal(&Cookie { made_at: now, local, peer, tie });
+        self.answer(Answer::InitAck {
+            to: peer.tag,
+            local,
+            cookie: Bytes::copy_from_slice(&cookie),
+            unrecognized: offer.unrecognized.freeze(),
+        });
+    }
+
+    /// INIT ACK: our INIT is answered (§5.1 C).
+    pub(super) fn on_init_ack(&mut self, now: Instant, ack: &Init<'_>) {
+        let Phase::CookieWait { init } = &self.phase else {
+            self.stats.drops.unexpected_chunk += 1;
+            return;
+        };
+        let rtt = (init.sent == 1).then(|| now.saturating_duration_since(init.first_at));
+        let offer = Offer::read(ack);
+        let Some(peer) = self.peer_of(ack, &offer) else {
+            self.stats.drops.bad_init += 1;
+            return;
+        };
+        self.peer = Some(peer);
+        let Some(cookie) = offer.cookie else {
+            self.stats.drops.bad_init += 1;
+            self.close_with(CloseReason::ProtocolViolation, AbortCause::MissingCookie);
+            return;
+        };
+        if let Some(rtt) = rtt {
+            self.tx.rto.measured(now, rtt);
+        }
+        self.tx.rto.acknowledged();
+        self.errors = 0;
+        self.begin(peer);
+        self.phase =
+            Phase::CookieEchoed { echo: Repeat::new(), cookie: Bytes::copy_from_slice(cookie) };
+        if !offer.unrecognized.is_empty() {
+            self.answer(Answer::UnrecognizedParameters(offer.unrecognized.freeze()));
+        }
+    }
+
+    /// Both halves learn what the peer said.
+    fn begin(&mut self, peer: Peer) {
+        self.peer = Some(peer);
+        self.tx.begin(peer.window, peer.partial);
+        self.rx.begin(peer.initial_tsn, peer.inbound);
+        self.resets.begin(self.local.initial_tsn, peer.initial_tsn);
+    }
+
+    /// COOKIE ECHO (§5.1 D, §5.2.4). Whether the rest of the packet belongs to an association of ours.
+    pub(super) fn on_cookie_echo(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> bool {
+        let cookie = match self.jar.open(now, sealed) {
+            Ok(cookie) => cookie,
+            Err(Unsealed::Forged) => {
+                self.stats.drops.bad_cookie += 1;
+                return false;
+            }
+            Err(Unsealed::Stale { by }) => return self.on_stale_cookie(sealed, by),
+        };
+        if tag != cookie.local.tag {
+            self.stats.drops.verification_tag += 1;
+            return false;
+        }
+        let ours = cookie.local.tag == self.local.tag;
+        let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
+        let tied = cookie.tie == (self.local.tag, self.peer.map_or(0, |peer| peer.tag));
+        match &self.phase {
+            Phase::Closing(_) | Phase::Over => return false,
+            Phase::Idle => {
+                self.local = cookie.local;
+                self.tx.rebase(self.local.initial_tsn);
+                self.begin(cookie.peer);
+                self.establish(now);
+            }
+            // D: the peer answers what we both know already, perhaps again.
+            Phase::CookieEchoed { .. } if ours && theirs => self.establish(now),
+            _ if ours && theirs => {}
+            // B, and the first of a collision: its INIT reached us, our INIT or its INIT ACK got lost.
+            Phase::CookieWait { .. } | Phase::CookieEchoed { .. } if ours => {
+                self.begin(cookie.peer);
+                self.establish(now);
+            }
+            // A: the peer has started anew.
+            Phase::ShutdownAckSent { .. } if !ours && !theirs && tied => {
+                self.answer(Answer::ShuttingDown);
+                if let Some(ack) = self.phase.repeat_mut() {
+                    ack.due = true;
+                }
+                return false;
+            }
+            _ if !ours && !theirs && tied && cookie.tie.0 != 0 => self.restart(now, &cookie),
+            // C, and whatever else fits nothing.
+            _ => {
+                self.stats.drops.bad_cookie += 1;
+                return false;
+            }
+        }
+        self.cookie_ack_due = true;
+        true
+    }
+
+    /// A cookie of ours that is too old: the peer is told, unless it has an association with us by it (§5.2.4 step 3).
+    fn on_stale_cookie(&mut self, sealed: &[u8], by: Duration) -> bool {
+        self.stats.drops.stale_cookie += 1;
+        let lived = self.config.cookie_lifetime + by;
+        let then = self.latest.now() - lived;
+        if let Ok(cookie) = self.jar.open(then, sealed) {
+            let ours = cookie.local.tag == self.local.tag;
+            let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
+            if ours && theirs && self.phase.is_up() {
+                self.cookie_ack_due = true;
+                return true;
+            }
+            let micros = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+            self.answer(Answer::StaleCookie { to: cookie.peer.tag, micros });
+        }
+        false
+    }
+
+    /// The peer says that our cookie came too late: once more from the start (§5.2.6).
+    pub(super) fn on_stale_report(&mut self) {
+        if matches!(self.phase, Phase::CookieEchoed { .. }) {
+            self.tx.ride_again();
+            self.peer = None;
+            self.phase = Phase::CookieWait { init: Repeat::new() };
+        }
+    }
+
+    /// COOKIE ACK (§5.1 E).
+    pub(super) fn on_cookie_ack(&mut self, now: Instant) {
+        let Phase::CookieEchoed { echo, .. } = &self.phase else {
+            self.stats.drops.unexpected_chunk += 1;
+            return;
+        };
+        if echo.sent == 1 {
+            let rtt = now.saturating_duration_since(echo.first_at);
+            self.tx.rto.measured(now, rtt);
+        }
+        self.establish(now);
+    }
+
+    /// The association is up.
+    fn establish(&mut self, now: Instant) {
+        log::debug!(from = ?self.phase.state(), "association established");
+        self.phase = Phase::Established;
+        self.errors = 0;
+        self.tx.rto.acknowledged();
+        self.tx.resume(now);
+        self.heartbeat.active(now);
+        self.rest_heartbeat(now);
+        self.events.push(Event::Connected);
+        if core::mem::take(&mut self.shutdown_wanted) {
+            self.shutdown();
+        }
+    }
+
+    /// §5.2.4.1: what was queued or in flight is lost with the peer that should have had it.
+    fn restart(&mut self, now: Instant, cookie: &Cookie) {
+        log::debug!("peer restarted the association");
+        self.local = cookie.local;
+        self.tx.restart(self.local.initial_tsn, &mut self.events);
+        self.begin(cookie.peer);
+        self.phase = Phase::Established;
+        self.errors = 0;
+        self.tx.rto.acknowledged();
+        self.heartbeat.active(now);
+        self.rest_heartbeat(now);
+        self.shutdown_guard.stop();
+        self.events.push(Event::Restarted);
+    }
+
+    /// T1 or T2 ran out: the chunk leaves again.
+    pub(super) fn on_repeat_timer(&mut self) {
+        let setup = matches!(self.phase, Phase::CookieWait { .. } | Phase::CookieEchoed { .. });
+        let riding = matches!(self.phase, Phase::CookieEchoed { .. });
+        let Some(repeat) = self.phase.repeat_mut() else { return };
+        repeat.due = true;
+        let sent = repeat.sent;
+        self.tx.rto.expired();
+        if riding {
+            self.tx.ride_again();
+        }
+        if !setup {
+            self.count_error();
+        } else if self.config.max_init_retransmits.is_some_and(|max| sent > max) {
+            self.finish(CloseReason::SetupTimeout);
+        }
+    }
+
+    /// Queues an answer, unless too many wait.
+    pub(super) fn answer(&mut self, answer: Answer) {
+        if self.answers.len() < limits::SCTP_MAX_ANSWERS {
+            self.answers.push_back(answer);
+        } else {
+            self.stats.drops.answer_queue_full += 1;
+        }
+    }
+}

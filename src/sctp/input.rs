@@ -1,0 +1,231 @@
+//! What arrives: verification tags, then chunk by chunk.
+
+use bytes::Bytes;
+
+use super::association::Association;
+use super::event::{CloseReason, Event};
+use super::rx::receiver::Verdict;
+use super::state::{AbortCause, Answer, Phase};
+use crate::base::limits;
+use crate::time::Instant;
+use crate::wire::sctp::{Causes, Chunk, Data, Packet, ParseError, Sack, UnknownChunk, cause, kind};
+
+/// Whether the chunks that follow are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Read,
+    Drop,
+}
+
+impl Association {
+    pub(super) fn read(&mut self, now: Instant, bytes: &Bytes) {
+        let packet = match Packet::parse(bytes) {
+            Ok(packet) => packet,
+            Err(ParseError::Checksum { .. }) => return self.stats.drops.checksum += 1,
+            Err(_) => return self.stats.drops.malformed += 1,
+        };
+        let ports = (packet.source_port, packet.destination_port);
+        if ports != (self.config.remote_port, self.config.local_port) {
+            self.stats.drops.port += 1;
+            return;
+        }
+        if !self.admit(now, &packet) {
+            return;
+        }
+        self.stats.packets_received += 1;
+        self.stats.bytes_received += bytes.len() as u64;
+        for chunk in packet.chunks() {
+            let Ok(chunk) = chunk else {
+                // A length that cannot be leaves no way to find the next chunk.
+                self.stats.drops.malformed += 1;
+                break;
+            };
+            if self.on_chunk(now, bytes, &chunk) == Rest::Drop || self.phase.is_over() {
+                break;
+            }
+        }
+        self.end_of_packet(now);
+    }
+
+    /// RFC 9260 §8.5: whose packet it is. Chunks that decide that themselves are dealt with here; whether the packet's chunks
+    /// are to be read.
+    fn admit(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
+        let tag = packet.verification_tag;
+        let mut chunks = packet.chunks();
+        let first = match chunks.next() {
+            Some(Ok(first)) => first,
+            Some(Err(_)) | None => {
+                self.stats.drops.malformed += 1;
+                return false;
+            }
+        };
+        match first {
+            Chunk::Init(init) => {
+                // §8.5.1 A, and §6.10: INIT is alone.
+                if tag != 0 || chunks.next().is_some() {
+                    self.stats.drops.bad_init += 1;
+                } else {
+                    self.on_init(now, &init);
+                }
+                return false;
+            }
+            Chunk::CookieEcho(cookie) => return self.on_cookie_echo(now, tag, cookie),
+            // §8.5.1 B, C
+            Chunk::Abort { reflected, .. } | Chunk::ShutdownComplete { reflected } if reflected => {
+                let theirs = self.peer.is_some_and(|peer| peer.tag == tag);
+                self.stats.drops.verification_tag += u64::from(!theirs);
+                return theirs;
+            }
+            // §8.5.1 E: the peer has an association that we do not have any more.
+            Chunk::ShutdownAck if !self.phase.is_up() && !matches!(self.phase, Phase::Idle) => {
+                self.answer(Answer::ShutdownComplete { to: tag });
+                return false;
+            }
+            _ => {}
+        }
+        let ours = tag == self.local.tag && !matches!(self.phase, Phase::Idle);
+        self.stats.drops.verification_tag += u64::from(!ours);
+        ours
+    }
+
+    fn on_chunk(&mut self, now: Instant, packet: &Bytes, chunk: &Chunk<'_>) -> Rest {
+        match chunk {
+            Chunk::Data(data) => return self.on_data(packet, data),
+            Chunk::Sack(sack) => {
+                if self.phase.has_data_out() || matches!(self.phase, Phase::CookieEchoed { .. }) {
+                    self.on_sack(now, sack);
+                } else {
+                    self.stats.drops.unexpected_chunk += 1;
+                }
+            }
+            Chunk::Init(_) => {
+                self.stats.drops.bad_init += 1;
+                return Rest::Drop;
+            }
+            Chunk::InitAck(ack) => {
+                self.on_init_ack(now, ack);
+                return Rest::Drop;
+            }
+            Chunk::CookieAck => self.on_cookie_ack(now),
+            // Dealt with where the packet was admitted; anywhere but first it has no place (§5.1 C).
+            Chunk::CookieEcho(_) | Chunk::Pad => {}
+            Chunk::Heartbeat(info) if self.phase.is_up() => self.on_heartbeat(info),
+            Chunk::HeartbeatAck(info) if self.phase.is_up() => self.on_heartbeat_ack(now, info),
+            Chunk::Abort { causes, .. } => {
+                let cause = causes.iter().next().and_then(Result::ok).map_or(0, |cause| cause.code());
+                self.finish(CloseReason::PeerAborted { cause });
+                return Rest::Drop;
+            }
+            Chunk::Error(causes) => self.on_error(causes),
+            Chunk::Shutdown { cumulative_tsn } => self.on_shutdown(*cumulative_tsn),
+            Chunk::ShutdownAck => self.on_shutdown_ack(),
+            Chunk::ShutdownComplete { .. } => self.on_shutdown_complete(),
+            Chunk::ForwardTsn(forward) => {
+                let agreed = self.peer.is_some_and(|peer| peer.partial) && self.phase.takes_data();
+                if !agreed {
+                    self.stats.drops.bad_forward_tsn += 1;
+                    self.report_chunk(&[kind::FORWARD_TSN, 0, 0, 4]);
+                } else if !self.rx.on_forward(forward, &mut self.events) {
+                    self.stats.drops.bad_forward_tsn += 1;
+                } else if self.resets.is_waiting() {
+                    self.perform_deferred();
+                }
+            }
+            Chunk::ReConfig(reconfig) if self.phase.is_up() => self.on_reconfig(reconfig),
+            // Not offered by us: unknown chunks, as far as the peer is concerned.
+            Chunk::IData(_) => {
+                self.stats.drops.unknown_chunk += 1;
+                self.report_chunk(&[kind::I_DATA, 0, 0, 4]);
+                return Rest::Drop;
+            }
+            Chunk::IForwardTsn(_) => {
+                self.stats.drops.unknown_chunk += 1;
+                self.report_chunk(&[kind::I_FORWARD_TSN, 0, 0, 4]);
+            }
+            Chunk::Heartbeat(_) | Chunk::HeartbeatAck(_) | Chunk::ReConfig(_) => {
+                self.stats.drops.unexpected_chunk += 1;
+            }
+            Chunk::Unknown(unknown) => return self.on_unknown(unknown),
+        }
+        Rest::Read
+    }
+
+    fn on_data(&mut self, packet: &Bytes, data: &Data<'_>) -> Rest {
+        if !self.phase.takes_data() {
+            self.stats.drops.unexpected_chunk += 1;
+            return Rest::Read;
+        }
+        if data.payload.is_empty() {
+            // RFC 9260 §6.2: "MUST send an ABORT".
+            self.stats.drops.bad_data += 1;
+            self.close_with(CloseReason::ProtocolViolation, AbortCause::NoUserData(data.tsn));
+            return Rest::Drop;
+        }
+        match self.rx.on_data(packet, data, &mut self.stats, &mut self.events) {
+            Verdict::Fine => {}
+            Verdict::NoSuchStream => self.answer(Answer::InvalidStream(data.stream)),
+            Verdict::TooLong => {
+                self.close_with(CloseReason::MessageTooLong, AbortCause::ProtocolViolation);
+                return Rest::Drop;
+            }
+        }
+        if self.resets.is_waiting() {
+            self.perform_deferred();
+        }
+        Rest::Read
+    }
+
+    fn on_sack(&mut self, now: Instant, sack: &crate::wire::sctp::Sack<'_>) {
+        if self.tx.on_sack(now, sack, &mut self.stats) {
+            self.stats.sacks_received += 1;
+            self.errors = 0;
+            self.heartbeat.active(now);
+        } else {
+            self.stats.drops.bad_sack += 1;
+        }
+    }
+
+    fn on_error(&mut self, causes: &Causes<'_>) {
+        for each in causes.iter() {
+            let Ok(each) = each else {
+                self.stats.drops.malformed += 1;
+                break;
+            };
+            if each.code() == cause::STALE_COOKIE {
+                self.on_stale_report();
+            } else if self.events.len() < limits::SCTP_MAX_PEER_ERRORS {
+                self.events.push(Event::PeerError { cause: each.code() });
+            }
+        }
+    }
+
+    /// RFC 9260 §3.2: what the two highest bits of the type say.
+    fn on_unknown(&mut self, unknown: &UnknownChunk<'_>) -> Rest {
+        self.stats.drops.unknown_chunk += 1;
+        let action = unknown.action();
+        if action.reports() {
+            self.report_chunk(unknown.raw);
+        }
+        if action.goes_on() { Rest::Read } else { Rest::Drop }
+    }
+
+    /// Reports a chunk with what of it fits a packet.
+    fn report_chunk(&mut self, raw: &[u8]) {
+        if self.phase.is_up() {
+            let most = self.config.mtu.saturating_sub(limits::SCTP_REPORT_HEAD);
+            let shown = raw.get(..most).unwrap_or(raw);
+            self.answer(Answer::UnrecognizedChunk(Bytes::copy_from_slice(shown)));
+        }
+    }
+
+    fn end_of_packet(&mut self, now: Instant) {
+        let with_data = self.rx.end_of_packet(now);
+        self.tx.end_of_packet(with_data);
+        if with_data && let Phase::ShutdownSent { shutdown } = &mut self.phase {
+            // §9.2: "MUST respond to each received packet containing one or more DATA chunks with a SHUTDOWN chunk and a SACK".
+            shutdown.due = true;
+            self.rx.acks.hurry();
+        }
+        self.advance_shutdown();
+    }
+}

@@ -1,0 +1,388 @@
+//! The receiving half of an association: what DATA becomes, and what the peer is told of it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::reassemble::{Piece, Reassembler};
+use super::sack::AckPolicy;
+use super::stream::{Arrived, InStream};
+use super::tracker::{Arrival, Tracker};
+use crate::base::arena::Arena;
+use crate::base::limits;
+use crate::base::outbox::Outbox;
+use crate::base::serial::{Tsn, UNWRAPPED_BASE};
+use crate::sctp::config::Config;
+use crate::sctp::event::Event;
+use crate::sctp::message::Message;
+use crate::sctp::stats::Stats;
+use crate::sctp::streams::StreamMap;
+use crate::time::Instant;
+use crate::wire::sctp::{Data, ForwardTsn, PacketWriter};
+
+/// What has to be answered to DATA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing but a SACK in its time.
+    Fine,
+    /// The stream does not exist (RFC 9260 §6.5).
+    NoSuchStream,
+    /// The message grew too long.
+    TooLong,
+}
+
+/// The receiving half.
+#[derive(Clone, Debug)]
+pub(crate) struct Receiver {
+    pub(crate) tracker: Tracker,
+    pub(crate) acks: AckPolicy,
+    fragments: Reassembler,
+    streams: StreamMap<InStream>,
+    inbound: u16,
+    window: usize,
+    max_message: usize,
+    /// What whole messages are charged with.
+    messages: usize,
+    /// The window as last told.
+    advertised: usize,
+    /// Streams to read, in turn.
+    readable: VecDeque<u16>,
+    /// For messages much shorter than their packet.
+    small: Arena,
+    /// The packet being read had DATA; it is to be acknowledged at once.
+    saw_data: bool,
+    at_once: bool,
+}
+
+impl Receiver {
+    pub(crate) fn new(config: &Config) -> Self {
+        let (block, blocks) = limits::SCTP_ARENA;
+        Self {
+            tracker: Tracker::new(UNWRAPPED_BASE),
+            acks: AckPolicy::new(config.sack_delay),
+            fragments: Reassembler::default(),
+            streams: StreamMap::default(),
+            inbound: 0,
+            window: config.receive_window,
+            max_message: config.max_receive_message_size,
+            messages: 0,
+            advertised: config.receive_window,
+            readable: VecDeque::new(),
+            small: Arena::new(block, blocks),
+            saw_data: false,
+            at_once: false,
+        }
+    }
+
+    /// The peer will begin with the TSN `initial` and use `inbound` streams. What had arrived in part is forgotten.
+    pub(crate) fn begin(&mut self, initial: Tsn, inbound: u16) {
+        self.tracker = Tracker::new(UNWRAPPED_BASE + u64::from(initial.0));
+        self.fragments = Reassembler::default();
+        self.inbound = inbound;
+        for stream in self.streams.iter_mut() {
+            self.messages -= stream.restart();
+        }
+        self.acks.sent();
+    }
+
+    /// Bytes held, with what they pin.
+    pub(crate) const fn held(&self) -> usize {
+        self.messages + self.fragments.charged()
+    }
+
+    /// The window to tell.
+    pub(crate) const fn free(&self) -> usize {
+        self.window.saturating_sub(self.held())
+    }
+
+    pub(crate) const fn inbound(&self) -> u16 {
+        self.inbound
+    }
+
+    /// Takes a DATA chunk of `packet`.
+    pub(crate) fn on_data(
+        &mut self,
+        packet: &Bytes,
+        data: &Data<'_>,
+        stats: &mut Stats,
+        events: &mut Outbox<Event>,
+    ) -> Verdict {
+        self.saw_data = true;
+        self.at_once |= data.flags.immediate;
+        let tsn = self.tracker.unwrap(data.tsn);
+        match self.tracker.classify(tsn) {
+            Arrival::New => {}
+            Arrival::Duplicate => {
+                stats.duplicates_received += 1;
+                self.at_once = true;
+                return Verdict::Fine;
+            }
+            Arrival::TooFar => {
+                stats.drops.tsn_range += 1;
+                self.at_once = true;
+                return Verdict::Fine;
+            }
+        }
+        if !self.has_room(tsn, data.payload.len()) {
+            stats.drops.window += 1;
+            self.at_once = true;
+            return Verdict::Fine;
+        }
+        if data.stream >= self.inbound {
+            stats.drops.bad_data += 1;
+            self.note(tsn);
+            return Verdict::NoSuchStream;
+        }
+        let slot = self.streams.slot_or_insert(data.stream, || InStream::new(data.stream));
+        let resets_after = self.streams.at(slot).and_then(|stream| stream.resets_after);
+        if resets_after.is_some_and(|last| tsn > last) {
+            // The peer promised not to send on the stream until we have answered (RFC 6525 §5.1.2 A4). Not acknowledged, it
+            // comes again after the reset.
+            stats.drops.resetting += 1;
+            return Verdict::Fine;
+        }
+        stats.data_chunks_received += 1;
+        self.note(tsn);
+        let payload = self.keep(packet, data);
+        self.place(slot, tsn, data, payload, stats, events)
+    }
+
+    /// Holes are filled beyond the window too, up to half of it again: else what waits behind them could never be read.
+    fn has_room(&self, tsn: u64, len: usize) -> bool {
+        let held = self.held();
+        let after = held + len + limits::SCTP_FRAGMENT_OVERHEAD;
+        let fills = self.tracker.has_gaps() && tsn < self.tracker.highest();
+        after <= self.window || held == 0 || (fills && after <= self.window + self.window / 2)
+    }
+
+    fn note(&mut self, tsn: u64) {
+        self.at_once |= self.tracker.has_gaps();
+        self.tracker.insert(tsn);
+        self.at_once |= self.tracker.has_gaps();
+    }
+
+    /// The payload as it is kept: a slice of the packet if that is most of it, else a copy, so that a byte pins no packet.
+    fn keep(&mut self, packet: &Bytes, data: &Data<'_>) -> Bytes {
+        let range = data.range();
+        if data.payload.len() * 2 >= packet.len() && range.end <= packet.len() {
+            packet.slice(range)
+        } else {
+            self.small.copy(data.payload)
+        }
+    }
+
+    fn place(
+        &mut self,
+        slot: u32,
+        tsn: u64,
+        data: &Data<'_>,
+        payload: Bytes,
+        stats: &mut Stats,
+        events: &mut Outbox<Event>,
+    ) -> Verdict {
+        let (ssn, ppid, unordered) = (data.ssn.0, data.ppid, data.flags.unordered);
+        if data.flags.beginning && data.flags.ending {
+            self.deliver(slot, (!unordered).then_some(ssn), Arrived { ppid, data: payload }, stats, events);
+            return Verdict::Fine;
+        }
+        let piece = Piece {
+            tsn,
+            stream: data.stream,
+            ssn,
+            ppid,
+            unordered,
+            beginning: data.flags.beginning,
+            ending: data.flags.ending,
+            data: payload,
+        };
+        match self.fragments.insert(piece, self.max_message) {
+            Err(_) => return Verdict::TooLong,
+            Ok(None) => {}
+            Ok(Some(whole)) => {
+                let order = (!whole.unordered).then_some(whole.ssn);
+                let message = Arrived { ppid: whole.ppid, data: whole.data };
+                self.deliver(slot, order, message, stats, events);
+            }
+        }
+        Verdict::Fine
+    }
+
+    /// Hands a whole message to its stream, in order if it has a place in it.
+    fn deliver(
+        &mut self,
+        slot: u32,
+        ssn: Option<u16>,
+        message: Arrived,
+        stats: &mut Stats,
+        events: &mut Outbox<Event>,
+    ) {
+        let Some(stream) = self.streams.at_mut(slot) else { return };
+        stats.messages_received += 1;
+        self.messages += message.charge();
+        if let Some(ssn) = ssn {
+            if let Some(refused) = stream.push_ordered(ssn, message) {
+                self.messages -= refused.charge();
+                stats.drops.bad_data += 1;
+            }
+        } else {
+            stream.push_unordered(message);
+        }
+        announce(stream, &mut self.readable, events);
+    }
+
+    /// Takes a FORWARD TSN; false if it is out of range.
+    pub(crate) fn on_forward(&mut self, forward: &ForwardTsn<'_>, events: &mut Outbox<Event>) -> bool {
+        let tsn = self.tracker.unwrap(forward.new_cumulative_tsn);
+        // An old one is answered too: our SACK was lost (RFC 3758 §3.6).
+        self.saw_data = true;
+        self.at_once = true;
+        if tsn <= self.tracker.cumulative() {
+            return true;
+        }
+        if !self.tracker.forward(tsn) {
+            return false;
+        }
+        self.fragments.forward(tsn);
+        for skipped in forward.streams() {
+            if skipped.stream < self.inbound
+                && let Some(stream) = self.streams.get_mut(skipped.stream)
+            {
+                stream.skip_to(skipped.ssn.0);
+                announce(stream, &mut self.readable, events);
+            } else if skipped.stream < self.inbound {
+                let new = || InStream::new(skipped.stream);
+                let slot = self.streams.slot_or_insert(skipped.stream, new);
+                if let Some(stream) = self.streams.at_mut(slot) {
+                    stream.skip_to(skipped.ssn.0);
+                }
+            }
+        }
+        true
+    }
+
+    /// All chunks of a packet have been read.
+    pub(crate) fn end_of_packet(&mut self, now: Instant) -> bool {
+        let (saw_data, at_once) = (core::mem::take(&mut self.saw_data), core::mem::take(&mut self.at_once));
+        if saw_data {
+            self.acks.on_packet(now, at_once);
+        }
+        saw_data
+    }
+
+    /// Writes a SACK.
+    pub(crate) fn write_sack(&mut self, packet: &mut PacketWriter<'_>) -> bool {
+        let free = self.free();
+        let (cumulative, window) = (Tsn::wrap(self.tracker.cumulative()), u32::try_from(free).unwrap_or(u32::MAX));
+        let written = packet.sack(cumulative, window, self.tracker.gap_blocks(), self.tracker.duplicates());
+        if written.is_ok() {
+            self.advertised = free;
+            self.tracker.reported();
+            self.acks.sent();
+        }
+        written.is_ok()
+    }
+
+    /// Holds back the streams of a reset until everything up to `last` has arrived.
+    pub(crate) fn defer_reset(&mut self, stream: u16, last: u64) {
+        let slot = self.streams.slot_or_insert(stream, || InStream::new(stream));
+        if let Some(stream) = self.streams.at_mut(slot) {
+            stream.resets_after = Some(last);
+        }
+    }
+
+    /// A reset that waited is replaced by another.
+    pub(crate) fn undefer_reset(&mut self, stream: u16) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.resets_after = None;
+        }
+    }
+
+    /// The sequence numbers of a stream begin again, which is reported once until it has been read.
+    pub(crate) fn reset(&mut self, stream: u16, events: &mut Outbox<Event>) {
+        let slot = self.streams.slot_or_insert(stream, || InStream::new(stream));
+        if let Some(stream) = self.streams.at_mut(slot) {
+            stream.reset();
+            announce(stream, &mut self.readable, events);
+            if !stream.reset_reported {
+                stream.reset_reported = events.push(Event::IncomingReset { stream: stream.id });
+            }
+        }
+    }
+
+    /// An `IncomingReset` has been read.
+    pub(crate) fn reset_taken(&mut self, stream: u16) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.reset_reported = false;
+        }
+    }
+
+    /// Numbers of the streams that anything arrived on.
+    pub(crate) fn stream_ids(&self) -> impl Iterator<Item = u16> {
+        self.streams.iter().map(|stream| stream.id)
+    }
+
+    pub(crate) fn recv_from(&mut self, stream: u16) -> Option<Message> {
+        let Arrived { ppid, data } = self.streams.get_mut(stream)?.pop()?;
+        self.messages -= data.len() + limits::SCTP_MESSAGE_OVERHEAD;
+        self.reopen();
+        Some(Message { stream, ppid, data })
+    }
+
+    pub(crate) fn recv(&mut self) -> Option<Message> {
+        loop {
+            let id = self.readable.pop_front()?;
+            let message = self.recv_from(id);
+            let stream = self.streams.get_mut(id)?;
+            stream.listed = stream.is_readable();
+            if stream.listed {
+                self.readable.push_back(id);
+            }
+            if message.is_some() {
+                return message;
+            }
+        }
+    }
+
+    /// Tells the peer when a window that was as good as closed has opened (RFC 9260 §6.2): it may be waiting for that alone.
+    fn reopen(&mut self) {
+        let step = (self.window / 4).min(limits::SCTP_WINDOW_STEP);
+        if self.advertised < step && self.free() >= self.advertised + step {
+            self.acks.hurry();
+        }
+    }
+
+    pub(crate) fn trim(&mut self) {
+        self.tracker.trim();
+        self.fragments.trim();
+        self.small.trim();
+        self.streams.trim();
+        for stream in self.streams.iter_mut() {
+            stream.trim();
+        }
+        self.readable.shrink_to_fit();
+    }
+
+    /// What must hold between calls.
+    pub(crate) fn check(&self) {
+        self.fragments.check();
+        let sum: usize = self.streams.iter().map(InStream::charge).sum();
+        assert_eq!(sum, self.messages, "charge of the messages");
+        for stream in self.streams.iter() {
+            assert!(stream.listed || !stream.is_readable(), "stream {} is forgotten", stream.id);
+        }
+    }
+}
+
+/// Reports a stream that has become readable.
+fn announce(stream: &mut InStream, readable: &mut VecDeque<u16>, events: &mut Outbox<Event>) {
+    if !stream.is_readable() {
+        return;
+    }
+    if !stream.listed {
+        stream.listed = true;
+        readable.push_back(stream.id);
+    }
+    if !stream.reported {
+        stream.reported = events.push(Event::Readable(stream.id));
+    }
+}

@@ -1,0 +1,258 @@
+//! How much may be in flight and how fast it leaves: the trait every algorithm fits, and RFC 9260 §7.2.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::base::limits;
+use crate::time::Instant;
+
+/// A SACK that acknowledged something new.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ack {
+    /// When it arrived.
+    pub(crate) now: Instant,
+    /// Payload bytes it newly acknowledged.
+    pub(crate) bytes: usize,
+    /// Payload bytes in flight before it.
+    pub(crate) in_flight: usize,
+    /// Its cumulative TSN, unwrapped.
+    pub(crate) cumulative: u64,
+    /// Whether the cumulative TSN advanced.
+    pub(crate) advanced: bool,
+    /// When the newest acknowledged chunk was sent.
+    pub(crate) sent_at: Instant,
+    /// The round trip of a chunk that was sent once, if it acknowledged one.
+    pub(crate) rtt: Option<Duration>,
+    /// Payload bytes acknowledged since the association began: the delivery state that rate samples are made of.
+    pub(crate) delivered: u64,
+    /// Highest TSN sent so far, unwrapped.
+    pub(crate) highest_sent: u64,
+}
+
+/// Chunks that reports about later ones have shown to be lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    /// When that was seen.
+    pub(crate) now: Instant,
+    /// Payload bytes lost.
+    pub(crate) bytes: usize,
+    /// Highest TSN sent so far, unwrapped.
+    pub(crate) highest_sent: u64,
+}
+
+/// A packet with data that leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    /// When.
+    pub(crate) now: Instant,
+    /// Its payload bytes.
+    pub(crate) bytes: usize,
+    /// Payload bytes in flight, these included.
+    pub(crate) in_flight: usize,
+}
+
+/// Decides how much may be in flight and how fast it leaves.
+pub(crate) trait CongestionControl: fmt::Debug {
+    /// Data leaves.
+    fn on_sent(&mut self, departure: &Departure);
+    /// Data was acknowledged.
+    fn on_ack(&mut self, ack: &Ack);
+    /// Data was lost.
+    fn on_loss(&mut self, loss: &Loss);
+    /// T3 ran out, for the `expiries`th time in a row.
+    fn on_timeout(&mut self, now: Instant, expiries: u32);
+    /// Nothing was in flight for `idle`, while the timeout was `rto`.
+    fn on_idle(&mut self, idle: Duration, rto: Duration);
+    /// Bytes that may be in flight.
+    fn window(&self) -> usize;
+    /// Bytes below which the window grows exponentially.
+    fn threshold(&self) -> usize;
+    /// Whether lost data is being repaired.
+    fn is_recovering(&self) -> bool;
+    /// Bytes per second at which to send, if the algorithm wants to spread them.
+    fn pacing_rate(&self, srtt: Duration) -> Option<u64>;
+}
+
+/// RFC 9260 §7.2, with the larger first window and the pacing that make its bursts bearable.
+#[derive(Clone, Debug)]
+pub(crate) struct NewReno {
+    mtu: usize,
+    initial: usize,
+    /// Below this window nothing is spread.
+    burst: usize,
+    cwnd: usize,
+    ssthresh: usize,
+    partial_bytes_acked: usize,
+    /// Fast recovery ends when this TSN is acknowledged.
+    recovery_until: Option<u64>,
+    delay: DelayGuard,
+}
+
+/// Leaves slow start when the round trip grows, before the queue at the bottleneck overflows: HyStart++ (RFC 9406 §4.2), with
+/// the rounds delimited by TSN.
+#[derive(Clone, Debug, Default)]
+struct DelayGuard {
+    round_ends: u64,
+    samples: u32,
+    least: Option<Duration>,
+    least_before: Option<Duration>,
+}
+
+impl DelayGuard {
+    /// Whether the round trip of this round has clearly grown over that of the round before.
+    fn grew(&mut self, ack: &Ack) -> bool {
+        if ack.cumulative >= self.round_ends {
+            self.round_ends = ack.highest_sent;
+            self.least_before = self.least.take();
+            self.samples = 0;
+        }
+        let Some(rtt) = ack.rtt else { return false };
+        self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
+        self.samples += 1;
+        let (Some(least), Some(before)) = (self.least, self.least_before) else { return false };
+        let allowed = (before / 8).clamp(limits::SCTP_DELAY_GROWTH_MIN, limits::SCTP_DELAY_GROWTH_MAX);
+        self.samples >= limits::SCTP_DELAY_SAMPLES && least >= before + allowed
+    }
+}
+
+impl NewReno {
+    pub(crate) const fn new(mtu: usize, initial_packets: usize, burst_packets: usize) -> Self {
+        Self {
+            mtu,
+            initial: mtu.saturating_mul(initial_packets),
+            burst: mtu.saturating_mul(burst_packets),
+            cwnd: mtu.saturating_mul(initial_packets),
+            ssthresh: usize::MAX,
+            partial_bytes_acked: 0,
+            recovery_until: None,
+            delay: DelayGuard { round_ends: 0, samples: 0, least: None, least_before: None },
+        }
+    }
+
+    /// Starts again with what the peer can take as the threshold (§7.2.1), in whichever role we are.
+    pub(crate) fn begin(&mut self, peer_window: usize) {
+        *self = Self { cwnd: self.initial, ssthresh: peer_window.max(self.initial), ..self.clone() };
+        self.recovery_until = None;
+        self.partial_bytes_acked = 0;
+        self.delay = DelayGuard::default();
+    }
+
+    pub(crate) fn set_mtu(&mut self, mtu: usize) {
+        let scale = |bytes: usize, old: usize| bytes / old.max(1) * mtu;
+        self.initial = scale(self.initial, self.mtu);
+        self.burst = scale(self.burst, self.mtu);
+        self.mtu = mtu;
+        self.cwnd = self.cwnd.max(mtu);
+    }
+
+    const fn is_slow_start(&self) -> bool {
+        self.cwnd <= self.ssthresh
+    }
+
+    /// §7.2.3: four packets at least, so that fast retransmit keeps working.
+    fn halved(&self) -> usize {
+        (self.cwnd / 2).max(4 * self.mtu)
+    }
+
+    fn grow(&mut self, ack: &Ack) {
+        // Only a window that is used grows (§7.2.1, §7.2.2). Pacing and the peer's acknowledgements of every second packet leave
+        // a little of it unused at any one time.
+        if self.is_slow_start() {
+            if self.delay.grew(ack) {
+                self.ssthresh = self.cwnd;
+            }
+            if ack.in_flight >= self.cwnd / 2 {
+                // §7.2.1 allows L > 1 to a sender that paces.
+                self.cwnd += ack.bytes.min(limits::SCTP_SLOW_START_PACKETS * self.mtu);
+            }
+            return;
+        }
+        self.partial_bytes_acked += ack.bytes;
+        let used = ack.in_flight + (self.cwnd / 8).max(4 * self.mtu) >= self.cwnd;
+        if self.partial_bytes_acked >= self.cwnd {
+            self.partial_bytes_acked -= self.cwnd;
+            self.partial_bytes_acked = self.partial_bytes_acked.min(self.cwnd);
+            if used {
+                self.cwnd += self.mtu;
+            }
+        }
+    }
+}
+
+impl CongestionControl for NewReno {
+    fn on_sent(&mut self, departure: &Departure) {
+        debug_assert!(departure.in_flight >= departure.bytes, "what leaves is in flight");
+    }
+
+    fn on_ack(&mut self, ack: &Ack) {
+        if let Some(until) = self.recovery_until {
+            if ack.cumulative < until {
+                return;
+            }
+            self.recovery_until = None;
+            return;
+        }
+        if ack.advanced {
+            self.grow(ack);
+        }
+        if ack.bytes >= ack.in_flight && !self.is_slow_start() {
+            // §7.2.2: all that was in flight is acknowledged.
+            self.partial_bytes_acked = 0;
+        }
+    }
+
+    /// §7.2.4: once per recovery, however much is lost in it.
+    fn on_loss(&mut self, loss: &Loss) {
+        if self.recovery_until.is_some() {
+            return;
+        }
+        self.recovery_until = Some(loss.highest_sent);
+        self.ssthresh = self.halved();
+        self.cwnd = self.ssthresh;
+        self.partial_bytes_acked = 0;
+    }
+
+    /// §7.2.3. Fast recovery is over: staying in it would freeze the window until all that was ever sent is acknowledged. A
+    /// timer that runs out again tells nothing new about the path's capacity.
+    fn on_timeout(&mut self, _now: Instant, expiries: u32) {
+        if expiries <= 1 {
+            self.ssthresh = self.halved();
+        }
+        self.cwnd = self.mtu;
+        self.partial_bytes_acked = 0;
+        self.recovery_until = None;
+    }
+
+    /// §7.2.1: what an idle sender knew of the path grows old, by half per timeout, though not below where it began.
+    fn on_idle(&mut self, idle: Duration, rto: Duration) {
+        let periods = idle.as_nanos() / rto.as_nanos().max(1);
+        let floor = self.initial.min(self.cwnd);
+        let shift = u32::try_from(periods).unwrap_or(u32::MAX);
+        self.cwnd = self.cwnd.checked_shr(shift).unwrap_or(0).max(floor);
+    }
+
+    fn window(&self) -> usize {
+        self.cwnd
+    }
+
+    fn threshold(&self) -> usize {
+        self.ssthresh
+    }
+
+    fn is_recovering(&self) -> bool {
+        self.recovery_until.is_some()
+    }
+
+    fn pacing_rate(&self, srtt: Duration) -> Option<u64> {
+        if self.cwnd <= self.burst || srtt.is_zero() {
+            return None;
+        }
+        let cwnd = self.cwnd as u128;
+        let ahead = if self.is_slow_start() { cwnd * 2 } else { cwnd * 5 / 4 };
+        u64::try_from(ahead * 1_000_000_000 / srtt.as_nanos()).ok()
+    }
+}
+
+#[cfg(test)]
+#[path = "congestion_tests.rs"]
+mod tests;

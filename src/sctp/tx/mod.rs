@@ -1,0 +1,10 @@
+//! The sending half: what waits, what is in flight, and when it may leave.
+
+pub(super) mod congestion;
+pub(super) mod outstanding;
+pub(super) mod pacer;
+pub(super) mod queue;
+pub(super) mod retransmit;
+pub(super) mod rto;
+pub(super) mod schedule;
+pub(super) mod sender;

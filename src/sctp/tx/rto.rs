@@ -1,0 +1,207 @@
+//! Round trips and the retransmission timeout (RFC 9260 §6.3).
+
+use core::time::Duration;
+
+use crate::base::limits;
+use crate::time::Instant;
+
+/// Smoothed round trip, its variation, and the timeouts that follow from them.
+#[derive(Clone, Debug)]
+pub(crate) struct Rto {
+    min: Duration,
+    max: Duration,
+    initial: Duration,
+    srtt: Option<Duration>,
+    var: Duration,
+    /// Least round trip seen.
+    least: Option<Duration>,
+    /// Doublings since the last acknowledgement.
+    backoff: u32,
+    /// When the next round trip may be measured: once per round trip (§6.3.1 C4).
+    measure_at: Instant,
+    acks: AckManner,
+}
+
+/// Whether the peer answers the I bit (RFC 7053). Until it has done so a few times, and again once it has not, its delayed
+/// acknowledgement is taken into account: below it every tail packet would be sent twice.
+#[derive(Clone, Debug, Default)]
+struct AckManner {
+    prompt: u32,
+    delay: Option<Duration>,
+}
+
+impl Rto {
+    pub(crate) const fn new(min: Duration, max: Duration, initial: Duration) -> Self {
+        Self {
+            min,
+            max,
+            initial,
+            srtt: None,
+            var: Duration::ZERO,
+            least: None,
+            backoff: 0,
+            measure_at: Instant::ZERO,
+            acks: AckManner { prompt: 0, delay: None },
+        }
+    }
+
+    /// Takes a round trip measured by somebody else, for the first timeout.
+    pub(crate) fn set_initial_rtt(&mut self, rtt: Duration) {
+        self.initial = (rtt * 3).clamp(self.min, self.max);
+    }
+
+    /// A round trip that is certain to be one: the packet was sent once.
+    pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
+        self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
+        if now < self.measure_at {
+            return;
+        }
+        match self.srtt {
+            // §6.3.1 C2
+            None => {
+                self.srtt = Some(rtt);
+                self.var = rtt / 2;
+            }
+            // §6.3.1 C3 with alpha 1/8, beta 1/4
+            Some(srtt) => {
+                self.var = self.var * 3 / 4 + srtt.abs_diff(rtt) / 4;
+                self.srtt = Some(srtt * 7 / 8 + rtt / 8);
+            }
+        }
+        self.measure_at = now + self.srtt.unwrap_or(rtt);
+    }
+
+    /// A packet alone in flight, with the I bit, was acknowledged after `rtt`.
+    pub(crate) fn answered_immediate(&mut self, rtt: Duration) {
+        let Some(least) = self.least else { return };
+        let late = rtt.saturating_sub(least);
+        if late >= limits::SCTP_LATE_ACK {
+            self.acks = AckManner { prompt: 0, delay: Some(late.min(limits::SCTP_MAX_ACK_DELAY)) };
+        } else {
+            self.acks.prompt = self.acks.prompt.saturating_add(1);
+        }
+    }
+
+    /// Something new was acknowledged.
+    pub(crate) const fn acknowledged(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// §6.3.3 E2
+    pub(crate) const fn expired(&mut self) {
+        self.backoff = self.backoff.saturating_add(1);
+    }
+
+    /// How often the timer ran out since the last acknowledgement.
+    pub(crate) const fn expiries(&self) -> u32 {
+        self.backoff
+    }
+
+    pub(crate) const fn smoothed(&self) -> Option<Duration> {
+        self.srtt
+    }
+
+    /// The least round trip measured.
+    pub(crate) fn least(&self) -> Duration {
+        self.least.unwrap_or_default()
+    }
+
+    /// The I bit was not answered before the timer ran out.
+    pub(crate) fn distrust(&mut self) {
+        self.acks.prompt = 0;
+    }
+
+    /// The timeout without back-off.
+    pub(crate) fn base(&self) -> Duration {
+        let honours = self.acks.prompt >= limits::SCTP_PROMPT_ACKS;
+        let delay = self.acks.delay.unwrap_or(limits::SCTP_ACK_DELAY);
+        let margin = limits::SCTP_RTO_MARGIN;
+        let timeout = match (self.srtt, self.least) {
+            (Some(srtt), Some(least)) => {
+                let timeout = srtt + (self.var * 4).max(margin);
+                if honours { timeout } else { timeout.max(least + delay + margin) }
+            }
+            _ => self.initial,
+        };
+        timeout.clamp(self.min, self.max)
+    }
+
+    /// The timeout, doubled as often as it has run out.
+    pub(crate) fn current(&self) -> Duration {
+        let factor = 1_u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
+        self.base().checked_mul(factor).map_or(self.max, |timeout| timeout.min(self.max))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn rto() -> Rto {
+        Rto::new(ms(200), ms(60_000), ms(1000))
+    }
+
+    #[test]
+    fn begins_with_what_is_known() {
+        let mut rto = rto();
+        assert_eq!(rto.current(), ms(1000));
+        rto.set_initial_rtt(ms(100));
+        assert_eq!(rto.current(), ms(300));
+        rto.set_initial_rtt(ms(1));
+        assert_eq!(rto.current(), ms(200));
+    }
+
+    #[test]
+    fn stays_above_a_delayed_acknowledgement_until_the_i_bit_is_seen_to_work() {
+        let mut rto = rto();
+        rto.measured(Instant::from_nanos(1), ms(50));
+        for step in 1..200_u64 {
+            rto.measured(Instant::from_nanos(1) + ms(60 * step), ms(50));
+        }
+        assert_eq!(rto.current(), ms(300));
+        for _ in 0..limits::SCTP_PROMPT_ACKS {
+            rto.answered_immediate(ms(51));
+        }
+        assert_eq!(rto.current(), ms(200));
+        rto.answered_immediate(ms(300));
+        assert_eq!(rto.current(), ms(50 + 250 + 50));
+    }
+
+    #[test]
+    fn stays_above_a_steady_round_trip() {
+        let mut rto = rto();
+        for step in 1..1000_u64 {
+            rto.measured(Instant::from_nanos(1) + ms(210 * step), ms(200));
+            rto.answered_immediate(ms(200));
+        }
+        assert_eq!(rto.current(), ms(250));
+    }
+
+    #[test]
+    fn doubles_to_the_ceiling_and_no_further() {
+        let mut rto = rto();
+        rto.expired();
+        assert_eq!(rto.current(), ms(2000));
+        for _ in 0..100 {
+            rto.expired();
+        }
+        assert_eq!(rto.current(), ms(60_000));
+        rto.acknowledged();
+        assert_eq!(rto.current(), ms(1000));
+    }
+
+    #[test]
+    fn measures_once_a_round_trip() {
+        let mut rto = rto();
+        let start = Instant::from_nanos(1);
+        rto.measured(start, ms(100));
+        rto.measured(start + ms(50), ms(900));
+        assert_eq!(rto.smoothed(), Some(ms(100)));
+        rto.measured(start + ms(100), ms(180));
+        assert_eq!(rto.smoothed(), Some(ms(110)));
+    }
+}

@@ -1,0 +1,496 @@
+//! The sending half of an association: what leaves in the next packet, and what acknowledgements and timers change.
+
+use core::time::Duration;
+
+use super::congestion::{Ack, CongestionControl, Departure, Loss, NewReno};
+use super::outstanding::Outstanding;
+use super::pacer::Pacer;
+use super::queue::SendQueue;
+use super::rto::Rto;
+use crate::base::limits;
+use crate::base::outbox::Outbox;
+use crate::base::serial::{Ssn, Tsn, UNWRAPPED_BASE};
+use crate::sctp::config::Config;
+use crate::sctp::event::Event;
+use crate::sctp::stats::Stats;
+use crate::time::{Instant, Timer};
+use crate::wire::sctp::{Data, ForwardTsn, PacketWriter, Sack, Skipped};
+
+/// The sending half.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) queue: SendQueue,
+    out: Outstanding,
+    pub(crate) rto: Rto,
+    congestion: NewReno,
+    pacer: Pacer,
+    t3: Timer,
+    /// The peer's window as it last said.
+    peer_window: usize,
+    mtu: usize,
+    burst: usize,
+    /// RFC 3758 was agreed.
+    pub(crate) partial: bool,
+    forward_due: bool,
+    forward_sent_at: Instant,
+    skipped: Vec<(u16, u16)>,
+    /// Payload bytes acknowledged so far.
+    delivered: u64,
+    /// One packet leaves whatever the window says (RFC 9260 §7.2.4 step 3).
+    forced: bool,
+    /// Since when nothing has been in flight.
+    quiet_since: Option<Instant>,
+    /// A packet alone in flight with the I bit: its last TSN and when it left.
+    alone: Option<(u64, Instant)>,
+    /// How long that took, until the rest of the packet shows whether data brought the acknowledgement along.
+    answered: Option<Duration>,
+    /// One packet is in flight though the peer has no room.
+    probing: bool,
+    /// TSNs below this that are lost are so because T3 ran out.
+    timed_out_below: u64,
+}
+
+impl Sender {
+    pub(crate) fn new(config: &Config, initial: Tsn) -> Self {
+        let (packets, burst) = (config.initial_window_packets, config.burst_packets);
+        Self {
+            queue: SendQueue::new(config.send_limit, config.mtu),
+            out: Outstanding::new(unwrapped(initial)),
+            rto: Rto::new(config.rto_min, config.rto_max, config.rto_initial),
+            congestion: NewReno::new(config.mtu, packets, burst),
+            pacer: Pacer::default(),
+            t3: Timer::stopped(),
+            peer_window: 0,
+            mtu: config.mtu,
+            burst: burst * config.mtu,
+            partial: false,
+            forward_due: false,
+            forward_sent_at: Instant::ZERO,
+            skipped: Vec::new(),
+            delivered: 0,
+            forced: false,
+            quiet_since: None,
+            alone: None,
+            answered: None,
+            probing: false,
+            timed_out_below: 0,
+        }
+    }
+
+    /// The handshake has told the peer's window.
+    pub(crate) fn begin(&mut self, peer_window: u32, partial: bool) {
+        self.peer_window = peer_window as usize;
+        self.partial = partial;
+        self.congestion.begin(self.peer_window);
+    }
+
+    /// Starts again from `initial` with nothing in flight (RFC 9260 §5.2.4.1).
+    pub(crate) fn restart(&mut self, initial: Tsn, events: &mut Outbox<Event>) {
+        self.queue.clear(events);
+        self.rebase(initial);
+        self.t3.stop();
+        self.forward_due = false;
+        self.forced = false;
+        self.alone = None;
+        self.probing = false;
+        self.timed_out_below = 0;
+    }
+
+    /// The first TSN, while nothing has been sent.
+    pub(crate) fn rebase(&mut self, initial: Tsn) {
+        let abandoned = self.out.abandoned;
+        self.out = Outstanding::new(unwrapped(initial));
+        self.out.abandoned = abandoned;
+    }
+
+    pub(crate) fn set_mtu(&mut self, mtu: usize) {
+        self.burst = self.burst / self.mtu.max(1) * mtu;
+        self.mtu = mtu;
+        self.queue.set_mtu(mtu);
+        self.congestion.set_mtu(mtu);
+    }
+
+    /// The last TSN assigned.
+    pub(crate) fn last_tsn(&self) -> Tsn {
+        Tsn::wrap(self.out.next_tsn() - 1)
+    }
+
+    /// Whether everything sent has been acknowledged and nothing waits.
+    pub(crate) fn is_done(&self) -> bool {
+        self.out.is_empty() && self.queue.buffered() == 0
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    pub(crate) fn t3_at(&self) -> Option<Instant> {
+        self.t3.at()
+    }
+
+    /// When a packet held back by pacing may leave.
+    pub(crate) const fn pacing_at(&self) -> Option<Instant> {
+        self.pacer.deadline()
+    }
+
+    /// Length of the packet that the next chunk to be repeated needs: more than the MTU if that has shrunk since.
+    pub(crate) fn packet_len(&mut self) -> usize {
+        let lost = self.out.loss.has_lost().then(|| self.out.next_lost()).flatten();
+        let chunk = lost.and_then(|tsn| self.out.encode(tsn)).map_or(0, |data| data.payload.len());
+        self.mtu.max(chunk + Data::HEADER_LEN + crate::wire::sctp::COMMON_HEADER_LEN + 3)
+    }
+
+    /// Takes a SACK; false if it is old or impossible.
+    pub(crate) fn on_sack(&mut self, now: Instant, sack: &Sack<'_>, stats: &mut Stats) -> bool {
+        let cumulative = sack.cumulative_tsn.unwrap_near(self.out.cumulative());
+        let in_flight = self.out.in_flight_bytes;
+        let least = self.rto.least();
+        let acked = self.out.on_sack(now, cumulative, sack.gap_blocks(), least, &mut self.queue);
+        let Some(acked) = acked else { return false };
+        self.peer_window = sack.a_rwnd as usize;
+        self.delivered += acked.bytes as u64;
+        if acked.advanced || acked.bytes > 0 {
+            self.rto.acknowledged();
+            self.probing = false;
+        }
+        if let Some(rtt) = acked.rtt {
+            self.rto.measured(now, rtt);
+        }
+        self.note_answer(now, cumulative, acked.rtt);
+        if let Some((newest, sent_at)) = acked.newest {
+            let highest_sent = self.out.next_tsn() - 1;
+            self.congestion.on_ack(&Ack {
+                now,
+                bytes: acked.bytes,
+                in_flight,
+                cumulative,
+                advanced: acked.advanced,
+                sent_at,
+                rtt: acked.rtt,
+                delivered: self.delivered,
+                highest_sent,
+            });
+            let bytes = self.out.detect_losses(newest);
+            if bytes > 0 {
+                let recovering = self.congestion.is_recovering();
+                self.congestion.on_loss(&Loss { now, bytes, highest_sent });
+                if !recovering {
+                    stats.recoveries += 1;
+                    self.forced = true;
+                }
+            }
+        }
+        if self.probing && self.peer_window >= limits::SCTP_LEAST_FRAGMENT {
+            // The peer has room again; what it did not take meanwhile need not wait for the doubled timer.
+            self.probing = false;
+            self.rto.acknowledged();
+            self.out.lose_all(false, &mut self.queue);
+            self.t3.stop();
+        }
+        self.after_sack(now, acked.advanced);
+        true
+    }
+
+    /// Takes the acknowledgement that SHUTDOWN carries.
+    pub(crate) fn on_cumulative(&mut self, now: Instant, cumulative: Tsn) {
+        let cumulative = cumulative.unwrap_near(self.out.cumulative());
+        let least = self.rto.least();
+        if let Some(acked) = self.out.on_sack(now, cumulative, core::iter::empty(), least, &mut self.queue) {
+            self.delivered += acked.bytes as u64;
+            self.after_sack(now, acked.advanced);
+        }
+    }
+
+    fn after_sack(&mut self, now: Instant, advanced: bool) {
+        if self.out.forward_to().is_some() {
+            let again = self.forward_sent_at + self.rto.smoothed().unwrap_or_default();
+            self.forward_due |= now >= again;
+        }
+        if self.out.is_empty() {
+            self.t3.stop();
+            self.quiet_since.get_or_insert(now);
+        } else if advanced {
+            self.t3.set(now + self.rto.current());
+        }
+    }
+
+    /// A packet that was alone in flight is acknowledged.
+    fn note_answer(&mut self, now: Instant, cumulative: u64, rtt: Option<Duration>) {
+        if let Some((tsn, sent_at)) = self.alone
+            && cumulative >= tsn
+        {
+            self.alone = None;
+            self.answered = rtt.map(|_| now.saturating_duration_since(sent_at));
+        }
+    }
+
+    /// The packet that brought the acknowledgement has been read: with data in it the acknowledgement says nothing about the
+    /// peer's manners, for data takes it along.
+    pub(crate) fn end_of_packet(&mut self, with_data: bool) {
+        if let Some(rtt) = self.answered.take()
+            && !with_data
+        {
+            self.rto.answered_immediate(rtt);
+        }
+    }
+
+    /// Runs T3 if it is due; whether it was.
+    pub(crate) fn on_timer(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        if !self.t3.take_due(now) {
+            return false;
+        }
+        stats.t3_timeouts += 1;
+        self.time_out(now);
+        true
+    }
+
+    /// All that is in flight is lost (RFC 9260 §6.3.3).
+    pub(crate) fn time_out(&mut self, now: Instant) {
+        self.rto.expired();
+        if self.alone.take().is_some() {
+            self.rto.distrust();
+        }
+        let expiries = self.rto.expiries();
+        // A probe that finds no room says nothing about the path.
+        if !self.probing {
+            self.congestion.on_timeout(now, expiries);
+        }
+        self.out.lose_all(expiries > 1, &mut self.queue);
+        self.timed_out_below = self.out.next_tsn();
+        self.forward_due = self.out.forward_to().is_some();
+        if !self.out.is_empty() {
+            self.t3.set(now + self.rto.current());
+        }
+        self.pacer.release();
+    }
+
+    /// COOKIE ECHO is unanswered, and the data that rode with it rides with the next one. T1 is the timer of both.
+    pub(crate) fn ride_again(&mut self) {
+        self.out.lose_all(false, &mut self.queue);
+        self.timed_out_below = self.out.next_tsn();
+        self.t3.stop();
+    }
+
+    /// Data rides with COOKIE ECHO.
+    pub(crate) fn suspend(&mut self) {
+        self.t3.stop();
+    }
+
+    /// COOKIE ACK has come.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        if !self.out.is_empty() && !self.t3.is_running() {
+            self.t3.set(now + self.rto.current());
+        }
+    }
+
+    /// Whether a call of [`Sender::fill`] could write something, pacing apart.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        if self.forward_due {
+            return true;
+        }
+        if self.out.loss.has_lost() {
+            return self.forced || self.window_open();
+        }
+        self.queue.has_more() && self.window_open() && self.peer_room() > 0
+    }
+
+    fn window_open(&self) -> bool {
+        self.out.in_flight_bytes < self.congestion.window()
+    }
+
+    /// Bytes of new data that the peer has room for; a packet if nothing is in flight (RFC 9260 §6.1 A).
+    fn peer_room(&self) -> usize {
+        if self.out.in_flight_chunks == 0 {
+            return usize::MAX;
+        }
+        if self.out.next_tsn() - self.out.cumulative() > limits::SCTP_MAX_TSN_DISTANCE {
+            return 0;
+        }
+        self.peer_window.saturating_sub(self.out.in_flight_bytes)
+    }
+
+    /// Writes FORWARD TSN if one is due.
+    pub(crate) fn write_forward(&mut self, now: Instant, packet: &mut PacketWriter<'_>) {
+        if !self.forward_due {
+            return;
+        }
+        let room = packet.remaining().saturating_sub(ForwardTsn::HEADER_LEN) / 4;
+        let reached = self.out.skipped(room, &mut self.skipped);
+        if reached <= self.out.cumulative() {
+            self.forward_due = false;
+            return;
+        }
+        let streams = self.skipped.iter().map(|(stream, ssn)| Skipped { stream: *stream, ssn: Ssn(*ssn) });
+        if packet.forward_tsn(Tsn::wrap(reached), streams).is_ok() {
+            self.forward_due = false;
+            self.forward_sent_at = now;
+            if !self.t3.is_running() {
+                self.t3.set(now + self.rto.current());
+            }
+        }
+    }
+
+    /// Writes DATA into a packet: first what is to be repeated, then new data. False if there was none to write.
+    pub(crate) fn fill(
+        &mut self,
+        now: Instant,
+        packet: &mut PacketWriter<'_>,
+        stats: &mut Stats,
+        events: &mut Outbox<Event>,
+    ) -> bool {
+        if self.out.loss.has_lost() && self.partial {
+            self.give_up(now, events);
+        }
+        if !self.wants_to_send() {
+            self.pacer.release();
+            return false;
+        }
+        let rate = self.rto.smoothed().and_then(|srtt| self.congestion.pacing_rate(srtt));
+        if !self.forced && !self.pacer.may_send(now, rate, self.burst) {
+            return false;
+        }
+        let (was_idle, before) = (self.out.is_empty(), self.out.in_flight_bytes);
+        if was_idle && let Some(since) = self.quiet_since.take() {
+            self.congestion.on_idle(now.saturating_duration_since(since), self.rto.base());
+        }
+        let first = self.write_lost(now, packet, stats);
+        if !self.out.loss.has_lost() {
+            self.write_new(now, packet, stats, events);
+        }
+        let bytes = self.out.in_flight_bytes - before.min(self.out.in_flight_bytes);
+        if bytes == 0 {
+            return false;
+        }
+        self.forced = false;
+        self.pacer.sent(bytes + limits::SCTP_PACKET_OVERHEAD, rate);
+        self.congestion.on_sent(&Departure { now, bytes, in_flight: self.out.in_flight_bytes });
+        if first || !self.t3.is_running() {
+            self.t3.set(now + self.rto.current());
+        }
+        self.ask_for_answer(now, packet, was_idle);
+        true
+    }
+
+    /// Gives up what is lost and not worth another attempt.
+    fn give_up(&mut self, now: Instant, events: &mut Outbox<Event>) {
+        while let Some(tsn) = self.out.next_lost()
+            && self.out.is_given_up(now, tsn)
+        {
+            self.abandon(now, tsn, events);
+        }
+    }
+
+    fn abandon(&mut self, now: Instant, tsn: u64, events: &mut Outbox<Event>) {
+        if self.out.abandon(tsn, &mut self.queue)
+            && let Some(end) = self.queue.discard_current(events)
+        {
+            self.out.insert_placeholder(now, end);
+        }
+        self.forward_due |= self.out.forward_to().is_some();
+    }
+
+    /// Repeats lost chunks, the lowest TSN first; whether the first chunk outstanding was one of them.
+    fn write_lost(&mut self, now: Instant, packet: &mut PacketWriter<'_>, stats: &mut Stats) -> bool {
+        let mut first = false;
+        while let Some(tsn) = self.out.next_lost() {
+            let given_up = self.partial && self.out.is_given_up(now, tsn);
+            if given_up || !(self.forced || self.window_open()) {
+                break;
+            }
+            let Some(data) = self.out.encode(tsn) else { break };
+            if packet.data(&data).is_err() {
+                break;
+            }
+            self.out.resent(now, tsn);
+            first |= tsn == self.out.cumulative() + 1;
+            stats.data_chunks_sent += 1;
+            if tsn < self.timed_out_below {
+                stats.timeout_retransmits += 1;
+            } else {
+                stats.fast_retransmits += 1;
+            }
+        }
+        first
+    }
+
+    fn write_new(
+        &mut self,
+        now: Instant,
+        packet: &mut PacketWriter<'_>,
+        stats: &mut Stats,
+        events: &mut Outbox<Event>,
+    ) {
+        while self.window_open() {
+            if self.partial && self.queue.current_expires_at().is_some_and(|at| at <= now) {
+                self.abandon_current(now, events);
+                continue;
+            }
+            let peer_room = self.peer_room();
+            let room = packet.data_room().min(peer_room);
+            let least = limits::SCTP_LEAST_FRAGMENT.min(self.mtu / 4);
+            let Some(fragment) = self.queue.next(now, room, least, events) else { break };
+            self.probing |= fragment.data.len() > self.peer_window.saturating_sub(self.out.in_flight_bytes);
+            stats.messages_sent += u64::from(fragment.ending);
+            stats.data_chunks_sent += 1;
+            let tsn = self.out.insert(now, fragment);
+            let written = self.out.encode(tsn).is_some_and(|data| packet.data(&data).is_ok());
+            debug_assert!(written, "the fragment was cut to fit");
+        }
+    }
+
+    /// The message that is being sent has expired: what has left of it is skipped, the rest does not leave.
+    fn abandon_current(&mut self, now: Instant, events: &mut Outbox<Event>) {
+        let last = self.out.next_tsn() - 1;
+        let begun = self.out.get(last).is_some();
+        if begun {
+            self.abandon(now, last, events);
+        } else if let Some(end) = self.queue.discard_current(events) {
+            // All that left has been acknowledged already.
+            self.out.abandoned += 1;
+            self.out.insert_placeholder(now, end);
+            self.forward_due |= self.out.forward_to().is_some();
+        }
+    }
+
+    /// Sets the I bit (RFC 7053) on the last chunk before a pause: nothing more to send, or no room to.
+    fn ask_for_answer(&mut self, now: Instant, packet: &mut PacketWriter<'_>, was_idle: bool) {
+        let more = self.queue.has_more() || self.out.loss.has_lost();
+        let pause = !more || !self.window_open() || self.peer_room() < limits::SCTP_LEAST_FRAGMENT;
+        let asked = pause && packet.set_immediate();
+        // The very first DATA is answered at once by everybody (RFC 9260 §5.1).
+        let telling = asked && was_idle && self.delivered > 0;
+        self.alone = telling.then(|| (self.out.next_tsn() - 1, now));
+    }
+
+    pub(crate) fn read_stats(&self, stats: &mut Stats) {
+        stats.cwnd_bytes = self.congestion.window();
+        stats.ssthresh_bytes = self.congestion.threshold();
+        stats.in_flight_bytes = self.out.in_flight_bytes;
+        stats.peer_window_bytes = self.peer_window.saturating_sub(self.out.in_flight_bytes);
+        stats.queued_bytes = self.queue.buffered();
+        stats.smoothed_rtt = self.rto.smoothed().unwrap_or_default();
+        stats.rto = self.rto.base();
+        stats.messages_abandoned = self.out.abandoned + self.queue.expired;
+    }
+
+    pub(crate) fn trim(&mut self) {
+        self.queue.trim();
+        self.out.trim();
+        self.skipped = Vec::new();
+    }
+
+    pub(crate) fn check(&self) {
+        self.queue.check();
+        self.out.check();
+        assert!(self.out.is_empty() || self.t3.is_running(), "data in flight and no timer");
+    }
+}
+
+/// A first TSN, far enough from zero for its neighbours.
+pub(crate) const fn unwrapped(tsn: Tsn) -> u64 {
+    UNWRAPPED_BASE + tsn.0 as u64
+}
+
+#[cfg(test)]
+#[path = "sender_tests.rs"]
+mod tests;
