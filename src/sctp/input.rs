@@ -175,7 +175,7 @@ impl Association {
         Rest::Read
     }
 
-    fn on_sack(&mut self, now: Instant, sack: &crate::wire::sctp::Sack<'_>) {
+    fn on_sack(&mut self, now: Instant, sack: &Sack<'_>) {
         if self.tx.on_sack(now, sack, &mut self.stats) {
             self.stats.sacks_received += 1;
             self.errors = 0;
