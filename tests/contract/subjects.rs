@@ -1,0 +1,258 @@
+//! The machines of the crate, each with how it is made, called and read.
+
+use antiphon::crypto::{Certificate, FingerprintHash};
+use antiphon::data::{self, ChannelId, Channels, DataChannelInit, Message};
+use antiphon::ice::{self, Agent, IceConnectionState, LocalCandidate, RemoteParameters, Role};
+use antiphon::{Instant, Machine, Output, Rng};
+use antiphon::{dtls, sctp};
+use bytes::Bytes;
+use core::time::Duration;
+use std::sync::OnceLock;
+
+use crate::world::{Subject, addresses};
+
+/// The wall clock when the certificates were made.
+const UNIX_TIME: Duration = Duration::from_secs(1_790_000_000);
+
+/// The generator of one side.
+fn rng(seed: u8, side: usize) -> Rng {
+    Rng::new(&antiphon::sim::seed(u64::from(seed), side as u64))
+}
+
+/// [`Agent`].
+pub struct Ice;
+
+impl Subject for Ice {
+    type M = Agent;
+
+    fn pair(seed: u8, now: Instant) -> [Agent; 2] {
+        let mut agents = [(0, Role::Controlling), (1, Role::Controlled)].map(|(side, role)| {
+            let mut agent = Agent::new(now, rng(seed, side), &ice::Config::new().role(role)).unwrap();
+            agent.add_local_candidate(LocalCandidate::udp(addresses()[side])).unwrap();
+            agent.end_of_local_candidates();
+            agent
+        });
+        for (from, to) in [(0, 1), (1, 0)] {
+            let credentials = agents[from].local_credentials().clone();
+            let candidates: Vec<_> = agents[from].local_candidates().cloned().collect();
+            agents[to].set_remote(RemoteParameters::new(credentials));
+            candidates.iter().for_each(|candidate| agents[to].add_remote_candidate(candidate).unwrap());
+            agents[to].end_of_remote_candidates();
+        }
+        agents
+    }
+
+    fn fork(machine: &Agent) -> Agent {
+        machine.fork()
+    }
+
+    fn act(_machine: &mut Agent, _now: Instant, _what: u8) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn take(_machine: &mut Agent) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn close(machine: &mut Agent) {
+        machine.close();
+    }
+
+    fn is_connected(machine: &Agent) -> bool {
+        matches!(machine.state(), IceConnectionState::Connected | IceConnectionState::Completed)
+    }
+
+    fn is_closing_event(event: &ice::Event) -> bool {
+        matches!(event, ice::Event::Closed)
+    }
+}
+
+/// The certificates of the two sides.
+fn certificates() -> &'static [Certificate; 2] {
+    static CERTIFICATES: OnceLock<[Certificate; 2]> = OnceLock::new();
+    CERTIFICATES.get_or_init(|| {
+        [0, 1].map(|side| {
+            let certificate = Certificate::generate(&antiphon::sim::seed(77, side), UNIX_TIME).unwrap();
+            antiphon::sim::deterministic(certificate)
+        })
+    })
+}
+
+/// A payload that `what` decides, from empty to several packets.
+fn payload(what: u8) -> Bytes {
+    Bytes::from(vec![what; usize::from(what) * 450])
+}
+
+/// [`dtls::Connection`].
+pub struct Dtls;
+
+impl Subject for Dtls {
+    type M = dtls::Connection;
+
+    fn pair(seed: u8, now: Instant) -> [dtls::Connection; 2] {
+        let mut ends = [(0, dtls::Role::Client), (1, dtls::Role::Server)].map(|(side, role)| {
+            let config = dtls::Config::new(certificates()[side].clone());
+            dtls::Connection::new(now, rng(seed, side), &config, role).unwrap()
+        });
+        for (side, end) in ends.iter_mut().enumerate() {
+            end.set_remote_fingerprints(vec![certificates()[1 - side].fingerprint(FingerprintHash::Sha256)]);
+        }
+        ends[0].start();
+        ends
+    }
+
+    fn fork(machine: &dtls::Connection) -> dtls::Connection {
+        machine.fork()
+    }
+
+    fn act(machine: &mut dtls::Connection, _now: Instant, what: u8) -> Option<Vec<u8>> {
+        let mut buf = vec![0; 1400];
+        let plaintext = vec![what; 1 + usize::from(what) * 100];
+        let len = machine.seal(&plaintext, &mut buf).ok()?;
+        buf.truncate(len);
+        Some(buf)
+    }
+
+    fn take(machine: &mut dtls::Connection) -> Vec<Vec<u8>> {
+        core::iter::from_fn(|| machine.recv()).map(|bytes| bytes.to_vec()).collect()
+    }
+
+    fn close(machine: &mut dtls::Connection) {
+        machine.close();
+    }
+
+    fn is_connected(machine: &dtls::Connection) -> bool {
+        machine.is_connected()
+    }
+
+    fn is_closing_event(event: &dtls::Event) -> bool {
+        matches!(event, dtls::Event::Closed | dtls::Event::Failed(_))
+    }
+}
+
+/// [`sctp::Association`].
+pub struct Sctp;
+
+impl Subject for Sctp {
+    type M = sctp::Association;
+
+    fn pair(seed: u8, now: Instant) -> [sctp::Association; 2] {
+        [0, 1].map(|side| {
+            let mut end = sctp::Association::new(now, rng(seed, side), &sctp::Config::default()).unwrap();
+            end.connect();
+            end
+        })
+    }
+
+    fn fork(machine: &sctp::Association) -> sctp::Association {
+        machine.fork()
+    }
+
+    fn act(machine: &mut sctp::Association, now: Instant, what: u8) -> Option<Vec<u8>> {
+        let message = sctp::Message { stream: u16::from(what / 2), ppid: 53, data: payload(what.max(1)) };
+        let reliability = if what == 7 { sctp::Reliability::MaxRetransmits(0) } else { sctp::Reliability::Reliable };
+        // A refusal (not connected, buffer full) is one of the answers.
+        let _ = machine.send(now, &message, sctp::SendOptions { ordered: what != 5, reliability });
+        if what == 3 {
+            let _ = machine.reset_streams(&[1]);
+        }
+        None
+    }
+
+    fn take(machine: &mut sctp::Association) -> Vec<Vec<u8>> {
+        core::iter::from_fn(|| machine.recv()).map(|message| message.data.to_vec()).collect()
+    }
+
+    fn close(machine: &mut sctp::Association) {
+        machine.abort();
+    }
+
+    fn is_connected(machine: &sctp::Association) -> bool {
+        machine.state() == sctp::State::Established
+    }
+
+    fn is_closing_event(event: &sctp::Event) -> bool {
+        matches!(event, sctp::Event::Closed(_))
+    }
+}
+
+/// [`Channels`] and the ids it has told.
+#[derive(Debug)]
+pub struct DataEnd {
+    channels: Channels,
+    ids: Vec<ChannelId>,
+    connected: bool,
+}
+
+impl Machine for DataEnd {
+    type Input<'i> = Bytes;
+    type Path = ();
+    type Event = data::Event;
+
+    fn handle_input(&mut self, now: Instant, input: Bytes) {
+        self.channels.handle_input(now, input);
+    }
+
+    fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), data::Event> {
+        let output = self.channels.poll_output(now, buf);
+        match &output {
+            Output::Event(data::Event::Channel(id)) => self.ids.push(*id),
+            Output::Event(data::Event::Connected) => self.connected = true,
+            _ => {}
+        }
+        output
+    }
+}
+
+/// [`Channels`].
+pub struct Data;
+
+impl Subject for Data {
+    type M = DataEnd;
+
+    fn pair(seed: u8, now: Instant) -> [DataEnd; 2] {
+        [(0, data::Role::Client), (1, data::Role::Server)].map(|(side, role)| {
+            let mut channels = Channels::new(now, rng(seed, side), &data::Config::default()).unwrap();
+            let ids = (0..2).map(|_| channels.create("first", DataChannelInit::default()).unwrap()).collect();
+            channels.connect(role, Some(256 * 1024), None);
+            DataEnd { channels, ids, connected: false }
+        })
+    }
+
+    fn fork(machine: &DataEnd) -> DataEnd {
+        DataEnd { channels: machine.channels.fork(), ids: machine.ids.clone(), connected: machine.connected }
+    }
+
+    fn act(machine: &mut DataEnd, now: Instant, what: u8) -> Option<Vec<u8>> {
+        let Some(&id) = machine.ids.get(usize::from(what / 2) % machine.ids.len().max(1)) else { return None };
+        match what {
+            7 => machine.channels.close_channel(id),
+            5 => {
+                let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };
+                machine.ids.extend(machine.channels.create("later", init));
+            }
+            _ => {
+                let _ = machine.channels.send(now, id, &Message { binary: true, data: payload(what) });
+            }
+        }
+        None
+    }
+
+    fn take(machine: &mut DataEnd) -> Vec<Vec<u8>> {
+        let DataEnd { channels, ids, .. } = machine;
+        let messages = ids.iter().flat_map(|id| core::iter::from_fn(|| channels.recv(*id)).collect::<Vec<_>>());
+        messages.map(|message| message.data.to_vec()).collect()
+    }
+
+    fn close(machine: &mut DataEnd) {
+        machine.channels.close();
+    }
+
+    fn is_connected(machine: &DataEnd) -> bool {
+        machine.connected
+    }
+
+    fn is_closing_event(event: &data::Event) -> bool {
+        matches!(event, data::Event::Closed(_))
+    }
+}
