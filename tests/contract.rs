@@ -97,3 +97,4 @@ contract!(dtls, subjects::Dtls);
 contract!(ice, subjects::Ice);
 // contract!(sctp, subjects::Sctp);
 // contract!(data, subjects::Data);
+// contract!(peer, subjects::Peer);

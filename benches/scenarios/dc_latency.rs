@@ -54,7 +54,7 @@ fn latencies(seed: u64, loss: u32, pool: &mut Vec<f64>) {
 }
 
 fn ready(channel: &mut antiphon::DataChannel<'_>) -> bool {
-    channel.ready_state() == antiphon::data::DataChannelState::Open
+    channel.ready_state() == antiphon::DataChannelState::Open
 }
 
 fn read(now: Instant, pc: &mut PeerConnection, id: ChannelId, pool: &mut Vec<f64>) -> u64 {

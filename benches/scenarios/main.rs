@@ -3,20 +3,19 @@
 //! CPU figures are medians of at least nine rounds, each beside `calib.gcm1200_ns`, the time to seal and open 1200
 //! bytes with AES-128-GCM on this machine at that moment. Network figures are of virtual time.
 #![expect(missing_docs, reason = "a program")]
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a program that prints"
-)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    reason = "what fails here must be seen; means of counts"
-)]
+#![expect(clippy::print_stdout, clippy::disallowed_types, clippy::disallowed_methods, reason = "a program that prints")]
+#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "what fails here must be seen; means of counts")]
 
+mod alloc;
+mod connect;
+mod dc_bulk;
+mod dc_latency;
+mod dc_net;
 mod ice;
+mod idle_poll;
 mod measure;
+mod memory;
+mod pair;
 mod stun;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -28,7 +27,17 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A name and what prints its lines.
 type Scenario = (&'static str, fn());
 
-const SCENARIOS: [Scenario; 2] = [("ice", ice::run), ("stun", stun::run)];
+const SCENARIOS: [Scenario; 9] = [
+    ("connect", connect::run),
+    ("dc_bulk", dc_bulk::run),
+    ("dc_net", dc_net::run),
+    ("dc_latency", dc_latency::run),
+    ("alloc", alloc::run),
+    ("memory", memory::run),
+    ("idle_poll", idle_poll::run),
+    ("ice", ice::run),
+    ("stun", stun::run),
+];
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

@@ -3,6 +3,7 @@
 use antiphon::crypto::{Certificate, FingerprintHash};
 use antiphon::data::{self, ChannelId, Channels, DataChannelInit, Message};
 use antiphon::ice::{self, Agent, IceConnectionState, LocalCandidate, RemoteParameters, Role};
+use antiphon::{Config, ConnectionState, Datagram, Event, OfferOptions, Path, PeerConnection};
 use antiphon::{Instant, Machine, Output, Rng};
 use antiphon::{dtls, sctp};
 use bytes::Bytes;
@@ -254,5 +255,105 @@ impl Subject for Data {
 
     fn is_closing_event(event: &data::Event) -> bool {
         matches!(event, data::Event::Closed(_))
+    }
+}
+
+/// [`PeerConnection`] and the channels it has told.
+#[derive(Debug)]
+pub struct PeerEnd {
+    pc: PeerConnection,
+    ids: Vec<ChannelId>,
+    open: bool,
+}
+
+impl Machine for PeerEnd {
+    type Input<'i> = Datagram<'i>;
+    type Path = Path;
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Instant, input: Datagram<'_>) {
+        self.pc.handle_input(now, input);
+    }
+
+    fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
+        let output = self.pc.poll_output(now, buf);
+        match &output {
+            Output::Event(Event::DataChannel(id)) => {
+                self.ids.push(*id);
+                self.open = true;
+            }
+            Output::Event(Event::DataChannelOpen(_)) => self.open = true,
+            _ => {}
+        }
+        output
+    }
+}
+
+/// [`PeerConnection`].
+pub struct Peer;
+
+impl Subject for Peer {
+    type M = PeerEnd;
+
+    fn pair(seed: u8, now: Instant) -> [PeerEnd; 2] {
+        let mut ends = [0, 1].map(|side| {
+            let config = Config::new().certificate(certificates()[side].clone());
+            let seed = antiphon::sim::seed(u64::from(seed), side as u64);
+            let mut pc = PeerConnection::new(now, UNIX_TIME, seed, &config).unwrap();
+            pc.add_local_candidate(LocalCandidate::udp(addresses()[side])).unwrap();
+            PeerEnd { pc, ids: Vec::new(), open: false }
+        });
+        let [a, b] = &mut ends;
+        for _ in 0..2 {
+            a.ids.push(a.pc.create_data_channel("first", DataChannelInit::default()).unwrap());
+        }
+        let offer = a.pc.create_offer(&OfferOptions::default()).unwrap();
+        a.pc.set_local_description(Some(offer)).unwrap();
+        b.pc.set_remote_description(a.pc.local_description().unwrap().clone()).unwrap();
+        let answer = b.pc.create_answer().unwrap();
+        b.pc.set_local_description(Some(answer)).unwrap();
+        a.pc.set_remote_description(b.pc.local_description().unwrap().clone()).unwrap();
+        ends
+    }
+
+    fn fork(machine: &PeerEnd) -> PeerEnd {
+        PeerEnd { pc: machine.pc.fork(), ids: machine.ids.clone(), open: machine.open }
+    }
+
+    fn act(machine: &mut PeerEnd, now: Instant, what: u8) -> Option<Vec<u8>> {
+        let id = *machine.ids.get(usize::from(what / 2) % machine.ids.len().max(1))?;
+        match what {
+            7 => machine.pc.data_channel(id)?.close(),
+            5 => {
+                let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };
+                machine.ids.extend(machine.pc.create_data_channel("later", init));
+            }
+            3 => machine.pc.restart_ice(),
+            _ => {
+                let _ = machine.pc.data_channel(id)?.send(now, &Message { binary: true, data: payload(what) });
+            }
+        }
+        None
+    }
+
+    fn take(machine: &mut PeerEnd) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        for id in &machine.ids {
+            let Some(mut channel) = machine.pc.data_channel(*id) else { continue };
+            messages.extend(core::iter::from_fn(|| channel.recv()).map(|message| message.data.to_vec()));
+        }
+        messages
+    }
+
+    fn close(machine: &mut PeerEnd) {
+        machine.pc.close();
+    }
+
+    fn is_connected(machine: &PeerEnd) -> bool {
+        machine.open
+    }
+
+    fn is_closing_event(event: &Event) -> bool {
+        matches!(event, Event::ConnectionStateChange(ConnectionState::Closed))
     }
 }
