@@ -2,27 +2,24 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use crate::base::limits;
 use crate::base::outbox::Outbox;
 use crate::base::slots::Key;
-use crate::ice::candidate::{self, Local, Remote, canonical, is_mdns_name, pairable, scoped, screen};
+use crate::ice::candidate::{Local, canonical};
 use crate::ice::consent::Consent;
 use crate::ice::event::Attached;
 use crate::ice::gather::Gathering;
-use crate::ice::pair::{Pair, Tally, pair_priority};
+use crate::ice::pair::pair_priority;
 use crate::ice::reply::Reply;
 use crate::ice::session::{Peer, Phase, Session};
 use crate::ice::stats::Counters;
 use crate::ice::{
-    CandidateError, CandidatePairState, Config, ConfigError, Credentials, Event, IceConnectionState,
-    IceGatheringState, LocalCandidate, RemoteParameters, Role,
+    Config, ConfigError, Credentials, Event, IceConnectionState, IceGatheringState, RemoteParameters, Role,
 };
 use crate::machine::{Machine, Output};
-use crate::net::{Datagram, Path, Protocol};
+use crate::net::{Datagram, Path};
 use crate::rng::Rng;
-use crate::sdp::candidate::{Candidate, CandidateAddress, CandidateKind, Transport};
 use crate::stun::IntegrityKey;
 use crate::time::{Instant, Latest, Timer};
 
@@ -67,6 +64,7 @@ pub(crate) enum Closing {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one note from a call to the next poll")]
 pub struct Agent {
     pub(crate) config: Config,
     pub(crate) rng: Rng,
@@ -174,6 +172,12 @@ impl Agent {
 
     /// Sets the role, as offer and answer determine it. A lite side facing a full one is always controlled.
     pub fn set_role(&mut self, role: Role) {
+        let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
+        let role = match (self.config.lite, self.current.peer.is_some(), peer_is_lite) {
+            (false, true, true) => Role::Controlling,
+            (true, true, false) => Role::Controlled,
+            _ => role,
+        };
         if role != self.role {
             self.role = role;
             self.recompute_priorities();
@@ -198,11 +202,6 @@ impl Agent {
             }
             self.restart();
         }
-        match (self.config.lite, remote.lite) {
-            (false, true) => self.set_role(Role::Controlling),
-            (true, false) => self.set_role(Role::Controlled),
-            (false, false) | (true, true) => {}
-        }
         let pacing = |asked: Option<Duration>| asked.unwrap_or(Config::DEFAULT_PACING);
         let slower = pacing(self.config.pacing).max(pacing(remote.pacing)).max(Config::MIN_PACING);
         self.current.pacing = slower.min(Config::MAX_PACING);
@@ -211,195 +210,11 @@ impl Agent {
         self.current.remotes.retain_mut(|r| r.ufrag.take().is_none_or(|named| *named == *ufrag));
         let key = IntegrityKey::short_term(remote.credentials.pwd());
         self.current.peer = Some(Peer { parameters: remote, key });
+        self.set_role(self.role);
         for at in 0..self.current.remotes.len() {
             self.pair_with_remote(at);
         }
         self.take_early_checks();
-        self.busy = true;
-    }
-
-    /// Adds a socket's address, and returns the candidate to tell the peer.
-    ///
-    /// # Errors
-    /// [`CandidateError`] where the address cannot be a candidate.
-    pub fn add_local_candidate(&mut self, local: LocalCandidate) -> Result<Candidate, CandidateError> {
-        if self.closing != Closing::Open {
-            return Err(CandidateError::Closed);
-        }
-        let base = local.base;
-        let address = local.advertised.unwrap_or(base);
-        screen(base.ip(), base.port(), true)?;
-        screen(address.ip(), address.port(), true)?;
-        if address.is_ipv4() != base.is_ipv4() {
-            return Err(CandidateError::Family { base: base.ip(), advertised: address.ip() });
-        }
-        if self.local_at(base).is_some() {
-            return Err(CandidateError::Duplicate(base.ip(), base.port()));
-        }
-        let place = self.locals.iter().position(|other| !other.alive);
-        if place.is_none() && self.locals.len() >= limits::MAX_LOCAL_CANDIDATES {
-            return Err(CandidateError::TooMany { limit: limits::MAX_LOCAL_CANDIDATES });
-        }
-        let entry = self.host(&local, address);
-        let candidate = entry.candidate.clone();
-        self.loopback |= base.ip().is_loopback();
-        let at = place.unwrap_or(self.locals.len());
-        match self.locals.get_mut(at) {
-            Some(slot) => *slot = entry,
-            None => self.locals.push(entry),
-        }
-        self.gathering.begun = true;
-        self.events.push(Event::Candidate(candidate.clone()));
-        if self.current.peer.is_some() {
-            for remote in 0..self.current.remotes.len() {
-                self.form_pair(at, remote);
-            }
-        }
-        self.busy = true;
-        Ok(candidate)
-    }
-
-    /// A host candidate: its foundation by its address (RFC 8445 §5.1.1.3), its priority by its place in its family.
-    fn host(&self, local: &LocalCandidate, address: SocketAddr) -> Local {
-        let hosts = || self.locals.iter().filter(|other| other.alive);
-        let like = hosts().find(|other| other.base.ip() == local.base.ip());
-        let unused = || (1..).find(|n| hosts().all(|other| other.foundation != *n)).unwrap_or(0);
-        let foundation = like.map_or_else(unused, |other| other.foundation);
-        let ipv6 = local.base.is_ipv6();
-        // The best preference of the family that is free: a socket that comes back gets its old one.
-        let taken = |p: u16| hosts().any(|other| other.preference == p);
-        let free = || {
-            (0..).map(|nth| candidate::interleaved_preference(ipv6, nth)).find(|p| !taken(*p)).unwrap_or(0)
-        };
-        let preference = local.preference.unwrap_or_else(free);
-        Local {
-            base: local.base,
-            protocol: local.protocol,
-            preference,
-            foundation,
-            alive: true,
-            candidate: Candidate {
-                foundation: foundation.to_string(),
-                component: 1,
-                transport: Transport::Udp,
-                priority: candidate::priority(CandidateKind::Host, preference),
-                address: CandidateAddress::Ip(address.ip()),
-                port: address.port(),
-                kind: CandidateKind::Host,
-                related: None,
-                username_fragment: Some(self.current.local.ufrag().into()),
-                extensions: Vec::new(),
-            },
-        }
-    }
-
-    /// Forgets the candidate whose socket is bound to `base`, and every pair of it: the socket is gone.
-    pub fn remove_local_candidate(&mut self, base: SocketAddr) {
-        let Some(at) = self.local_at(base) else { return };
-        if let Some(local) = self.locals.get_mut(usize::from(at)) {
-            local.alive = false;
-        }
-        self.current.drop_pairs(|local, _| local == at);
-        if let Some(previous) = &mut self.previous {
-            previous.drop_pairs(|local, _| local == at);
-        }
-        if let Phase::Nominating(key) = self.current.phase
-            && self.current.list.get(key).is_none()
-        {
-            self.current.phase = Phase::Running;
-        }
-        let lost =
-            |usage: &Usage| self.session(usage.previous).is_none_or(|s| s.list.get(usage.pair).is_none());
-        if self.usage.as_ref().is_some_and(lost) {
-            self.usage = None;
-            self.consent.stop();
-        }
-        let alive = &self.locals;
-        self.replies.retain(|reply| alive.iter().any(|l| l.alive && l.base == reply.path.local));
-        self.paths_changed = true;
-        self.choose_path(self.latest.now());
-        self.busy = true;
-    }
-
-    /// Our candidates, as the peer should know them.
-    pub fn local_candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.locals.iter().filter(|local| local.alive).map(|local| &local.candidate)
-    }
-
-    /// Takes a candidate of the peer. One that cannot be paired (TCP, an unresolved name) is kept in silence, and so is
-    /// one that comes before the peer's parameters.
-    ///
-    /// # Errors
-    /// [`CandidateError`] where the address must not be sent to, or the candidate is not of this generation.
-    pub fn add_remote_candidate(&mut self, candidate: &Candidate) -> Result<(), CandidateError> {
-        if self.closing != Closing::Open {
-            return Err(CandidateError::Closed);
-        }
-        if candidate.component != 1 {
-            return Err(CandidateError::Component(candidate.component));
-        }
-        let named = candidate.username_fragment.as_deref();
-        if let (Some(peer), Some(named)) = (&self.current.peer, named)
-            && peer.parameters.credentials.ufrag() != named
-        {
-            return Err(CandidateError::Generation);
-        }
-        let (address, name) = match &candidate.address {
-            CandidateAddress::Ip(ip) => {
-                // The port of a TCP candidate that only opens says nothing (RFC 6544 §4.1).
-                let port = if candidate.transport == Transport::Udp { candidate.port } else { 9 };
-                screen(*ip, port, self.loopback)?;
-                let pairable = candidate.transport == Transport::Udp;
-                (pairable.then(|| SocketAddr::new(*ip, candidate.port)), None)
-            }
-            CandidateAddress::Name(name) if is_mdns_name(name) => (None, Some(name.as_str().into())),
-            CandidateAddress::Name(_) => return Err(CandidateError::Name),
-        };
-        if let Some(known) = address.and_then(|address| self.current.find_remote(address)) {
-            self.improve_remote(known, candidate);
-            return Ok(());
-        }
-        let learned = |remote: &&Remote| remote.kind == CandidateKind::PeerReflexive;
-        let signalled = self.current.remotes.len() - self.current.remotes.iter().filter(learned).count();
-        if signalled >= self.config.remote_candidate_limit {
-            return Err(CandidateError::TooMany { limit: self.config.remote_candidate_limit });
-        }
-        self.counters.candidates_unpaired += u64::from(address.is_none());
-        let group = self.current.group(&candidate.foundation);
-        self.current.remotes.push(Remote {
-            address,
-            name,
-            port: candidate.port,
-            transport: candidate.transport,
-            kind: candidate.kind,
-            priority: candidate.priority,
-            foundation: candidate.foundation.as_str().into(),
-            group,
-            ufrag: named.filter(|_| self.current.peer.is_none()).map(Into::into),
-        });
-        if self.current.peer.is_some() {
-            self.pair_with_remote(self.current.remotes.len() - 1);
-        }
-        self.busy = true;
-        Ok(())
-    }
-
-    /// The signalled form of a candidate that a check had shown already (RFC 8445 §7.3.1.3), or a redundant one.
-    fn improve_remote(&mut self, at: u16, candidate: &Candidate) {
-        let group = self.current.group(&candidate.foundation);
-        let Some(remote) = self.current.remotes.get_mut(usize::from(at)) else { return };
-        if remote.kind != CandidateKind::PeerReflexive {
-            return;
-        }
-        remote.kind = candidate.kind;
-        remote.priority = remote.priority.max(candidate.priority);
-        remote.foundation = candidate.foundation.as_str().into();
-        remote.group = group;
-        for (_, pair) in self.current.list.iter_mut().filter(|(_, pair)| pair.remote == at) {
-            pair.foundation.1 = group;
-        }
-        self.recompute_priorities();
-        self.pair_with_remote(usize::from(at));
         self.busy = true;
     }
 
@@ -448,6 +263,7 @@ impl Agent {
             None => self.previous = None,
         }
         self.previous_ends.stop();
+        self.selected = None;
         self.consent_lost = false;
         self.paths_changed = true;
         self.busy = true;
@@ -534,6 +350,7 @@ impl Agent {
         self.replies.shrink_to_fit();
         self.valid.shrink_to_fit();
         self.current.remotes.shrink_to_fit();
+        self.current.transactions.trim();
         self.locals.shrink_to_fit();
     }
 
@@ -543,67 +360,6 @@ impl Agent {
 
     pub(crate) fn session_mut(&mut self, previous: bool) -> Option<&mut Session> {
         if previous { self.previous.as_deref_mut() } else { Some(&mut self.current) }
-    }
-
-    /// The position of the living candidate whose socket is bound to `base`.
-    pub(crate) fn local_at(&self, base: SocketAddr) -> Option<u16> {
-        let wanted = canonical(base);
-        let at = self.locals.iter().position(|local| local.alive && canonical(local.base) == wanted)?;
-        u16::try_from(at).ok()
-    }
-
-    fn pair_with_remote(&mut self, remote: usize) {
-        for local in 0..self.locals.len() {
-            self.form_pair(local, remote);
-        }
-    }
-
-    /// Pairs two candidates that have not met, if that makes sense. A lite agent forms pairs as it is asked.
-    fn form_pair(&mut self, local: usize, remote: usize) {
-        let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
-        let idle = matches!(self.current.phase, Phase::Concluded | Phase::Failed);
-        if idle || (self.config.lite && !peer_is_lite) {
-            return;
-        }
-        let (Ok(local), Ok(remote)) = (u16::try_from(local), u16::try_from(remote)) else { return };
-        let learned = |r: &Remote| {
-            r.kind == CandidateKind::PeerReflexive && self.current.list.find(local, remote).is_some()
-        };
-        if self.current.remotes.get(usize::from(remote)).is_some_and(learned) {
-            return;
-        }
-        self.insert_pair(local, remote);
-    }
-
-    /// Adds the pair, whatever the phase.
-    pub(crate) fn insert_pair(&mut self, local: u16, remote: u16) -> Option<Key> {
-        let ours = self.locals.get(usize::from(local)).filter(|l| l.alive && l.protocol == Protocol::Udp)?;
-        let theirs = self.current.remotes.get(usize::from(remote))?;
-        let address = theirs.address?;
-        if !pairable(ours.base.ip(), address.ip()) {
-            return None;
-        }
-        let pair = Pair {
-            local,
-            remote,
-            foundation: (ours.foundation, theirs.group),
-            local_priority: ours.candidate.priority,
-            priority: pair_priority(self.role, ours.candidate.priority, theirs.priority),
-            state: CandidatePairState::Frozen,
-            path: Path { protocol: ours.protocol, local: ours.base, remote: scoped(address, ours.base) },
-            queued: false,
-            nominating: false,
-            nominated: false,
-            revoked: false,
-            transaction: None,
-            checked_at: None,
-            confirmed_at: None,
-            smoothed_rtt: None,
-            tally: Tally::default(),
-        };
-        let (key, dropped) = self.current.list.insert(pair);
-        self.counters.pairs_dropped += dropped;
-        Some(key)
     }
 
     /// The priorities of pairs depend on the role (RFC 8445 §6.1.2.3).

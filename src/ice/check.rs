@@ -143,6 +143,13 @@ impl Transactions {
         self.due.first().map(|(at, _)| *at)
     }
 
+    /// Gives back the memory of maps that are empty.
+    pub(crate) fn trim(&mut self) {
+        if self.by_id.is_empty() {
+            *self = Self::default();
+        }
+    }
+
     /// Forgets those whose pair is gone, and tells the others where theirs has moved.
     pub(crate) fn retain(&mut self, pair_of: impl Fn(Key) -> Option<Key>) {
         let old = core::mem::take(self);

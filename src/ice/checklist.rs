@@ -61,10 +61,6 @@ impl Checklist {
         self.pairs.iter_mut()
     }
 
-    pub(crate) const fn len(&self) -> usize {
-        self.pairs.len()
-    }
-
     /// Pairs from the highest priority down.
     pub(crate) fn by_priority(&self) -> impl Iterator<Item = (Key, &Pair)> {
         self.order.iter().filter_map(|(_, key)| Some((*key, self.pairs.get(*key)?)))
@@ -95,15 +91,6 @@ impl Checklist {
         // A batch of candidates is sorted once, but a flood of them is cut on the way.
         let dropped = if self.order.len() >= self.limit * 2 + 64 { self.settle() } else { 0 };
         (key, dropped)
-    }
-
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Pair> {
-        let pair = self.pairs.remove(key)?;
-        self.count(pair.state, false);
-        self.order.retain(|(_, other)| *other != key);
-        self.triggered.retain(|other| *other != key);
-        self.cursor = 0;
-        Some(pair)
     }
 
     pub(crate) fn set_state(&mut self, key: Key, state: State) {

@@ -23,7 +23,11 @@ use crate::time::Instant;
 /// Local candidates that checks have shown behind a NAT, kept for statistics.
 const MAX_LOCAL_REFLEXIVE: usize = 16;
 
+/// Conflicts in one generation after which a peer that still disputes the role is no better than one that is silent.
+const MAX_CONFLICTS: u8 = 32;
+
 /// A request's answer is owed, and this is what the request asks besides.
+#[derive(Clone, Copy)]
 struct Asked {
     local: u16,
     remote: SocketAddr,
@@ -144,19 +148,16 @@ impl Agent {
         let controlling = message.ice_controlling().map(|tie| (Role::Controlling, tie));
         let claim = controlling.or_else(|| message.ice_controlled().map(|tie| (Role::Controlled, tie)));
         let Some((claimed, theirs)) = claim else { return true };
-        let verdict = match judge(self.role, self.tie_breaker, claimed, theirs) {
-            // A lite agent cannot nominate, and one that faces it must (RFC 8445 §6.1.1).
-            Claim::Yield | Claim::Refuse if self.is_role_fixed() => Claim::Refuse,
-            verdict => verdict,
-        };
-        match verdict {
+        // A lite agent cannot nominate, and one that faces it must (RFC 8445 §6.1.1): that role is not disputed.
+        let fixed = self.current.peer.is_some() && self.is_role_fixed();
+        match judge(self.role, self.tie_breaker, claimed, theirs) {
             Claim::Agreed => true,
-            Claim::Yield => {
+            Claim::Yield if !fixed => {
                 self.counters.role_conflicts_yielded += 1;
                 self.switch_role(self.role.other());
                 true
             }
-            Claim::Refuse => {
+            Claim::Yield | Claim::Refuse => {
                 self.counters.role_conflicts_refused += 1;
                 false
             }
@@ -401,7 +402,10 @@ impl Agent {
             self.switch_role(self.role.other());
         }
         self.tie_breaker = self.rng.u64();
-        if let Some(pair) = self.current.list.get(key) {
+        self.current.conflicts = self.current.conflicts.saturating_add(1);
+        if self.current.conflicts > MAX_CONFLICTS {
+            self.check_failed(key, transaction);
+        } else if let Some(pair) = self.current.list.get(key) {
             if pair.state != State::Succeeded {
                 self.current.list.set_state(key, State::Waiting);
             }
@@ -454,12 +458,18 @@ impl Agent {
                 self.current.phase = Phase::Running;
             }
         }
-        if transaction.cancelled || pair.queued {
-            return;
+        if !transaction.cancelled && !pair.queued {
+            self.lost(key, transaction.nominates);
         }
-        // The path in use is consent's to judge; any other has failed.
-        if self.usage != Some(Usage { previous: false, pair: key }) {
-            pair.nominated = false;
+    }
+
+    /// A pair's check failed. The path in use is consent's to judge, unless the peer refused to have it nominated
+    /// (RFC 8445 §7.3.1.5); any other has failed.
+    pub(crate) fn lost(&mut self, key: Key, nominating: bool) {
+        if nominating || self.usage != Some(Usage { previous: false, pair: key }) {
+            if let Some(pair) = self.current.list.get_mut(key) {
+                pair.nominated = false;
+            }
             self.current.list.set_state(key, State::Failed);
         }
         self.paths_changed = true;
@@ -493,9 +503,11 @@ impl Agent {
 
     /// A pair has been nominated by one side and is valid: it is selected if none better is.
     pub(crate) fn nominated(&mut self, now: Instant, key: Key) {
-        if let Some(pair) = self.current.list.get_mut(key) {
-            pair.nominated = true;
-            pair.nominating = false;
+        let Some(pair) = self.current.list.get_mut(key) else { return };
+        pair.nominating = false;
+        // Some peers nominate with every check.
+        if core::mem::replace(&mut pair.nominated, true) {
+            return;
         }
         self.paths_changed = true;
         self.conclude(now);

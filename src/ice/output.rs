@@ -5,8 +5,8 @@ use core::time::Duration;
 use crate::base::slots::Key;
 use crate::base::writer::Full;
 use crate::ice::CandidatePairState as State;
-use crate::ice::agent::{Agent, Closing, Usage};
-use crate::ice::candidate::Local;
+use crate::ice::agent::{Agent, Closing};
+use crate::ice::candidate::{Local, Remote};
 use crate::ice::check::{Expired, MIN_RTO, PATIENCE, Tid, Transaction};
 use crate::ice::event::Event;
 use crate::ice::input::{carried_priority, tid};
@@ -103,15 +103,11 @@ impl Agent {
     fn on_check_timeout(&mut self, key: Key) {
         let Some(pair) = self.current.list.get_mut(key) else { return };
         pair.transaction = None;
-        pair.nominating = false;
+        let nominating = core::mem::take(&mut pair.nominating);
         if self.current.phase == Phase::Nominating(key) {
             self.current.phase = Phase::Running;
         }
-        // A path in use is consent's to judge; any other has failed.
-        if self.usage != Some(Usage { previous: false, pair: key }) {
-            self.current.list.set_state(key, State::Failed);
-        }
-        self.paths_changed = true;
+        self.lost(key, nominating);
     }
 
     /// Whether new checks may be started at all.
@@ -213,13 +209,9 @@ impl Agent {
         pair.tally.requests_sent = pair.tally.requests_sent.saturating_add(1);
         let (path, local) = (pair.path, usize::from(pair.local));
         let local = self.locals.get(local)?;
-        match self.write_check(&self.current, local, id, transaction, buf) {
-            Ok(len) => Some(Transmit::new(path, len)),
-            Err(Full { .. }) => {
-                self.counters.too_long += 1;
-                None
-            }
-        }
+        let written = self.write_check(&self.current, local, id, transaction, buf);
+        self.counters.too_long += u64::from(written.is_err());
+        Some(Transmit::new(path, written.ok()?))
     }
 
     /// RFC 7675 §5.1: one request, sent once.
@@ -279,7 +271,7 @@ impl Agent {
 
     /// Pairs, candidates and counters.
     pub fn stats(&self) -> Stats {
-        let living = self.locals.iter().filter(|local| local.alive).chain(&self.reflexive);
+        let living = self.local_candidates().chain(self.reflexive.iter().map(|local| &local.candidate));
         let place = |local: u16| {
             let before = self.locals.iter().take(usize::from(local));
             before.filter(|local| local.alive).count()
@@ -304,8 +296,8 @@ impl Agent {
         Stats {
             counters: self.counters,
             pairs,
-            local_candidates: living.map(|local| local.candidate.clone()).collect(),
-            remote_candidates: self.current.remotes.iter().map(|remote| remote.to_candidate()).collect(),
+            local_candidates: living.cloned().collect(),
+            remote_candidates: self.current.remotes.iter().map(Remote::to_candidate).collect(),
             selected,
             selected_changes: self.selected_changes,
         }

@@ -9,6 +9,7 @@ use crate::time::Instant;
 
 /// A local and a remote candidate, and everything known of what runs between them.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the RFCs' flags, independent of one another")]
 pub(crate) struct Pair {
     /// Position of the local candidate.
     pub(crate) local: u16,

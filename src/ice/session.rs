@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub(crate) started: bool,
     /// The priority of the best valid pair: lower ones are not tried any more.
     pub(crate) floor: u64,
+    /// How often the peer has disputed our role.
+    pub(crate) conflicts: u8,
     next_group: u16,
 }
 
@@ -94,6 +96,7 @@ impl Session {
             patience: Timer::stopped(),
             started: false,
             floor: 0,
+            conflicts: 0,
             next_group: 0,
         }
     }
