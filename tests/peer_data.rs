@@ -29,19 +29,17 @@ fn a_message_arrives_in_each_direction_after_the_least_round_trips() {
     let a = pair.ends[0].pc.create_data_channel("chat", init.clone()).unwrap();
     let b = pair.ends[1].pc.create_data_channel("chat", init).unwrap();
     pair.negotiate();
+    pair.react = Box::new(|_, now, pc, event| {
+        if let Event::DataChannelOpen(id) = event {
+            pc.data_channel(*id).unwrap().send(now, &text("first")).unwrap();
+        }
+    });
+    pair.wake();
     let mut arrivals = [None; 2];
-    let mut sent = [false; 2];
     pair.run_until(ms(3000), |pair| {
         for (index, id) in [(0, a), (1, b)] {
-            let now = pair.now;
-            let mut channel = pair.ends[index].pc.data_channel(id).unwrap();
-            if !sent[index] && channel.ready_state() == DataChannelState::Open {
-                channel.send(now, &text("first")).unwrap();
-                sent[index] = true;
-                pair.drain(index);
-            }
             if pair.ends[index].pc.data_channel(id).unwrap().recv().is_some() {
-                arrivals[1 - index].get_or_insert(now.saturating_duration_since(start));
+                arrivals[1 - index].get_or_insert(pair.now.saturating_duration_since(start));
             }
         }
         arrivals.iter().all(Option::is_some)

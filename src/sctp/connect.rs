@@ -120,7 +120,9 @@ impl Association {
         let (local, tie) = match &mut self.phase {
             // Both sides called: the usual case. Our INIT ACK says what our INIT said.
             Phase::CookieWait { .. } => (self.local, (0, 0)),
-            Phase::CookieEchoed { .. } => (self.local, (self.local.tag, self.peer.map_or(0, |peer| peer.tag))),
+            Phase::CookieEchoed { .. } => {
+                (self.local, (self.local.tag, self.peer.map_or(0, |peer| peer.tag)))
+            }
             Phase::ShutdownAckSent { ack } => {
                 ack.due = true;
                 return;
@@ -168,8 +170,7 @@ impl Association {
         self.tx.rto.acknowledged();
         self.errors = 0;
         self.begin(peer);
-        self.phase =
-            Phase::CookieEchoed { echo: Repeat::new(), cookie: Bytes::copy_from_slice(cookie) };
+        self.phase = Phase::CookieEchoed { echo: Repeat::new(), cookie: Bytes::copy_from_slice(cookie) };
         if !offer.unrecognized.is_empty() {
             self.answer(Answer::UnrecognizedParameters(offer.unrecognized.freeze()));
         }

@@ -87,7 +87,9 @@ impl Association {
         let written = match goodbye.farewell.take()? {
             Farewell::ShutdownComplete => packet.shutdown_complete(false),
             Farewell::Abort(AbortCause::User) => packet.abort(false, [Cause::UserInitiatedAbort(&[])]),
-            Farewell::Abort(AbortCause::ProtocolViolation) => packet.abort(false, [Cause::ProtocolViolation(&[])]),
+            Farewell::Abort(AbortCause::ProtocolViolation) => {
+                packet.abort(false, [Cause::ProtocolViolation(&[])])
+            }
             Farewell::Abort(AbortCause::NoUserData(tsn)) => packet.abort(false, [Cause::NoUserData(tsn)]),
             Farewell::Abort(AbortCause::MissingCookie) => {
                 let missing = [parameter::STATE_COOKIE];

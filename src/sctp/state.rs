@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::serial::Tsn;
 use super::event::CloseReason;
+use crate::base::serial::Tsn;
 use crate::time::{Instant, Timer};
 
 /// The state of an association (RFC 9260 §4).
@@ -217,9 +217,13 @@ pub(super) enum Answer {
         unrecognized: Bytes,
     },
     /// ABORT to an INIT that cannot be accepted, alone in its packet.
-    Refuse { to: u32 },
+    Refuse {
+        to: u32,
+    },
     /// SHUTDOWN COMPLETE with the T bit to a SHUTDOWN ACK of an association we do not have.
-    ShutdownComplete { to: u32 },
+    ShutdownComplete {
+        to: u32,
+    },
     HeartbeatAck(Bytes),
     /// ERROR with these unrecognised parameters.
     UnrecognizedParameters(Bytes),
@@ -228,7 +232,10 @@ pub(super) enum Answer {
     /// ERROR: the stream does not exist.
     InvalidStream(u16),
     /// ERROR: the cookie is too old by this many microseconds; to a peer that has no association with us.
-    StaleCookie { to: u32, micros: u32 },
+    StaleCookie {
+        to: u32,
+        micros: u32,
+    },
     /// ERROR: cookie while shutting down.
     ShuttingDown,
 }
@@ -238,7 +245,10 @@ impl Answer {
     pub(super) const fn stands_alone(&self) -> bool {
         matches!(
             self,
-            Self::InitAck { .. } | Self::Refuse { .. } | Self::ShutdownComplete { .. } | Self::StaleCookie { .. }
+            Self::InitAck { .. }
+                | Self::Refuse { .. }
+                | Self::ShutdownComplete { .. }
+                | Self::StaleCookie { .. }
         )
     }
 }

@@ -45,6 +45,9 @@ impl End {
     }
 }
 
+/// What the application does about an event, before the next datagram is drawn.
+pub type React = Box<dyn FnMut(usize, Instant, &mut PeerConnection, &Event)>;
+
 /// What the link does with a datagram: its bytes may be changed; `false` drops it.
 pub type Filter = Box<dyn FnMut(usize, &mut Vec<u8>) -> bool>;
 
@@ -55,6 +58,7 @@ pub struct Pair {
     wire: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
     serial: u64,
     pub filter: Filter,
+    pub react: React,
 }
 
 impl Pair {
@@ -73,6 +77,7 @@ impl Pair {
             wire: BTreeMap::new(),
             serial: 0,
             filter: Box::new(|_, _| true),
+            react: Box::new(|_, _, _, _| {}),
         }
     }
 
@@ -109,7 +114,10 @@ impl Pair {
         let mut buf = [0; 1500];
         loop {
             match self.ends[index].pc.poll_output(self.now, &mut buf) {
-                Output::Event(event) => self.ends[index].events.push((self.now, event)),
+                Output::Event(event) => {
+                    (self.react)(index, self.now, &mut self.ends[index].pc, &event);
+                    self.ends[index].events.push((self.now, event));
+                }
                 Output::Transmit(transmit) => {
                     let mut bytes = buf[..transmit.len].to_vec();
                     self.ends[index].sent += 1;

@@ -79,7 +79,8 @@ impl Link {
         let mut at = now;
         if self.rate_bps > 0 {
             let len = packet.len() + self.overhead;
-            let waiting = self.free_at.saturating_duration_since(now).as_nanos() * u128::from(self.rate_bps) / 8_000_000_000;
+            let waiting = self.free_at.saturating_duration_since(now).as_nanos() * u128::from(self.rate_bps)
+                / 8_000_000_000;
             if waiting as usize + len > self.queue_bytes {
                 self.dropped += 1;
                 return;

@@ -27,7 +27,11 @@ impl Negotiator {
             SignalingState::Closed => return Err(NegotiationError::Closed),
             SignalingState::Stable | SignalingState::HaveLocalOffer => {}
             state => {
-                return Err(NegotiationError::InvalidState { state, side: Side::Local, kind: SdpType::Offer });
+                return Err(NegotiationError::InvalidState {
+                    state,
+                    side: Side::Local,
+                    kind: SdpType::Offer,
+                });
             }
         }
         let restart = (options.ice_restart || self.wants_restart) && self.in_effect.is_some();

@@ -272,7 +272,8 @@ impl Receiver {
     /// Writes a SACK.
     pub(crate) fn write_sack(&mut self, packet: &mut PacketWriter<'_>) -> bool {
         let free = self.free();
-        let (cumulative, window) = (Tsn::wrap(self.tracker.cumulative()), u32::try_from(free).unwrap_or(u32::MAX));
+        let (cumulative, window) =
+            (Tsn::wrap(self.tracker.cumulative()), u32::try_from(free).unwrap_or(u32::MAX));
         let written = packet.sack(cumulative, window, self.tracker.gap_blocks(), self.tracker.duplicates());
         if written.is_ok() {
             self.advertised = free;

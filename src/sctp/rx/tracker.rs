@@ -101,10 +101,9 @@ impl Tracker {
     /// The gap blocks of a SACK, in order.
     pub(crate) fn gap_blocks(&self) -> impl Iterator<Item = GapBlock> {
         let offset = |tsn: u64| u16::try_from(tsn - self.cumulative).unwrap_or(u16::MAX);
-        self.beyond.iter().map(move |range| GapBlock {
-            start: offset(*range.start()),
-            end: offset(*range.end()),
-        })
+        self.beyond
+            .iter()
+            .map(move |range| GapBlock { start: offset(*range.start()), end: offset(*range.end()) })
     }
 
     /// TSNs that came again since the last SACK.

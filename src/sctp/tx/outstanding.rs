@@ -405,10 +405,20 @@ impl Outstanding {
     pub(crate) fn check(&self) {
         let flying = || self.ring.iter().filter(|sent| sent.state == State::InFlight);
         assert_eq!(flying().count(), self.in_flight_chunks, "chunks in flight");
-        assert_eq!(flying().map(|sent| sent.data.len()).sum::<usize>(), self.in_flight_bytes, "bytes in flight");
-        assert!(self.advanced_to + 1 >= self.base && self.advanced_to < self.next_tsn().max(self.base), "advanced");
+        assert_eq!(
+            flying().map(|sent| sent.data.len()).sum::<usize>(),
+            self.in_flight_bytes,
+            "bytes in flight"
+        );
+        assert!(
+            self.advanced_to + 1 >= self.base && self.advanced_to < self.next_tsn().max(self.base),
+            "advanced"
+        );
         for (sent, tsn) in self.ring.iter().zip(self.base..) {
-            assert!(sent.state != State::Lost || self.loss.is_waiting(tsn), "{tsn} would never be sent again");
+            assert!(
+                sent.state != State::Lost || self.loss.is_waiting(tsn),
+                "{tsn} would never be sent again"
+            );
         }
     }
 }

@@ -172,13 +172,7 @@ impl SendQueue {
         let (data, ppid) = (message.data.clone(), message.ppid);
         stream.buffered += data.len();
         self.buffered += data.len();
-        stream.queue.push_back(Queued {
-            data,
-            ppid,
-            ordered: options.ordered,
-            max_retransmits,
-            expires_at,
-        });
+        stream.queue.push_back(Queued { data, ppid, ordered: options.ordered, max_retransmits, expires_at });
         if stream.may_send() {
             self.ring.activate(slot, stream, self.mtu);
         }
