@@ -314,3 +314,7 @@ impl Negotiator {
         (transport.next_credentials.cloned().unwrap_or_else(|| Credentials::generate(&mut self.rng)), false)
     }
 }
+
+#[cfg(test)]
+#[path = "negotiator_tests.rs"]
+mod tests;
