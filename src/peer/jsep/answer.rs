@@ -52,7 +52,7 @@ impl Negotiator {
         let mut session = self.blank(transport, options);
         session.media = offer.media.iter().map(section::rejection).collect();
         if let (Some(remote), Some(model)) = (remote, accepted.and_then(|index| offer.media.get(index))) {
-            let previous = self.in_effect.as_ref();
+            let previous = self.provisional.as_ref().or(self.in_effect.as_ref());
             let restart = previous.is_some_and(|previous| previous.remote.restarts(&remote));
             let continues = previous.filter(|previous| !previous.remote.changes_association(&remote));
             let setup = match (remote.setup, continues.map(|previous| previous.role)) {
@@ -61,7 +61,7 @@ impl Negotiator {
                 (Setup::Passive | Setup::ActPass | Setup::HoldConn, _) => Setup::Active,
             };
             // RFC 8842 §5.3: only if the offer has one, and a new one for a new association.
-            let current = continues.and(self.current_local.as_ref()).and_then(|local| {
+            let current = continues.and(self.local_description()).and_then(|local| {
                 local.session().media.iter().find_map(|media| media.attributes.tls_id().cloned())
             });
             let (credentials, present) = self.credentials(restart, transport);

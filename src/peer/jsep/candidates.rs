@@ -46,29 +46,28 @@ impl Negotiator {
         let whole = candidate.is_none() && place.mid.is_none() && place.index.is_none();
         let named = if whole { None } else { Some(section_of(latest, place)?) };
         let ufrag = place.ufrag.or_else(|| candidate.and_then(|c| c.username_fragment.as_deref()));
-        let Some((pending, section)) = self.generation(ufrag)? else { return Ok(CandidateTarget::Ignored) };
-        if named.is_some_and(|named| named != section) {
-            return Ok(CandidateTarget::Ignored);
-        }
-        let effect =
-            self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
+        let Some((pending, data)) = self.generation(ufrag)? else { return Ok(CandidateTarget::Ignored) };
+        let effect = self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
         let description = if pending { self.pending_remote.as_mut() } else { self.current_remote.as_mut() };
         let session = description.ok_or(RemoteCandidateError::NoRemoteDescription)?.session_mut();
-        let now = View::of(session, section)
-            .credentials()
-            .is_some_and(|its| effect.is_some_and(|effect| effect == its));
+        let view = View::of(session, data);
+        let section = named.unwrap_or(view.candidate_section);
+        if !view.takes_candidates_of(section) {
+            return Ok(CandidateTarget::Ignored);
+        }
+        let now = view.credentials().is_some_and(|its| effect.is_some_and(|effect| effect == its));
         let attributes = session.media.get_mut(section).map(|media| &mut media.attributes);
         append(attributes, candidate)
             .map(|()| if now { CandidateTarget::Now } else { CandidateTarget::Later })
     }
 
-    /// The description a user fragment belongs to, as whether it is the pending one, and the section whose candidates
-    /// are the data section's. `Ok(None)` where there is no data.
+    /// The description a user fragment belongs to, as whether it is the pending one, and its data section. `Ok(None)`
+    /// where there is no data.
     fn generation(&self, ufrag: Option<&str>) -> Result<Option<(bool, usize)>, RemoteCandidateError> {
         let find = |description: &SessionDescription| {
             let session = description.session();
-            let view = View::of(session, self.data_section(session)?);
-            Some((view.candidate_section, view.credentials()?))
+            let section = self.data_section(session)?;
+            Some((section, View::of(session, section).credentials()?))
         };
         let pending = self.pending_remote.as_ref().map(|d| (true, find(d)));
         let current = self.current_remote.as_ref().map(|d| (false, find(d)));

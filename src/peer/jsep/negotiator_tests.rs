@@ -379,7 +379,8 @@ fn provisional_answers_come_before_the_final_one() {
     let last = bob.describe();
     assert_eq!((bob.state(), last.kind()), (Stable, SdpType::Answer));
     let settled = alice.set_remote(&last).unwrap().negotiated.unwrap();
-    assert!(!settled.provisional && !settled.data.unwrap().ice_restart);
+    let data = settled.data.unwrap();
+    assert!(!settled.provisional && !data.ice_restart && !data.new_association);
     assert_eq!(alice.state(), Stable);
     assert!(alice.negotiator.pending_local_description().is_none());
     assert_eq!(alice.negotiator.current_remote_description().unwrap().kind(), SdpType::Answer);
@@ -743,4 +744,25 @@ proptest::proptest! {
             proptest::prop_assert_eq!(sessions[0].media[0].attributes.mid(), sessions[1].media[0].attributes.mid());
         }
     }
+}
+
+#[test]
+fn one_transport_for_all_trickles_under_the_first_section() {
+    let text = format!(
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE a d\r\n{FINGERPRINT}a=setup:actpass\r\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\n{ICE}\
+         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:d\r\n{ICE}{SCTP}"
+    );
+    let place = |mid| CandidatePlace { mid: Some(mid), ..CandidatePlace::default() };
+    let mut bob = peer(2);
+    bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
+    assert_eq!(bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(1))), Ok(CandidateTarget::Later));
+    let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    assert_eq!(settled.remote_candidates, [candidate(1)]);
+    assert_eq!(bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))), Ok(CandidateTarget::Now));
+    // Where each section gathers for itself, ours is the one that counts.
+    let mut bob = peer(2);
+    bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
+    assert_eq!(bob.negotiator.add_remote_candidate(place("d"), Some(&candidate(1))), Ok(CandidateTarget::Later));
+    assert_eq!(bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))), Ok(CandidateTarget::Ignored));
 }

@@ -88,7 +88,7 @@ pub(super) struct View<'a> {
     session: &'a Session,
     media: Option<&'a Media>,
     own: &'a Attributes,
-    tagged: Option<&'a Attributes>,
+    tagged: Option<(usize, &'a Media)>,
     /// The section whose candidates are its own.
     pub(super) candidate_section: usize,
 }
@@ -100,10 +100,11 @@ impl<'a> View<'a> {
         let bundles = session.attributes.groups().filter(|group| group.semantics == "BUNDLE");
         let mine = own.mid().and_then(|mid| bundles.into_iter().find(|group| group.mids.contains(mid)));
         let tagged = mine.and_then(|group| group.mids.first()).and_then(|mid| session.media_by_mid(mid));
-        // A section with credentials has an address of its own; ours is the only one that lives, so it is that.
-        let rides = own.ice_ufrag().is_none() && own.candidates().next().is_none();
+        // RFC 9143 §7.2.1: with port 0, or without credentials, it has no address of its own. Otherwise it has, and for
+        // us, who reject every other section, it is that which counts.
+        let rides = own.ice_ufrag().is_none() || media.is_some_and(|media| media.port == 0);
         let candidate_section = tagged.filter(|_| rides).map_or(index, |(tagged, _)| tagged);
-        Self { session, media, own, tagged: tagged.map(|(_, media)| &media.attributes), candidate_section }
+        Self { session, media, own, tagged, candidate_section }
     }
 
     pub(super) const fn own(&self) -> &'a Attributes {
@@ -112,7 +113,8 @@ impl<'a> View<'a> {
 
     /// The section, its bundle's tagged one, the session: the first that says a thing decides.
     fn levels(&self) -> impl Iterator<Item = &'a Attributes> + use<'a> {
-        core::iter::once(self.own).chain(self.tagged).chain(core::iter::once(&self.session.attributes))
+        let tagged = self.tagged.map(|(_, media)| &media.attributes);
+        core::iter::once(self.own).chain(tagged).chain(core::iter::once(&self.session.attributes))
     }
 
     pub(super) fn find<T>(&self, pick: impl Fn(&'a Attributes) -> Option<T>) -> Option<T> {
@@ -147,13 +149,29 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn candidates(&self) -> impl Iterator<Item = &'a Candidate> + use<'a> {
-        let media = self.session.media.get(self.candidate_section);
-        media.into_iter().flat_map(|media| media.attributes.candidates())
+        self.gathered().into_iter().flat_map(Attributes::candidates)
+    }
+
+    /// The section that holds the candidates: its own, or where it has none its bundle's tagged one. An offerer that
+    /// insists on one transport (the W3C's `max-bundle`) gathers for that section only, though each has credentials.
+    fn gathered(&self) -> Option<&'a Attributes> {
+        let own = self.session.media.get(self.candidate_section).map(|media| &media.attributes);
+        let some = |attributes: &&Attributes| attributes.candidates().next().is_some();
+        own.filter(some).or_else(|| self.tagged.map(|(_, media)| &media.attributes).filter(some)).or(own)
+    }
+
+    /// Whether candidates of this section are for us.
+    pub(super) fn takes_candidates_of(&self, section: usize) -> bool {
+        let alone = self.own.candidates().next().is_none();
+        let same = |media: &Media| media.attributes.ice_ufrag() == self.own.ice_ufrag();
+        section == self.candidate_section
+            || alone && self.tagged.is_some_and(|(tagged, media)| tagged == section && same(media))
     }
 
     /// Whether no candidates follow (RFC 8840 §8.2: at either level).
     pub(super) fn ended(&self) -> bool {
-        let section = self.session.media.get(self.candidate_section).map(|media| &media.attributes);
-        section.into_iter().chain([&self.session.attributes]).any(|a| a.has(&Attribute::EndOfCandidates))
+        let own = self.session.media.get(self.candidate_section).map(|media| &media.attributes);
+        let mut levels = self.gathered().into_iter().chain(own).chain([&self.session.attributes]);
+        levels.any(|attributes| attributes.has(&Attribute::EndOfCandidates))
     }
 }
