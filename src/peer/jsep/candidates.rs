@@ -47,7 +47,8 @@ impl Negotiator {
         let named = if whole { None } else { Some(section_of(latest, place)?) };
         let ufrag = place.ufrag.or_else(|| candidate.and_then(|c| c.username_fragment.as_deref()));
         let Some((pending, data)) = self.generation(ufrag)? else { return Ok(CandidateTarget::Ignored) };
-        let effect = self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
+        let effect =
+            self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
         let description = if pending { self.pending_remote.as_mut() } else { self.current_remote.as_mut() };
         let session = description.ok_or(RemoteCandidateError::NoRemoteDescription)?.session_mut();
         let view = View::of(session, data);

@@ -145,7 +145,10 @@ fn an_exchange_settles_both_transports() {
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!((a.dtls_role, b.dtls_role), (DtlsRole::Server, DtlsRole::Client));
     assert_eq!((a.controlling, b.controlling), (true, false));
-    assert_eq!((&a.remote_ice.credentials, &b.remote_ice.credentials), (&bob.credentials, &alice.credentials));
+    assert_eq!(
+        (&a.remote_ice.credentials, &b.remote_ice.credentials),
+        (&bob.credentials, &alice.credentials)
+    );
     assert_eq!((&a.remote_fingerprints, &b.remote_fingerprints), (&bob.fingerprints, &alice.fingerprints));
     assert_eq!(b.remote_candidates, [candidate(4000)]);
     assert_eq!((a.remote_ended, b.remote_ended), (true, false));
@@ -169,8 +172,14 @@ fn media_is_rejected_in_its_place_and_data_accepted() {
     let negotiated = bob.set_local(None).unwrap().negotiated.unwrap();
     assert_eq!(negotiated.data.unwrap().remote_ice.credentials.ufrag(), "Vs3v");
     let answer = bob.negotiator.current_local_description().unwrap().to_sdp();
-    assert!(answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=inactive\r\n"), "{answer}");
-    assert!(answer.contains("m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=inactive\r\n"), "{answer}");
+    assert!(
+        answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=inactive\r\n"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:v\r\na=inactive\r\n"),
+        "{answer}"
+    );
     assert!(answer.contains("a=group:BUNDLE d\r\na=ice-options:trickle\r\n"), "{answer}");
     assert!(!answer.contains("bundle-only"), "{answer}");
     // A later offer of ours keeps the sections where they are.
@@ -300,13 +309,16 @@ fn a_new_tls_id_is_a_new_association() {
     let (mut alice, mut bob) = (with_data(1), peer(2));
     exchange(&mut alice, &mut bob);
     let text = alice.offer(true).to_sdp();
-    let old = bob.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
-    let theirs = alice.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
+    let old =
+        bob.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
+    let theirs =
+        alice.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
     let text = text.replace(theirs.unwrap().as_str(), "0123456789abcdef0123456789abcdef");
     bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
     let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
     assert!(settled.new_association);
-    let new = bob.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
+    let new =
+        bob.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
     assert!(new.is_some() && new != old);
 }
 
@@ -336,7 +348,10 @@ fn a_restart_we_ask_for_is_answered_with_one() {
     let (a, b) = (a.unwrap(), b.unwrap());
     assert!(alice.credentials != old_alice && bob.credentials != old_bob);
     assert!(a.ice_restart && b.ice_restart && !a.new_association && !b.new_association);
-    assert_eq!((&a.remote_ice.credentials, &b.remote_ice.credentials), (&bob.credentials, &alice.credentials));
+    assert_eq!(
+        (&a.remote_ice.credentials, &b.remote_ice.credentials),
+        (&bob.credentials, &alice.credentials)
+    );
     assert!(!alice.negotiator.negotiation_needed());
 }
 
@@ -353,8 +368,14 @@ fn a_restart_by_half_is_refused() {
     alice.set_local(Some(SessionDescription::rollback())).unwrap();
     // Alice does not, and the answer has new ones.
     alice.credentials = Credentials::new(
-        alice.negotiator.current_local_description().unwrap().session().media[0].attributes.ice_ufrag().unwrap(),
-        alice.negotiator.current_local_description().unwrap().session().media[0].attributes.ice_pwd().unwrap(),
+        alice.negotiator.current_local_description().unwrap().session().media[0]
+            .attributes
+            .ice_ufrag()
+            .unwrap(),
+        alice.negotiator.current_local_description().unwrap().session().media[0]
+            .attributes
+            .ice_pwd()
+            .unwrap(),
     )
     .unwrap();
     alice.set_local(None).unwrap();
@@ -437,7 +458,10 @@ fn descriptions_out_of_turn_are_refused() {
     assert!(matches!(alice.set_remote(&answer), Err(NegotiationError::InvalidState { .. })));
     bob.set_remote(&offer).unwrap();
     let late = bob.with(|n, t| n.create_offer(OfferOptions::default(), t));
-    assert!(matches!(late, Err(NegotiationError::InvalidState { state: HaveRemoteOffer, side: Side::Local, .. })));
+    assert!(matches!(
+        late,
+        Err(NegotiationError::InvalidState { state: HaveRemoteOffer, side: Side::Local, .. })
+    ));
     bob.negotiator.close();
     assert_eq!(bob.set_remote(&offer).unwrap_err(), NegotiationError::Closed);
     assert_eq!(bob.set_local(None).unwrap_err(), NegotiationError::Closed);
@@ -508,7 +532,9 @@ fn an_answer_must_have_the_sections_of_its_offer() {
     let (mut alice, mut bob) = (with_data(1), peer(2));
     bob.set_remote(&alice.describe()).unwrap();
     let answer = bob.describe().to_sdp();
-    let set = |alice: &mut Peer, text: &str| alice.set_remote(&SessionDescription::answer(text).unwrap()).unwrap_err();
+    let set = |alice: &mut Peer, text: &str| {
+        alice.set_remote(&SessionDescription::answer(text).unwrap()).unwrap_err()
+    };
     let more = format!("{answer}m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n");
     assert_eq!(set(&mut alice, &more), NegotiationError::SectionCount { got: 2, expected: 1 });
     let other = answer.replace("a=group:BUNDLE 0", "a=group:BUNDLE 7").replace("a=mid:0", "a=mid:7");
@@ -594,7 +620,8 @@ fn a_lite_agent_says_so_and_leaves_control() {
 fn candidates_go_where_they_belong() {
     let (mut alice, mut bob) = (with_data(1), peer(2));
     let place = |mid| CandidatePlace { mid: Some(mid), ..CandidatePlace::default() };
-    let add = |peer: &mut Peer, place, port| peer.negotiator.add_remote_candidate(place, Some(&candidate(port)));
+    let add =
+        |peer: &mut Peer, place, port| peer.negotiator.add_remote_candidate(place, Some(&candidate(port)));
     assert_eq!(add(&mut bob, place("0"), 1), Err(RemoteCandidateError::NoRemoteDescription));
     bob.set_remote(&alice.describe()).unwrap();
     assert_eq!(add(&mut bob, place("0"), 1), Ok(CandidateTarget::Later));
@@ -608,7 +635,10 @@ fn candidates_go_where_they_belong() {
     let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
     assert_eq!(settled.remote_candidates, [candidate(1), candidate(2)]);
     assert_eq!(add(&mut bob, place("0"), 4), Ok(CandidateTarget::Now));
-    assert_eq!(bob.negotiator.add_remote_candidate(CandidatePlace::default(), None), Ok(CandidateTarget::Now));
+    assert_eq!(
+        bob.negotiator.add_remote_candidate(CandidatePlace::default(), None),
+        Ok(CandidateTarget::Now)
+    );
     let remote = bob.negotiator.remote_description().unwrap().to_sdp();
     assert!(remote.ends_with("192.0.2.1 4 typ host\r\na=end-of-candidates\r\n"), "{remote}");
 }
@@ -625,7 +655,10 @@ fn candidates_of_a_restart_wait_for_its_answer() {
     let of = |ufrag| CandidatePlace { mid: Some("0"), index: None, ufrag: Some(ufrag) };
     let place = of(alice.credentials.ufrag());
     assert_eq!(bob.negotiator.add_remote_candidate(place, Some(&candidate(7))), Ok(CandidateTarget::Later));
-    assert_eq!(bob.negotiator.add_remote_candidate(of(old.ufrag()), Some(&candidate(8))), Ok(CandidateTarget::Now));
+    assert_eq!(
+        bob.negotiator.add_remote_candidate(of(old.ufrag()), Some(&candidate(8))),
+        Ok(CandidateTarget::Now)
+    );
     let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
     assert_eq!(settled.remote_candidates, [candidate(7)]);
     let late = bob.negotiator.add_remote_candidate(of(old.ufrag()), Some(&candidate(9)));
@@ -683,7 +716,8 @@ fn take(step: Step, alice: &mut Peer, bob: &mut Peer) {
         Step::Glare { bob_is_polite } => !bob_is_polite,
     };
     let (offerer, answerer) = if by_bob { (bob, alice) } else { (alice, bob) };
-    let restart = matches!(step, Step::Exchange { restart: true, .. } | Step::RolledBack { restart: true, .. });
+    let restart =
+        matches!(step, Step::Exchange { restart: true, .. } | Step::RolledBack { restart: true, .. });
     if matches!(step, Step::Glare { .. }) {
         answerer.set_local(None).unwrap();
     }
@@ -756,13 +790,25 @@ fn one_transport_for_all_trickles_under_the_first_section() {
     let place = |mid| CandidatePlace { mid: Some(mid), ..CandidatePlace::default() };
     let mut bob = peer(2);
     bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
-    assert_eq!(bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(1))), Ok(CandidateTarget::Later));
+    assert_eq!(
+        bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(1))),
+        Ok(CandidateTarget::Later)
+    );
     let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
     assert_eq!(settled.remote_candidates, [candidate(1)]);
-    assert_eq!(bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))), Ok(CandidateTarget::Now));
+    assert_eq!(
+        bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))),
+        Ok(CandidateTarget::Now)
+    );
     // Where each section gathers for itself, ours is the one that counts.
     let mut bob = peer(2);
     bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
-    assert_eq!(bob.negotiator.add_remote_candidate(place("d"), Some(&candidate(1))), Ok(CandidateTarget::Later));
-    assert_eq!(bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))), Ok(CandidateTarget::Ignored));
+    assert_eq!(
+        bob.negotiator.add_remote_candidate(place("d"), Some(&candidate(1))),
+        Ok(CandidateTarget::Later)
+    );
+    assert_eq!(
+        bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))),
+        Ok(CandidateTarget::Ignored)
+    );
 }
