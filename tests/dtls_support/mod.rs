@@ -7,14 +7,18 @@ use std::sync::OnceLock;
 
 use antiphon::crypto::{Certificate, Fingerprint, FingerprintHash};
 use antiphon::dtls::{Config, Connection, Event, Role};
+use antiphon::sim::deterministic;
+use antiphon::wire::dtls::handshake::{Fragments, HandshakeType, whole_header};
+use antiphon::wire::dtls::record::{ContentType, Records, Version, write_header};
 use antiphon::{Instant, Output, Rng, Seed};
 
 pub const UNIX_TIME: Duration = Duration::from_secs(1_700_000_000);
 
-/// Three certificates; each test of this process has the same ones.
+/// Three certificates that sign the same bytes in the same way, so that sizes are the same in every run.
 pub fn certificate(number: u8) -> Certificate {
     static CERTIFICATES: [OnceLock<Certificate>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
-    let generate = || Certificate::generate(&Seed::from_bytes([number; 32]), UNIX_TIME).unwrap();
+    let generate =
+        || deterministic(Certificate::generate(&Seed::from_bytes([number; 32]), UNIX_TIME).unwrap());
     CERTIFICATES[usize::from(number)].get_or_init(generate).clone()
 }
 
@@ -62,7 +66,13 @@ impl Pair {
 
     pub fn of(mut client: Connection, server: Connection) -> Self {
         client.start();
-        Self { ends: [client, server], events: [vec![], vec![]], wire: Default::default(), now: at(0), sent: [0; 2] }
+        Self {
+            ends: [client, server],
+            events: [vec![], vec![]],
+            wire: Default::default(),
+            now: at(0),
+            sent: [0; 2],
+        }
     }
 
     pub fn connected() -> Self {
@@ -137,4 +147,41 @@ impl Pair {
             assert_eq!(self.ends[1 - end].recv().as_deref(), Some(&b"still here"[..]), "to {}", 1 - end);
         }
     }
+}
+
+/// A record in the clear, or one that claims to be of another epoch.
+pub fn record(content_type: ContentType, (epoch, sequence): (u16, u64), content: &[u8]) -> Vec<u8> {
+    let mut head = [0; 13];
+    let mut writer = antiphon::base::writer::Writer::new(&mut head);
+    write_header(&mut writer, content_type, Version::DTLS_1_2, (epoch, sequence), content.len()).unwrap();
+    [&head, content].concat()
+}
+
+/// A handshake message in one fragment and one record in the clear.
+pub fn handshake(kind: HandshakeType, sequence: u16, body: &[u8]) -> Vec<u8> {
+    let content = [&whole_header(kind, sequence, body.len())[..], body].concat();
+    record(ContentType::Handshake, (0, 7000), &content)
+}
+
+/// Somebody in the middle: the datagram with the bodies of its handshake messages in the clear as `change` leaves
+/// them; a message for which it returns false is taken out.
+pub fn tamper(datagram: &[u8], mut change: impl FnMut(HandshakeType, &mut Vec<u8>) -> bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for whole in Records::new(datagram) {
+        if whole.epoch > 0 || whole.content_type != ContentType::Handshake {
+            out.extend_from_slice(whole.whole);
+            continue;
+        }
+        let mut content = Vec::new();
+        for fragment in Fragments::new(whole.fragment) {
+            assert_eq!(fragment.data.len(), fragment.total, "whole messages only");
+            let mut body = fragment.data.to_vec();
+            if change(fragment.kind, &mut body) {
+                content.extend_from_slice(&whole_header(fragment.kind, fragment.message_seq, body.len()));
+                content.extend_from_slice(&body);
+            }
+        }
+        out.extend(record(whole.content_type, (0, whole.sequence), &content));
+    }
+    out
 }
