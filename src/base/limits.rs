@@ -39,6 +39,9 @@ pub const DTLS_REASSEMBLY: usize = 64 * 1024;
 pub const DTLS_MESSAGES_AHEAD: usize = 10;
 /// Pieces one handshake message may have arrived in at once; at an MTU of 256 the longest has 150.
 pub const DTLS_GAPS: usize = 160;
+/// Fragments of one message that contradict what is held of it before they are believed instead: in the clear, a forged
+/// one that came first must not hold up the handshake for good.
+pub const DTLS_CONTRADICTIONS: u32 = 3;
 /// Records of the next epoch that wait for its keys: enough for a flight that arrives in another order.
 pub const DTLS_EARLY_RECORDS: usize = 8;
 /// Bytes of such records.

@@ -359,13 +359,11 @@ impl Connection {
             return self.draw_alert(alert?, buf);
         }
         let flight = self.flight.as_mut().filter(|flight| flight.has_output())?;
-        match flight.draw(&mut self.epochs, buf) {
-            Ok(len) => Some(len).filter(|len| *len > 0),
-            Err(_) => {
-                self.fail(CloseReason::SequenceExhausted);
-                None
-            }
-        }
+        let Ok(len) = flight.draw(&mut self.epochs, buf) else {
+            self.fail(CloseReason::SequenceExhausted);
+            return None;
+        };
+        (len > 0).then_some(len)
     }
 
     fn draw_alert(&mut self, alert: Alert, buf: &mut [u8]) -> Option<usize> {

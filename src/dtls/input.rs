@@ -19,7 +19,7 @@ impl Connection {
         let now = self.latest.advance(now);
         self.stats.datagrams_received += 1;
         let mut records = Records::new(datagram);
-        while let Some(record) = records.next() {
+        for record in records.by_ref() {
             if matches!(self.phase, Phase::Closing(..) | Phase::Over) {
                 return;
             }
@@ -133,7 +133,7 @@ impl Connection {
                 }
             }
             Some(Alert { level: AlertLevel::Fatal, description }) => {
-                self.fail(CloseReason::PeerAlert(description))
+                self.fail(CloseReason::PeerAlert(description));
             }
             Some(_) => self.stats.ignored_messages += 1,
         }
@@ -141,7 +141,7 @@ impl Connection {
 
     fn on_handshake(&mut self, now: Instant, epoch: u16, content: &[u8]) {
         let mut fragments = Fragments::new(content);
-        while let Some(fragment) = fragments.next() {
+        for fragment in fragments.by_ref() {
             let Some(handshake) = &mut self.handshake else {
                 // Of the finished handshake only its last message again says something: the peer lacks our answer.
                 let last = fragment.kind == HandshakeType::FINISHED && fragment.end() == fragment.total;

@@ -128,11 +128,14 @@ fn additional_data(
     version: Version,
     len: usize,
 ) -> [u8; HEADER_LEN] {
-    let [a, b, c, d, e, f, g, h] = counter;
-    let [v, w] = version.0.to_be_bytes();
+    let mut data = [0; HEADER_LEN];
+    let (front, back) = data.split_at_mut(8);
+    front.copy_from_slice(&counter);
+    let [high, low] = version.0.to_be_bytes();
     // Contents are at most 2^14 bytes when sent, and less than 2^16 by their header when received.
-    let [x, y] = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
-    [a, b, c, d, e, f, g, h, content_type.number(), v, w, x, y]
+    let [long, short] = u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
+    back.copy_from_slice(&[content_type.number(), high, low, long, short]);
+    data
 }
 
 impl fmt::Debug for Protection {

@@ -37,11 +37,20 @@ struct Partial {
     /// As long as what has arrived reaches, not as the message claims to be.
     data: Vec<u8>,
     have: RangeSet,
+    /// Fragments that said something else.
+    contradictions: u32,
 }
 
 impl Partial {
     fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
-        Self { kind: fragment.kind, total: fragment.total, epoch, data: Vec::new(), have: RangeSet::new() }
+        Self {
+            kind: fragment.kind,
+            total: fragment.total,
+            epoch,
+            data: Vec::new(),
+            have: RangeSet::new(),
+            contradictions: 0,
+        }
     }
 
     fn is_complete(&self) -> bool {
@@ -120,10 +129,21 @@ impl Reassembly {
             *slot = Some(Partial::new(epoch, fragment));
         }
         let Some(partial) = slot.as_mut() else { return Insert::Refused };
+        if partial.epoch != epoch {
+            return Insert::Refused;
+        }
+        if partial.kind != fragment.kind || partial.total != fragment.total {
+            // One of the two was forged. If it was the first, the second will come again.
+            partial.contradictions += 1;
+            if partial.contradictions < limits::DTLS_CONTRADICTIONS {
+                return Insert::Refused;
+            }
+            self.held -= partial.data.len();
+            *partial = Partial::new(epoch, fragment);
+        }
         let before = partial.data.len();
-        let fits = partial.epoch == epoch && partial.kind == fragment.kind && partial.total == fragment.total;
         let grown = fragment.end().saturating_sub(before);
-        if !fits || partial.have.len() >= limits::DTLS_GAPS || self.held + grown > limits::DTLS_REASSEMBLY {
+        if partial.have.len() >= limits::DTLS_GAPS || self.held + grown > limits::DTLS_REASSEMBLY {
             return Insert::Refused;
         }
         partial.take(fragment);

@@ -41,6 +41,17 @@ fn n21_fragments_that_contradict_are_refused() {
 }
 
 #[test]
+fn a_forged_fragment_that_came_first_is_given_up_in_the_end() {
+    let mut reassembly = Reassembly::default();
+    reassembly.insert(0, &fragment(0, 6, 0, b"f"));
+    assert_eq!(reassembly.insert(0, &fragment(0, 4, 0, b"true")), Insert::Refused);
+    assert_eq!(reassembly.insert(0, &fragment(0, 4, 0, b"true")), Insert::Refused);
+    assert_eq!(reassembly.insert(0, &fragment(0, 4, 0, b"true")), Insert::Taken);
+    assert_eq!(reassembly.next().map(|message| message.body), Some(b"true".to_vec()));
+    assert_eq!(reassembly.held, 0);
+}
+
+#[test]
 fn n21_messages_far_ahead_hold_no_memory() {
     let mut reassembly = Reassembly::default();
     for sequence in 100..10_100 {

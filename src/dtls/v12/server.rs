@@ -83,6 +83,7 @@ impl core::fmt::Debug for Server {
 
 impl Server {
     /// Takes the client's next message.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other message has no place, in whatever state")]
     pub(in crate::dtls) fn on_message(
         &mut self,
         tools: &mut Tools,
@@ -266,14 +267,14 @@ fn write_extensions(out: &mut Vec<u8>, hello: &ClientHello<'_>, chosen: &Chosen,
 }
 
 fn on_certificate(tools: &mut Tools, chosen: Chosen, message: &Message) -> Result<State, HandshakeError> {
-    let first = parse_certificate(&message.body).ok_or(malformed(message))?;
+    let der = parse_certificate(&message.body).ok_or(malformed(message))?;
     tools.hash(message);
-    let Some(der) = first else {
+    if der.is_empty() {
         if tools.config.client_certificate_required {
             return Err(HandshakeError::NoCertificate);
         }
         return Ok(State::KeyExchange(chosen, None));
-    };
+    }
     let key = PublicKey::from_certificate_der(der).map_err(|_| HandshakeError::BadCertificate)?;
     tools.peer_certificate = Some(Bytes::copy_from_slice(der));
     Ok(State::KeyExchange(chosen, Some(key)))

@@ -2,7 +2,7 @@
 
 use crate::base::reader::Reader;
 
-/// Number of an extension (IANA "TLS ExtensionType Values").
+/// Number of an extension (IANA registry "TLS Extensions").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtensionType(pub u16);
 
