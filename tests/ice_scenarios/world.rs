@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use antiphon::ice::{Agent, Config, Event, LocalCandidate, RemoteParameters, Role};
+use antiphon::stun::{
+    Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Message, Method, TransactionId,
+};
 use antiphon::{Datagram, Instant, Output, Path, Rng, Seed};
 
 pub(crate) fn ms(millis: u64) -> Duration {
@@ -165,4 +168,87 @@ impl World {
     pub(crate) fn selected_at(&self, side: usize) -> Option<Instant> {
         self.first(side, |event| matches!(event, Event::Selected(_)))
     }
+}
+
+/// A check as somebody would forge it who knows what is in it.
+#[derive(Clone)]
+pub(crate) struct Forged {
+    pub(crate) username: String,
+    pub(crate) pwd: Option<String>,
+    pub(crate) priority: Option<u32>,
+    pub(crate) role: Role,
+    pub(crate) tie_breaker: u64,
+    pub(crate) nominates: bool,
+    pub(crate) unknown: Option<u16>,
+    pub(crate) id: [u8; 12],
+}
+
+impl Forged {
+    /// A flawless check for `agent` by the peer it was told of, or by one of user fragment `peer`.
+    pub(crate) fn check(agent: &Agent) -> Self {
+        let theirs = agent.remote_parameters().map_or("peer", |remote| remote.credentials.ufrag());
+        Self {
+            username: format!("{}:{theirs}", agent.local_credentials().ufrag()),
+            pwd: Some(agent.local_credentials().pwd().into()),
+            priority: Some(1_845_501_695),
+            role: agent.role().other(),
+            tie_breaker: 7,
+            nominates: false,
+            unknown: None,
+            id: [9; 12],
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut buf = [0; 600];
+        let mut message =
+            Builder::new(&mut buf, Class::Request, Method::BINDING, TransactionId(self.id)).unwrap();
+        message.add(&Attribute::Username(&self.username)).unwrap();
+        if let Some(priority) = self.priority {
+            message.add(&Attribute::Priority(priority)).unwrap();
+        }
+        let role = match self.role {
+            Role::Controlling => Attribute::IceControlling(self.tie_breaker),
+            Role::Controlled => Attribute::IceControlled(self.tie_breaker),
+        };
+        message.add(&role).unwrap();
+        if self.nominates {
+            message.add(&Attribute::UseCandidate).unwrap();
+        }
+        if let Some(kind) = self.unknown {
+            message.raw(AttributeType(kind), &[b"what"]).unwrap();
+        }
+        if let Some(pwd) = &self.pwd {
+            message.integrity(&IntegrityKey::short_term(pwd)).unwrap();
+        }
+        message.fingerprint().unwrap();
+        let len = message.finish();
+        buf[..len].to_vec()
+    }
+}
+
+/// An answer to the request `data`: success with this mapped address, or an error.
+pub(crate) fn answer(data: &[u8], said: Result<SocketAddr, u16>, pwd: Option<&str>) -> Vec<u8> {
+    let id = Message::parse(data).unwrap().transaction_id();
+    let mut buf = [0; 200];
+    let class = if said.is_ok() { Class::Success } else { Class::Error };
+    let mut message = Builder::new(&mut buf, class, Method::BINDING, id).unwrap();
+    match said {
+        Ok(mapped) => message.add(&Attribute::XorMappedAddress(mapped)).unwrap(),
+        Err(code) => message.add(&Attribute::ErrorCode(ErrorCode::new(code))).unwrap(),
+    };
+    if let Some(pwd) = pwd {
+        message.integrity(&IntegrityKey::short_term(pwd)).unwrap();
+    }
+    message.fingerprint().unwrap();
+    let len = message.finish();
+    buf[..len].to_vec()
+}
+
+pub(crate) fn is_request(packet: &Packet) -> bool {
+    Message::parse(&packet.data).unwrap().class() == Class::Request
+}
+
+pub(crate) fn nominates(packet: &Packet) -> bool {
+    Message::parse(&packet.data).unwrap().use_candidate()
 }

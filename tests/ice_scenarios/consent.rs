@@ -1,0 +1,160 @@
+//! RFC 7675: consent is asked for, and nothing leaves without it.
+
+use antiphon::Instant;
+use antiphon::ice::{Config, Event, IceConnectionState};
+use antiphon::stun::{Class, Message};
+
+use crate::world::{Packet, World, answer, at, host, is_request, ms};
+
+fn connected() -> World {
+    let mut world = World::full(1);
+    world.describe();
+    world.run_until(at(1000));
+    assert_eq!(world.agents[0].state(), IceConnectionState::Completed);
+    world
+}
+
+/// Requests that `side` sent from then on.
+fn requests(world: &World, side: usize, since: Instant) -> Vec<&Packet> {
+    world.sent.iter().filter(|p| p.from == side && p.sent_at >= since && is_request(p)).collect()
+}
+
+#[test]
+fn consent_is_asked_for_every_four_to_six_seconds_under_new_ids_and_never_twice() {
+    let mut world = connected();
+    world.run_until(at(300_000));
+    let asked = requests(&world, 0, at(1000));
+    assert!((50..=75).contains(&asked.len()), "{}", asked.len());
+    let mut gaps: Vec<_> =
+        asked.windows(2).map(|w| w[1].sent_at.saturating_duration_since(w[0].sent_at)).collect();
+    assert!(gaps.iter().all(|gap| (ms(4000)..=ms(6000)).contains(gap)));
+    gaps.sort();
+    gaps.dedup();
+    assert!(gaps.len() > 40, "the intervals are random");
+    let mut ids: Vec<_> = asked.iter().map(|p| Message::parse(&p.data).unwrap().transaction_id()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), asked.len());
+    assert_eq!(world.agents[0].state(), IceConnectionState::Completed);
+}
+
+#[test]
+fn n09_nothing_leaves_thirty_seconds_after_the_last_answer() {
+    let mut world = connected();
+    world.run_until(at(20_000));
+    // The peer falls silent as to answers; its own checks keep coming.
+    world.lost = Box::new(|p| p.from == 1 && !is_request(p));
+    world.run_until(at(120_000));
+    let last_answer = world
+        .sent
+        .iter()
+        .filter(|p| p.from == 1 && !is_request(p) && p.sent_at < at(20_000))
+        .map(|p| p.sent_at + ms(25))
+        .max()
+        .unwrap();
+    let last_sent = world.sent.iter().filter(|p| p.from == 0).map(|p| p.sent_at).max().unwrap();
+    assert!(last_sent <= last_answer + ms(30_000));
+    let state = |wanted| world.first(0, |event| *event == Event::StateChange(wanted));
+    let (gone, failed) = (state(IceConnectionState::Disconnected), state(IceConnectionState::Failed));
+    assert!(gone.unwrap() > last_answer + ms(10_000) && gone < failed);
+    assert_eq!(failed, Some(last_answer + ms(30_000)));
+    assert_eq!(world.agents[0].active_path(), None);
+    assert_eq!(world.first(0, |event| *event == Event::ActivePath(None)), failed);
+    // The peer's requests went on for a while, and were not answered any more.
+    assert!(world.agents[0].counters().late > 0);
+}
+
+#[test]
+fn n10_an_answer_under_an_old_id_renews_nothing() {
+    let mut world = connected();
+    world.run_until(at(20_000));
+    let old: Vec<_> = world.sent.iter().filter(|p| p.from == 1 && !is_request(p)).cloned().collect();
+    world.lost = Box::new(|_| true);
+    let (mut step, before) = (20_000, world.agents[0].counters().response_unknown);
+    while step < 50_000 {
+        step += 1000;
+        world.run_until(at(step));
+        for packet in &old {
+            world.inject(0, host(0, 0), host(1, 0), &packet.data);
+        }
+    }
+    assert!(world.agents[0].counters().response_unknown > before);
+    assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+}
+
+#[test]
+fn an_answer_without_integrity_or_from_elsewhere_renews_nothing() {
+    for elsewhere in [false, true] {
+        let mut world = connected();
+        world.lost = Box::new(|_| true);
+        for step in 1..40_u64 {
+            world.run_until(at(1000 + step * 1000));
+            let Some(asked) = requests(&world, 0, at(step * 1000)).last().map(|p| p.data.clone()) else {
+                continue;
+            };
+            let pwd = world.agents[1].local_credentials().pwd().to_owned();
+            let forged = answer(&asked, Ok(host(0, 0)), elsewhere.then_some(pwd.as_str()));
+            let source = if elsewhere { host(1, 7) } else { host(1, 0) };
+            world.inject(0, host(0, 0), source, &forged);
+        }
+        assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+        let counters = world.agents[0].counters();
+        assert!(if elsewhere { counters.response_asymmetric } else { counters.response_bad_integrity } > 0);
+    }
+}
+
+#[test]
+fn an_authentic_403_ends_consent_at_once() {
+    let mut world = connected();
+    world.lost = Box::new(|_| true);
+    let asked = loop {
+        world.run_until(world.now + ms(100));
+        if let Some(packet) = requests(&world, 0, at(1000)).last() {
+            break packet.data.clone();
+        }
+    };
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    world.inject(0, host(0, 0), host(1, 0), &answer(&asked, Err(403), None));
+    assert!(world.agents[0].active_path().is_some());
+    world.inject(0, host(0, 0), host(1, 0), &answer(&asked, Err(403), Some(&pwd)));
+    assert_eq!(world.agents[0].active_path(), None);
+}
+
+#[test]
+fn when_the_path_falls_silent_another_valid_one_is_used() {
+    // Both interfaces of A become valid: the better path loses the first check's answer.
+    let mut world = World::with_hosts(&Config::new().pacing(ms(5)), 2);
+    let best = (host(0, 0), host(1, 0));
+    world.lost = Box::new(move |p| {
+        p.sent_at < at(400)
+            && ((p.path.local, p.path.remote) == best || (p.path.remote, p.path.local) == best)
+    });
+    world.describe();
+    world.run_until(at(3000));
+    let first = world.agents[0].active_path().unwrap();
+    // The peer's valid pairs as it sees them include the one in use.
+    assert!(world.agents[1].accepts(&antiphon::Path::udp(first.remote, first.local)));
+    let others: Vec<_> = world.agents[0].stats().pairs.iter().map(|pair| pair.path).collect();
+    let cut = (first.local, first.remote);
+    world.lost =
+        Box::new(move |p| (p.path.local, p.path.remote) == cut || (p.path.remote, p.path.local) == cut);
+    world.run_until(at(60_000));
+    if others.len() > 1 {
+        let second = world.agents[0].active_path().unwrap();
+        assert_ne!(second, first);
+        assert_ne!(world.agents[0].state(), IceConnectionState::Failed);
+    } else {
+        assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+    }
+}
+
+#[test]
+fn a_suspended_agent_wakes_without_consent() {
+    let mut world = connected();
+    let sent = world.sent.len();
+    world.now = at(600_000);
+    world.run_until(at(600_000));
+    assert_eq!(world.agents[0].active_path(), None);
+    let class = |p: &Packet| Message::parse(&p.data).unwrap().class();
+    assert!(world.sent[sent..].iter().all(|p| class(p) != Class::Request));
+}

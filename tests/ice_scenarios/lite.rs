@@ -1,0 +1,66 @@
+//! Lite agents answer, follow, and never ask (RFC 8445 §2.5).
+
+use antiphon::ice::{Config, IceConnectionState, LocalCandidate, Role};
+
+use crate::world::{World, at, host, is_request};
+
+fn world(a: &Config, b: &Config, hosts: usize) -> World {
+    let mut world = World::new(a, b);
+    for side in 0..2 {
+        for n in 0..hosts {
+            world.agents[side].add_local_candidate(LocalCandidate::udp(host(side, n))).unwrap();
+        }
+    }
+    world
+}
+
+#[test]
+fn a_full_agent_controls_a_lite_one() {
+    let mut world = world(&Config::new().role(Role::Controlled), &Config::new().lite(true), 2);
+    world.describe();
+    assert_eq!((world.agents[0].role(), world.agents[1].role()), (Role::Controlling, Role::Controlled));
+    world.run_until(at(60_000));
+    for agent in &world.agents {
+        assert_eq!(agent.state(), IceConnectionState::Completed);
+        assert!(agent.active_path().is_some());
+    }
+    assert!(!world.sent.iter().any(|p| p.from == 1 && is_request(p)));
+    assert!(world.selected_at(0).unwrap() <= at(100));
+}
+
+#[test]
+fn a_lite_agent_sends_nothing_before_it_is_told_where() {
+    let mut world = world(&Config::new(), &Config::new().lite(true), 1);
+    world.describe();
+    world.lost = Box::new(crate::world::nominates);
+    world.run_until(at(1000));
+    assert!(world.agents[0].active_path().is_some());
+    assert_eq!(world.agents[1].active_path(), None);
+    let path = world.agents[0].active_path().unwrap();
+    assert!(world.agents[1].accepts(&antiphon::Path::udp(path.remote, path.local)));
+}
+
+#[test]
+fn a_lite_agent_notices_that_its_peer_is_gone() {
+    let mut world = world(&Config::new(), &Config::new().lite(true), 1);
+    world.describe();
+    world.run_until(at(10_000));
+    world.lost = Box::new(|_| true);
+    world.run_until(at(50_000));
+    assert_eq!(world.agents[1].state(), IceConnectionState::Failed);
+}
+
+#[test]
+fn two_lite_agents_use_the_best_pair_unasked() {
+    let lite = Config::new().lite(true);
+    let mut world = world(&lite, &lite, 2);
+    world.agents[0].set_role(Role::Controlling);
+    world.describe();
+    world.run_until(at(100_000));
+    for agent in &world.agents {
+        assert_eq!(agent.state(), IceConnectionState::Completed);
+    }
+    assert!(world.sent.is_empty());
+    let path = world.agents[0].active_path().unwrap();
+    assert_eq!(world.agents[1].active_path(), Some(antiphon::Path::udp(path.remote, path.local)));
+}

@@ -1,0 +1,73 @@
+//! Who controls when both think they do, or neither (RFC 8445 §7.3.1.1).
+
+use antiphon::ice::{Config, IceConnectionState, LocalCandidate, Role};
+
+use crate::world::{Forged, World, answer, at, host, is_request};
+
+fn both(role: Role) -> World {
+    let config = Config::new().role(role);
+    let mut world = World::new(&config, &config);
+    for side in 0..2 {
+        world.agents[side].add_local_candidate(LocalCandidate::udp(host(side, 0))).unwrap();
+    }
+    world
+}
+
+#[test]
+fn two_of_one_role_agree_and_connect() {
+    for role in [Role::Controlling, Role::Controlled] {
+        let mut world = both(role);
+        world.describe();
+        world.run_until(at(1000));
+        assert_ne!(world.agents[0].role(), world.agents[1].role());
+        for agent in &world.agents {
+            assert_eq!(agent.state(), IceConnectionState::Completed);
+        }
+        assert!(world.sent.len() < 30);
+    }
+}
+
+#[test]
+fn an_authentic_487_makes_us_give_way_once() {
+    let mut world = World::full(1);
+    world.describe();
+    world.lost = Box::new(|_| true);
+    world.run_until(at(10));
+    let asked = world.sent.iter().find(|p| p.from == 0 && is_request(p)).unwrap().data.clone();
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    for _ in 0..3 {
+        world.inject(0, host(0, 0), host(1, 0), &answer(&asked, Err(487), Some(&pwd)));
+    }
+    assert_eq!(world.agents[0].role(), Role::Controlled);
+    // The check is made again in the new role.
+    world.run_until(at(60));
+    let again = world.sent.iter().rfind(|p| p.from == 0 && is_request(p)).unwrap();
+    assert!(antiphon::stun::Message::parse(&again.data).unwrap().ice_controlled().is_some());
+}
+
+#[test]
+fn n07_a_peer_with_our_tie_breaker_does_not_loop() {
+    // The peer claims our role with the largest tie-breaker, and answers each check of ours with 487.
+    let mut world = World::full(1);
+    world.describe();
+    world.lost = Box::new(|_| true);
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    let mut seen = 0;
+    for step in 1..2000_u64 {
+        world.run_until(at(step * 10));
+        let fresh: Vec<_> =
+            world.sent[seen..].iter().filter(|p| p.from == 0 && is_request(p)).cloned().collect();
+        seen = world.sent.len();
+        for packet in fresh {
+            let claim = Forged {
+                role: world.agents[0].role(),
+                tie_breaker: u64::MAX,
+                ..Forged::check(&world.agents[0])
+            };
+            world.inject(0, host(0, 0), host(1, 0), &claim.bytes());
+            world.inject(0, host(0, 0), host(1, 0), &answer(&packet.data, Err(487), Some(&pwd)));
+        }
+    }
+    let checks = world.sent.iter().filter(|p| p.from == 0 && is_request(p)).count();
+    assert!(checks < 200, "{checks}");
+}
