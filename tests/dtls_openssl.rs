@@ -1,225 +1,36 @@
 //! OpenSSL's own DTLS as the other end, over sockets on loopback: both roles, both kinds of certificate.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a foreign peer needs sockets and patience"
-)]
 
-use core::time::Duration;
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::net::{SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+#[path = "dtls_support/foreign.rs"]
+mod foreign;
 
+use std::path::PathBuf;
+
+use antiphon::crypto::FingerprintHash;
 use antiphon::crypto::ecdh::Group;
 use antiphon::crypto::srtp_keys::SrtpProfile;
-use antiphon::crypto::{Certificate, FingerprintHash};
-use antiphon::dtls::{CipherSuite, CloseReason, Config, Connection, Event, Role};
-use antiphon::{Output, Rng, Seed, StdClock};
-
-/// Where certificates and the peers' output go; removed in the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("antiphon-dtls-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _removed = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn openssl_is_missing() -> bool {
-    let missing = Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err();
-    if missing {
-        eprintln!("skipped: there is no openssl program");
-    }
-    missing
-}
-
-#[derive(Clone, Copy)]
-enum Key {
-    Ecdsa,
-    Rsa,
-}
-
-/// A certificate and key that OpenSSL made: paths to both.
-fn make_certificate(directory: &Path, name: &str, key: Key) -> (PathBuf, PathBuf) {
-    let (cert, private) = (directory.join(format!("{name}.pem")), directory.join(format!("{name}.key")));
-    let kind: &[&str] = match key {
-        Key::Ecdsa => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
-        Key::Rsa => &["-newkey", "rsa:2048"],
-    };
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=peer"])
-        .args(kind)
-        .arg("-keyout")
-        .arg(&private)
-        .arg("-out")
-        .arg(&cert)
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(made.success());
-    (cert, private)
-}
-
-fn load((cert, key): &(PathBuf, PathBuf)) -> Certificate {
-    Certificate::from_pem(&fs::read(cert).unwrap(), &fs::read(key).unwrap()).unwrap()
-}
-
-/// The other end: its process, where its output goes, and its standard input.
-struct Peer {
-    process: Child,
-    output: PathBuf,
-    input: Option<ChildStdin>,
-}
-
-impl Peer {
-    fn start(directory: &Path, tool: &str, args: &[&str], files: &(PathBuf, PathBuf)) -> Self {
-        let output = directory.join("output");
-        let log = File::create(&output).unwrap();
-        let mut process = Command::new("openssl")
-            .args([tool, "-dtls1_2"])
-            .args(args)
-            .arg("-cert")
-            .arg(&files.0)
-            .arg("-key")
-            .arg(&files.1)
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let input = process.stdin.take();
-        Self { process, output, input }
-    }
-
-    fn output(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.output).unwrap()).into_owned()
-    }
-
-    fn type_line(&mut self, line: &str) {
-        let input = self.input.as_mut().unwrap();
-        input.write_all(line.as_bytes()).unwrap();
-        input.flush().unwrap();
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _killed = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
-
-/// Our end: a connection and its socket.
-struct End {
-    connection: Connection,
-    socket: UdpSocket,
-    remote: Option<SocketAddr>,
-    clock: StdClock,
-    events: Vec<Event>,
-    longest: usize,
-}
-
-impl End {
-    fn new(config: &Config, role: Role, remote: Option<SocketAddr>) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let clock = StdClock::start();
-        let rng = Rng::new(&Seed::from_os().unwrap());
-        let mut connection = Connection::new(clock.now(), rng, config, role).unwrap();
-        connection.start();
-        Self { connection, socket, remote, clock, events: Vec::new(), longest: 0 }
-    }
-
-    fn port(&self) -> u16 {
-        self.socket.local_addr().unwrap().port()
-    }
-
-    /// One turn of the loop: what is to be sent, then what arrives within 20 ms.
-    fn turn(&mut self) {
-        let mut buf = [0; 2048];
-        loop {
-            match self.connection.poll_output(self.clock.now(), &mut buf) {
-                Output::Transmit(t) => {
-                    self.longest = self.longest.max(t.len);
-                    // Nobody may be there yet: then it is sent again.
-                    let _sent = self.remote.map(|remote| self.socket.send_to(&buf[..t.len], remote));
-                }
-                Output::Event(event) => self.events.push(event),
-                Output::Wait(_) => break,
-            }
-        }
-        if let Ok((len, from)) = self.socket.recv_from(&mut buf) {
-            self.remote = Some(from);
-            self.connection.handle_input(self.clock.now(), &buf[..len]);
-        }
-    }
-
-    /// Turns until `done`; panics after ten seconds.
-    fn until(&mut self, peer: &Peer, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        for _ in 0..500 {
-            self.turn();
-            if done(self) {
-                return;
-            }
-        }
-        panic!("no {what}: {:?} {:?}\n{}", self.events, self.connection, peer.output());
-    }
-
-    fn connect(&mut self, peer: &Peer) {
-        self.until(peer, "connection", |end| !end.events.is_empty());
-        assert_eq!(self.events, [Event::Connected]);
-    }
-
-    /// What the connection exports for SRTP, as OpenSSL prints it.
-    fn exported(&self) -> String {
-        let mut out = [0; 60];
-        self.connection.export_keying_material(b"EXTRACTOR-dtls_srtp", None, &mut out).unwrap();
-        out.iter().map(|byte| format!("{byte:02X}")).collect()
-    }
-
-    /// Data both ways, the same exported bytes, the same profile, and a clean end.
-    fn converse(&mut self, peer: &mut Peer) {
-        let exported = self.exported();
-        self.until(peer, "exported bytes", |_| peer.output().contains(&exported));
-        peer.type_line("from the peer\n");
-        let mut got = Vec::new();
-        self.until(peer, "data", |end| {
-            while let Some(record) = end.connection.recv() {
-                got.extend_from_slice(&record);
-            }
-            got == b"from the peer\n"
-        });
-        let mut buf = [0; 100];
-        let len = self.connection.seal(b"from us\n", &mut buf).unwrap();
-        self.socket.send_to(&buf[..len], self.remote.unwrap()).unwrap();
-        self.until(peer, "echo", |_| peer.output().contains("from us"));
-        self.connection.close();
-        self.until(peer, "end", |end| end.events.last() == Some(&Event::Closed));
-    }
-}
+use antiphon::dtls::{CipherSuite, CloseReason, Config, Event, Role};
+use foreign::{
+    Directory, End, Key, Peer, config, free_address, is_missing, load, make_certificate, own_certificate,
+};
 
 const EXPORT: &[&str] = &["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60"];
 
-/// A configuration with the peer's fingerprint beside it, and short timers.
-fn config(certificate: Certificate) -> Config {
-    let mut config = Config::new(certificate);
-    config.initial_timeout = Duration::from_millis(100);
-    config.srtp_profiles = vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
-    config
+/// `openssl s_server` or `s_client` with its certificate.
+fn openssl(directory: &Directory, tool: &str, args: &[&str], (cert, key): &(PathBuf, PathBuf)) -> Peer {
+    let files = ["-cert", cert.to_str().unwrap(), "-key", key.to_str().unwrap()];
+    Peer::start(&directory.0, "openssl", &[&[tool, "-dtls1_2"], args, &files].concat())
 }
 
-fn own_certificate() -> Certificate {
-    Certificate::generate(&Seed::from_os().unwrap(), StdClock::unix_time()).unwrap()
+/// Data both ways, the same exported bytes, and a clean end.
+fn converse(end: &mut End, peer: &mut Peer) {
+    let exported = end.exported();
+    end.until(peer, "exported bytes", |_| peer.output().contains(&exported));
+    peer.type_line("from the peer\n");
+    end.receive(peer, b"from the peer\n");
+    end.send(b"from us\n");
+    end.until(peer, "echo", |_| peer.output().contains("from us"));
+    end.connection.close();
+    end.until(peer, "end", |end| end.events.last() == Some(&Event::Closed));
 }
 
 /// We are the client of `openssl s_server`; `name` is the test's.
@@ -230,25 +41,23 @@ fn with_server(
     change: impl FnOnce(&mut Config),
     check: impl FnOnce(&End),
 ) {
-    if openssl_is_missing() {
+    if is_missing("openssl") {
         return;
     }
     let directory = Directory::new(name);
     let files = make_certificate(&directory.0, "peer", key);
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = free_address();
     let accept = address.to_string();
     let profiles = ["-use_srtp", "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80"];
     let args = [&["-accept", &accept, "-Verify", "1"], &profiles[..], EXPORT, args].concat();
-    let mut peer = Peer::start(&directory.0, "s_server", &args, &files);
+    let mut peer = openssl(&directory, "s_server", &args, &files);
     let mut config = config(own_certificate());
     change(&mut config);
     let mut end = End::new(&config, Role::Client, Some(address));
     end.connection.set_remote_fingerprints(vec![load(&files).fingerprint(FingerprintHash::Sha256)]);
     end.connect(&peer);
     check(&end);
-    end.converse(&mut peer);
+    converse(&mut end, &mut peer);
 }
 
 /// We are the server of `openssl s_client`.
@@ -259,7 +68,7 @@ fn with_client(
     change: impl FnOnce(&mut Config),
     check: impl FnOnce(&End),
 ) {
-    if openssl_is_missing() {
+    if is_missing("openssl") {
         return;
     }
     let directory = Directory::new(name);
@@ -273,10 +82,10 @@ fn with_client(
     let connect = format!("127.0.0.1:{}", end.port());
     let profiles = ["-use_srtp", "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM"];
     let args = [&["-connect", &connect], &profiles[..], EXPORT, args].concat();
-    let mut peer = Peer::start(&directory.0, "s_client", &args, &files);
+    let mut peer = openssl(&directory, "s_client", &args, &files);
     end.connect(&peer);
     check(&end);
-    end.converse(&mut peer);
+    converse(&mut end, &mut peer);
 }
 
 #[test]
@@ -396,7 +205,7 @@ fn server_with_every_suite_and_group() {
 
 #[test]
 fn n23_a_wrong_fingerprint_fails_and_the_peer_is_told() {
-    if openssl_is_missing() {
+    if is_missing("openssl") {
         return;
     }
     let directory = Directory::new("wrong");
@@ -404,7 +213,7 @@ fn n23_a_wrong_fingerprint_fails_and_the_peer_is_told() {
     let mut end = End::new(&config(own_certificate()), Role::Server, None);
     end.connection.set_remote_fingerprints(vec![own_certificate().fingerprint(FingerprintHash::Sha256)]);
     let connect = format!("127.0.0.1:{}", end.port());
-    let peer = Peer::start(&directory.0, "s_client", &["-connect", &connect], &files);
+    let peer = openssl(&directory, "s_client", &["-connect", &connect], &files);
     let failed = Event::Failed(CloseReason::FingerprintMismatch);
     end.until(&peer, "failure", |end| end.events.last() == Some(&failed));
     end.until(&peer, "alert", |_| peer.output().contains("bad certificate"));
