@@ -265,10 +265,8 @@ impl Association {
 
     /// COOKIE ACK (§5.1 E).
     pub(super) fn on_cookie_ack(&mut self, now: Instant) {
-        let Phase::CookieEchoed { echo, .. } = &self.phase else {
-            self.stats.drops.unexpected_chunk += 1;
-            return;
-        };
+        // In a collision the peer's COOKIE ECHO was faster: the usual case.
+        let Phase::CookieEchoed { echo, .. } = &self.phase else { return };
         if echo.sent == 1 {
             let rtt = now.saturating_duration_since(echo.first_at);
             self.tx.rto.measured(now, rtt);

@@ -122,6 +122,8 @@ impl Association {
             if self.tx.fill(now, &mut packet, &mut self.stats, &mut self.events) {
                 self.heartbeat.active(now);
             }
+        } else {
+            self.tx.release_pacing();
         }
         self.write_shutdown(now, &mut packet);
         (!packet.is_empty()).then(|| packet.finish())

@@ -147,12 +147,14 @@ impl Receiver {
         self.place(slot, tsn, data, payload, stats, events)
     }
 
-    /// Holes are filled beyond the window too, up to half of it again: else what waits behind them could never be read.
+    /// The peer counts payload, we what it pins: what it sends within the window it was told is taken, up to half the window
+    /// more. Holes are filled beyond that: else what waits behind them could never be read. Twice the window is the end.
     fn has_room(&self, tsn: u64, len: usize) -> bool {
         let held = self.held();
         let after = held + len + limits::SCTP_FRAGMENT_OVERHEAD;
         let fills = self.tracker.has_gaps() && tsn < self.tracker.highest();
-        after <= self.window || held == 0 || (fills && after <= self.window + self.window / 2)
+        let most = if fills { self.window * 2 } else { self.window + self.window / 2 };
+        held == 0 || (after <= most && (held < self.window || fills))
     }
 
     fn note(&mut self, tsn: u64) {

@@ -94,10 +94,6 @@ impl Tracker {
         !self.beyond.is_empty()
     }
 
-    pub(crate) fn has_duplicates(&self) -> bool {
-        !self.duplicates.is_empty()
-    }
-
     /// The gap blocks of a SACK, in order.
     pub(crate) fn gap_blocks(&self) -> impl Iterator<Item = GapBlock> {
         let offset = |tsn: u64| u16::try_from(tsn - self.cumulative).unwrap_or(u16::MAX);

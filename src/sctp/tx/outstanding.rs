@@ -44,6 +44,8 @@ pub(crate) struct Sent {
     max_retransmits: u16,
     pub(crate) transmissions: u16,
     flags: DataFlags,
+    /// The I bit was set when it left.
+    asked: bool,
     pub(crate) state: State,
 }
 
@@ -51,6 +53,9 @@ pub(crate) struct Sent {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Acked {
     pub(crate) bytes: usize,
+    pub(crate) chunks: usize,
+    /// One of them asked to be acknowledged at once.
+    pub(crate) asked: bool,
     pub(crate) advanced: bool,
     /// The latest sent of the chunks newly acknowledged.
     pub(crate) newest: Option<(u64, Instant)>,
@@ -66,6 +71,7 @@ struct Sending {
     sequence: u64,
     sent_at: Instant,
     repeated: bool,
+    asked: bool,
 }
 
 /// Chunks by TSN. Unwrapped TSNs throughout.
@@ -170,6 +176,13 @@ impl Outstanding {
         self.loss.resent(sequence, tsn);
     }
 
+    /// The chunk sent last has the I bit.
+    pub(crate) fn asked(&mut self) {
+        if let Some(sent) = self.ring.back_mut() {
+            sent.asked = true;
+        }
+    }
+
     /// Whether a chunk that is lost is not worth another attempt (RFC 3758 §3.1).
     pub(crate) fn is_given_up(&self, now: Instant, tsn: u64) -> bool {
         self.get(tsn).is_some_and(|sent| {
@@ -252,6 +265,8 @@ impl Outstanding {
         }
         if matches!(before, State::InFlight | State::Lost) {
             acked.bytes += bytes;
+            acked.chunks += 1;
+            acked.asked |= sending.asked;
             // A chunk sent again and acknowledged sooner than any round trip was acknowledged for an earlier sending.
             if !sending.repeated || sending.sent_at <= acked.plausible_before {
                 acked.newest = acked.newest.max(Some((sending.sequence, sending.sent_at)));
@@ -425,7 +440,12 @@ impl Outstanding {
 
 impl Sent {
     const fn sending(&self) -> Sending {
-        Sending { sequence: self.sequence, sent_at: self.sent_at, repeated: self.transmissions > 1 }
+        Sending {
+            sequence: self.sequence,
+            sent_at: self.sent_at,
+            repeated: self.transmissions > 1,
+            asked: self.asked,
+        }
     }
 
     fn new(now: Instant, sequence: u64, fragment: Fragment, state: State) -> Self {
@@ -446,6 +466,7 @@ impl Sent {
                 beginning: fragment.beginning,
                 ending: fragment.ending,
             },
+            asked: false,
             state,
             data: fragment.data,
         }

@@ -394,11 +394,6 @@ impl SendQueue {
         }
     }
 
-    /// Numbers of all streams ever used.
-    pub(crate) fn stream_ids(&self) -> impl Iterator<Item = u16> {
-        self.streams.iter().map(|stream| stream.id)
-    }
-
     /// Drops everything that waits, and begins all sequence numbers again.
     pub(crate) fn clear(&mut self, events: &mut Outbox<Event>) {
         for stream in self.streams.iter_mut() {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::congestion::{Ack, CongestionControl, Departure, Loss, NewReno};
-use super::outstanding::Outstanding;
+use super::outstanding::{Acked, Outstanding};
 use super::pacer::Pacer;
 use super::queue::SendQueue;
 use super::rto::Rto;
@@ -40,9 +40,7 @@ pub(crate) struct Sender {
     forced: bool,
     /// Since when nothing has been in flight.
     quiet_since: Option<Instant>,
-    /// A packet alone in flight with the I bit: its last TSN and when it left.
-    alone: Option<(u64, Instant)>,
-    /// How long that took, until the rest of the packet shows whether data brought the acknowledgement along.
+    /// How long the answer to an I bit took, until the rest of the packet shows whether data brought the acknowledgement along.
     answered: Option<Duration>,
     /// One packet is in flight though the peer has no room.
     probing: bool,
@@ -70,7 +68,6 @@ impl Sender {
             delivered: 0,
             forced: false,
             quiet_since: None,
-            alone: None,
             answered: None,
             probing: false,
             timed_out_below: 0,
@@ -91,7 +88,6 @@ impl Sender {
         self.t3.stop();
         self.forward_due = false;
         self.forced = false;
-        self.alone = None;
         self.probing = false;
         self.timed_out_below = 0;
     }
@@ -156,7 +152,7 @@ impl Sender {
         if let Some(rtt) = acked.rtt {
             self.rto.measured(now, rtt);
         }
-        self.note_answer(now, cumulative, acked.rtt);
+        self.answered = self.answer_time(&acked, sack);
         if let Some((newest, sent_at)) = acked.newest {
             let highest_sent = self.out.next_tsn() - 1;
             self.congestion.on_ack(&Ack {
@@ -214,14 +210,12 @@ impl Sender {
         }
     }
 
-    /// A packet that was alone in flight is acknowledged.
-    fn note_answer(&mut self, now: Instant, cumulative: u64, rtt: Option<Duration>) {
-        if let Some((tsn, sent_at)) = self.alone
-            && cumulative >= tsn
-        {
-            self.alone = None;
-            self.answered = rtt.map(|_| now.saturating_duration_since(sent_at));
-        }
+    /// How long the answer to an I bit took, if the acknowledgement tells: it covers one chunk, so that no second packet caused
+    /// it, and neither a gap nor the beginning of the association did (RFC 9260 §5.1, §6.2).
+    fn answer_time(&self, acked: &Acked, sack: &Sack<'_>) -> Option<Duration> {
+        let first = self.delivered == acked.bytes as u64;
+        let telling = acked.asked && acked.advanced && acked.chunks == 1 && !first;
+        acked.rtt.filter(|_| telling && sack.gap_blocks().len() == 0 && sack.duplicates().len() == 0)
     }
 
     /// The packet that brought the acknowledgement has been read: with data in it the acknowledgement says nothing about the
@@ -247,7 +241,8 @@ impl Sender {
     /// All that is in flight is lost (RFC 9260 §6.3.3).
     pub(crate) fn time_out(&mut self, now: Instant) {
         self.rto.expired();
-        if self.alone.take().is_some() {
+        if self.out.in_flight_chunks == 1 {
+            // Perhaps the peer has kept its answer back.
             self.rto.distrust();
         }
         let expiries = self.rto.expiries();
@@ -359,6 +354,7 @@ impl Sender {
         }
         let bytes = self.out.in_flight_bytes - before.min(self.out.in_flight_bytes);
         if bytes == 0 {
+            self.pacer.release();
             return false;
         }
         self.forced = false;
@@ -367,7 +363,7 @@ impl Sender {
         if first || !self.t3.is_running() {
             self.t3.set(now + self.rto.current());
         }
-        self.ask_for_answer(now, packet, was_idle);
+        self.ask_for_answer(packet);
         true
     }
 
@@ -453,13 +449,17 @@ impl Sender {
     }
 
     /// Sets the I bit (RFC 7053) on the last chunk before a pause: nothing more to send, or no room to.
-    fn ask_for_answer(&mut self, now: Instant, packet: &mut PacketWriter<'_>, was_idle: bool) {
+    fn ask_for_answer(&mut self, packet: &mut PacketWriter<'_>) {
         let more = self.queue.has_more() || self.out.loss.has_lost();
         let pause = !more || !self.window_open() || self.peer_room() < limits::SCTP_LEAST_FRAGMENT;
-        let asked = pause && packet.set_immediate();
-        // The very first DATA is answered at once by everybody (RFC 9260 §5.1).
-        let telling = asked && was_idle && self.delivered > 0;
-        self.alone = telling.then(|| (self.out.next_tsn() - 1, now));
+        if pause && packet.set_immediate() {
+            self.out.asked();
+        }
+    }
+
+    /// There is nothing to hold back.
+    pub(crate) const fn release_pacing(&mut self) {
+        self.pacer.release();
     }
 
     pub(crate) fn read_stats(&self, stats: &mut Stats) {
