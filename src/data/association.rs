@@ -1,6 +1,6 @@
 //! What the association reports, turned into what its channels see.
 
-use super::channel::{ChannelId, ChannelState};
+use super::channel::{Channel, ChannelId, ChannelState};
 use super::channels::{Channels, Phase};
 use super::event::{DataChannelFailure, Event};
 use super::streams::Entry;
@@ -49,7 +49,13 @@ impl Channels {
             sctp::Event::BufferedAmountLow(stream) => self.on_low(stream),
             sctp::Event::OutgoingReset { stream } => self.on_outgoing_reset(stream),
             sctp::Event::IncomingReset { stream } => self.on_incoming_reset(stream),
-            sctp::Event::ResetFailed { stream, .. } => self.on_reset_failed(stream),
+            sctp::Event::ResetFailed { stream, .. } => {
+                if self.streams.take_stale_reset(stream) {
+                    self.ask_again(stream);
+                } else {
+                    self.on_reset_failed(stream);
+                }
+            }
             sctp::Event::PeerError { .. } => {}
             sctp::Event::Closed(reason) => self.on_closed(reason),
         }
@@ -65,6 +71,7 @@ impl Channels {
             }
             is_first = false;
             let Some(message) = self.association.recv_from(stream) else { return };
+            self.end_superseded(stream);
             if message.ppid == ppid::DCEP {
                 self.on_dcep(stream, &message.data);
             } else if let Some(id) = self.take_early(message) {
@@ -81,11 +88,30 @@ impl Channels {
         let id = *id;
         let has_room = self.streams.has_room(self.local_max);
         let channel = self.channels.get_mut(id.0)?;
-        if channel.discards || (!channel.acked && has_room) {
+        if channel.discards || channel.is_superseded() || (!channel.acked && has_room) {
             return None;
         }
         channel.acked = true;
         Some(id)
+    }
+
+    /// Something new on a stream that the peer had reset: it uses the stream again, so it has performed our reset too, and only its
+    /// answer is late or lost.
+    fn end_superseded(&mut self, stream: u16) {
+        match self.streams.get(stream) {
+            Some(Entry::Channel(id)) => {
+                let id = *id;
+                if self.channels.get(id.0).is_some_and(Channel::is_superseded) {
+                    self.streams.expect_stale_reset(stream);
+                    self.end(id);
+                }
+            }
+            Some(Entry::Refused { incoming: true, .. }) => {
+                self.streams.expect_stale_reset(stream);
+                self.streams.release(stream);
+            }
+            Some(Entry::Refused { .. } | Entry::Unclaimed(_) | Entry::Dead) | None => {}
+        }
     }
 
     /// Keeps a user message read ahead of the application; says for which channel.
@@ -120,9 +146,10 @@ impl Channels {
     fn on_low(&mut self, stream: u16) {
         let Some(Entry::Channel(id)) = self.streams.get(stream) else { return };
         let id = *id;
-        // The opening message and the acknowledgement are no business of the application.
+        // The opening message and the acknowledgement are no business of the application, and a closing channel takes no more.
         if let Some(channel) = self.channels.get_mut(id.0)
             && core::mem::take(&mut channel.low_wanted)
+            && channel.state == ChannelState::Open
         {
             self.push(Event::BufferedAmountLow(id));
         }

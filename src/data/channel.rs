@@ -124,6 +124,11 @@ pub(super) fn encode(message: &Message) -> (u32, Bytes) {
 }
 
 impl Channel {
+    /// Whether what comes on its stream now is another channel's: the peer has reset its direction and was asked to see ours reset.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.incoming_reset && self.outgoing == Outgoing::Asked
+    }
+
     /// A channel that nobody knows yet.
     pub(super) fn new(label: Box<str>, protocol: Box<str>, ordered: bool, reliability: Reliability) -> Self {
         Self {

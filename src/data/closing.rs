@@ -76,6 +76,7 @@ impl Channels {
     /// The peer performed our reset.
     pub(super) fn on_outgoing_reset(&mut self, stream: u16) {
         if self.streams.take_stale_reset(stream) {
+            self.ask_again(stream);
             return;
         }
         match self.streams.get(stream) {
@@ -90,6 +91,23 @@ impl Channels {
             }
             Some(Entry::Refused { .. }) => self.streams.refused_reset(stream, false),
             Some(Entry::Unclaimed(_) | Entry::Dead) | None => {}
+        }
+    }
+
+    /// The reset of a former channel has been answered: only now can that of the present one be asked for.
+    pub(super) fn ask_again(&mut self, stream: u16) {
+        match self.streams.get(stream) {
+            Some(Entry::Channel(id)) => {
+                let id = *id;
+                if let Some(channel) = self.channels.get_mut(id.0)
+                    && channel.outgoing == Outgoing::Asked
+                {
+                    channel.outgoing = Outgoing::Used;
+                    self.reset_outgoing(id);
+                }
+            }
+            Some(Entry::Refused { outgoing: false, .. }) => self.reset_refused(stream),
+            Some(Entry::Refused { .. } | Entry::Unclaimed(_) | Entry::Dead) | None => {}
         }
     }
 
@@ -208,13 +226,6 @@ impl Channels {
         if self.state(id).is_some_and(|state| state != ChannelState::Closed) {
             self.push(Event::Error(id, failure));
             self.end(id);
-        }
-    }
-
-    /// Reports a failure of a channel that was open until now.
-    pub(super) fn push_error_once(&mut self, id: ChannelId, failure: DataChannelFailure) {
-        if self.state(id) == Some(ChannelState::Open) {
-            self.push(Event::Error(id, failure));
         }
     }
 

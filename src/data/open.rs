@@ -79,7 +79,7 @@ impl Channels {
         match (parsed, channel) {
             (Ok(DcepMessage::Ack), _) => self.on_ack(channel),
             (Ok(DcepMessage::Open(open)), None) => self.on_open(stream, &open),
-            (Ok(DcepMessage::Open(open)), Some(id)) => self.on_open_again(id, stream, &open),
+            (Ok(DcepMessage::Open(_)), Some(id)) => self.on_open_again(id),
             (Err(_), None) => self.refuse(stream),
             (Err(_), Some(_)) => {}
         }
@@ -129,22 +129,13 @@ impl Channels {
         self.announce_open(id, stream);
     }
 
-    /// An OPEN where there is a channel already. If the peer has reset that one, it has also performed our reset and says so too late: its
-    /// stream was free for it to use again. Otherwise "the receiver MUST close the corresponding data channel".
-    fn on_open_again(&mut self, id: ChannelId, stream: u16, open: &Open<'_>) {
-        let was_reset = self
-            .channels
-            .get(id.0)
-            .is_some_and(|channel| channel.incoming_reset && channel.state == ChannelState::Closing);
-        if was_reset {
-            self.streams.expect_stale_reset(stream);
-            self.end(id);
-            self.on_open(stream, open);
-        } else {
-            self.stats.drops.opened_twice += 1;
-            self.push_error_once(id, DataChannelFailure::OpenedTwice);
-            self.close_channel(id);
+    /// An OPEN where there is a channel already: RFC 8832 §6 closes that.
+    fn on_open_again(&mut self, id: ChannelId) {
+        self.stats.drops.opened_twice += 1;
+        if self.state(id) == Some(ChannelState::Open) {
+            self.push(Event::Error(id, DataChannelFailure::OpenedTwice));
         }
+        self.close_channel(id);
     }
 }
 
