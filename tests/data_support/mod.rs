@@ -1,0 +1,242 @@
+//! Two machines and a wire between them, in virtual time.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use antiphon::data::{Channels, Config, Event, Message, Role};
+use antiphon::sctp::{self, Association};
+use antiphon::{Instant, Output, Rng, Seed};
+use bytes::Bytes;
+
+/// What both kinds of ends have in common.
+pub trait End {
+    type Event;
+    fn input(&mut self, now: Instant, packet: Bytes);
+    fn poll(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), Self::Event>;
+}
+
+impl End for Channels {
+    type Event = Event;
+    fn input(&mut self, now: Instant, packet: Bytes) {
+        self.handle_input(now, packet);
+    }
+    fn poll(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), Event> {
+        self.poll_output(now, buf)
+    }
+}
+
+impl End for Association {
+    type Event = sctp::Event;
+    fn input(&mut self, now: Instant, packet: Bytes) {
+        self.handle_input(now, packet);
+    }
+    fn poll(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), sctp::Event> {
+        self.poll_output(now, buf)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum To {
+    A,
+    B,
+}
+
+/// What an end does about an event.
+pub type Reaction<A> = Box<dyn FnMut(&mut A, Instant, &<A as End>::Event)>;
+
+/// Two ends and what is between them.
+pub struct Wire<A: End, B: End> {
+    pub a: A,
+    pub b: B,
+    pub now: Instant,
+    pub a_events: Vec<(Instant, A::Event)>,
+    pub b_events: Vec<(Instant, B::Event)>,
+    /// One way.
+    pub delay: Duration,
+    /// Lost packets of a thousand.
+    pub loss: u64,
+    /// Every packet that was sent, and by when.
+    pub sent: Vec<(Instant, To, Vec<u8>)>,
+    pub record: bool,
+    /// What A does about an event before it polls again.
+    pub a_reacts: Option<Reaction<A>>,
+    flying: BTreeMap<(Instant, u64), (To, Bytes)>,
+    serial: u64,
+    rng: Rng,
+    a_due: Option<Instant>,
+    b_due: Option<Instant>,
+}
+
+impl<A: End, B: End> Wire<A, B> {
+    pub fn new(a: A, b: B, seed: u8) -> Self {
+        Self {
+            a,
+            b,
+            now: START,
+            a_events: Vec::new(),
+            b_events: Vec::new(),
+            delay: Duration::from_millis(25),
+            loss: 0,
+            sent: Vec::new(),
+            record: false,
+            a_reacts: None,
+            flying: BTreeMap::new(),
+            serial: 0,
+            rng: rng(seed).fork("wire"),
+            a_due: None,
+            b_due: None,
+        }
+    }
+
+    fn put(&mut self, to: To, packet: &[u8]) {
+        if self.record {
+            self.sent.push((self.now, to, packet.to_vec()));
+        }
+        if self.rng.below(1000) >= self.loss {
+            self.serial += 1;
+            self.flying.insert((self.now + self.delay, self.serial), (to, Bytes::copy_from_slice(packet)));
+        }
+    }
+
+    /// Polls both ends until they wait.
+    pub fn settle(&mut self) {
+        let mut buf = [0; 1500];
+        loop {
+            match self.a.poll(self.now, &mut buf) {
+                Output::Event(event) => {
+                    if let Some(react) = &mut self.a_reacts {
+                        react(&mut self.a, self.now, &event);
+                    }
+                    self.a_events.push((self.now, event));
+                }
+                Output::Transmit(transmit) => self.put(To::B, &buf[..transmit.len]),
+                Output::Wait(due) => {
+                    self.a_due = due;
+                    break;
+                }
+            }
+        }
+        loop {
+            match self.b.poll(self.now, &mut buf) {
+                Output::Event(event) => self.b_events.push((self.now, event)),
+                Output::Transmit(transmit) => self.put(To::A, &buf[..transmit.len]),
+                Output::Wait(due) => {
+                    self.b_due = due;
+                    break;
+                }
+            }
+        }
+        for due in [self.a_due, self.b_due].into_iter().flatten() {
+            assert!(due > self.now, "law 4: {due:?} at {:?}", self.now);
+        }
+    }
+
+    /// Goes on to the next instant at which something happens, or to `end`; false once there.
+    pub fn step(&mut self, end: Instant) -> bool {
+        self.settle();
+        let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
+        let next = [arrival, self.a_due, self.b_due].into_iter().flatten().min();
+        let Some(next) = next.filter(|next| *next <= end) else {
+            self.now = end;
+            self.settle();
+            return false;
+        };
+        self.now = next;
+        while let Some(entry) = self.flying.first_entry()
+            && entry.key().0 <= next
+        {
+            match entry.remove() {
+                (To::A, packet) => self.a.input(next, packet),
+                (To::B, packet) => self.b.input(next, packet),
+            }
+        }
+        self.settle();
+        true
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+    }
+
+    /// Lets time pass until something is the case, at most a minute.
+    pub fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+        let end = self.now + Duration::from_secs(60);
+        self.settle();
+        while !done(self) {
+            assert!(self.step(end), "not within a minute");
+        }
+    }
+
+    pub fn a_took(&mut self) -> Vec<A::Event> {
+        self.a_events.drain(..).map(|(_, event)| event).collect()
+    }
+
+    pub fn b_took(&mut self) -> Vec<B::Event> {
+        self.b_events.drain(..).map(|(_, event)| event).collect()
+    }
+}
+
+pub const START: Instant = Instant::from_nanos(1_000_000_000);
+
+pub fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub fn rng(seed: u8) -> Rng {
+    Rng::new(&Seed::from_bytes([seed; 32]))
+}
+
+pub fn channels(seed: u8, config: &Config) -> Channels {
+    Channels::new(START, rng(seed).fork("channels"), config).unwrap()
+}
+
+/// Two sets of channels that have not begun to connect. A is the DTLS client.
+pub fn pair(config: &Config) -> Wire<Channels, Channels> {
+    Wire::new(channels(1, config), channels(2, config), 3)
+}
+
+pub fn connect(wire: &mut Wire<Channels, Channels>) {
+    wire.a.connect(Role::Client, Some(256 * 1024), None);
+    wire.b.connect(Role::Server, Some(256 * 1024), None);
+}
+
+/// Two connected sets of channels, without any.
+pub fn connected() -> Wire<Channels, Channels> {
+    let mut wire = pair(&Config::default());
+    connect(&mut wire);
+    wire.run(ms(500));
+    assert_eq!(wire.a_took(), [Event::Connected]);
+    assert_eq!(wire.b_took(), [Event::Connected]);
+    wire
+}
+
+/// Channels as DTLS client against a bare association, connected.
+pub fn against_association() -> Wire<Channels, Association> {
+    let config = Config::default();
+    let peer = Association::new(START, rng(2).fork("peer"), &config.sctp).unwrap();
+    let mut wire = Wire::new(channels(1, &config), peer, 3);
+    wire.a.connect(Role::Client, None, None);
+    wire.b.connect();
+    wire.run(ms(500));
+    assert_eq!(wire.a_took(), [Event::Connected]);
+    wire.b_took();
+    wire
+}
+
+/// All that can be read on a channel.
+pub fn read(channels: &mut Channels, id: antiphon::data::ChannelId) -> Vec<Message> {
+    core::iter::from_fn(|| channels.recv(id)).collect()
+}
+
+/// The only channel that the peer opened.
+pub fn opened(events: &[Event]) -> antiphon::data::ChannelId {
+    let found: Vec<_> = events
+        .iter()
+        .filter_map(|event| if let Event::Channel(id) = event { Some(*id) } else { None })
+        .collect();
+    assert_eq!(found.len(), 1, "{events:?}");
+    found[0]
+}
