@@ -152,3 +152,55 @@ fn collected_descriptions_are_stable_where_they_parse() {
         eprintln!("{file}: {read} read, {} refused: {refused:#?}", refused.len());
     }
 }
+
+/// Descriptions with bytes changed, lines doubled, lost and swapped: refused with a place, or read and then stable.
+#[test]
+fn mangled_descriptions_are_refused_or_stable() {
+    let Some(shared) = shared() else { return };
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    };
+    let alphabet: Vec<char> = "\0\r\n :=/;,*~-0a{\u{fc}\u{2028}\t".chars().collect();
+    let (mut read, mut refused) = (0, 0);
+    for path in files_below(&shared.join("interop/sdp-corpus")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for _ in 0..60 {
+            let mut lines: Vec<String> = text.lines().map(Into::into).collect();
+            for _ in 0..=next(3) {
+                let (from, to) = (next(lines.len()), next(lines.len()));
+                match next(4) {
+                    0 => lines.swap(from, to),
+                    1 => lines.insert(to, lines[from].clone()),
+                    2 => drop(lines.remove(from)),
+                    _ => {
+                        let mut characters: Vec<char> = lines[from].chars().collect();
+                        let at = next(characters.len());
+                        let new = alphabet[next(alphabet.len())];
+                        match characters.get_mut(at) {
+                            Some(old) => *old = new,
+                            None => characters.push(new),
+                        }
+                        lines[from] = characters.into_iter().collect();
+                    }
+                }
+            }
+            let mangled = lines.join("\n");
+            match mangled.parse::<Session>() {
+                Ok(_) => {
+                    stable(&path.display().to_string(), &mangled);
+                    read += 1;
+                }
+                Err(error) => {
+                    let lines = mangled.split('\n').count();
+                    assert!((1..=lines).contains(&error.line), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 500 && refused > 500, "{read} read, {refused} refused");
+}
