@@ -176,3 +176,9 @@ fn a_value_cannot_carry_a_line_end() {
     }
     assert_eq!("setup:active".parse(), Ok(Attribute::Setup(Setup::Active)));
 }
+
+#[test]
+fn an_attribute_stays_small() {
+    // A connection keeps four descriptions of some fifteen attributes.
+    assert!(size_of::<Attribute>() <= 48, "{}", size_of::<Attribute>());
+}

@@ -8,7 +8,7 @@ use crate::peer::jsep::offer::bundle;
 use crate::peer::jsep::remote::RemoteTransport;
 use crate::peer::jsep::section::{self, DataSection};
 use crate::peer::jsep::state::SignalingState;
-use crate::sdp::{Session, Setup, Token};
+use crate::sdp::{Attributes, Session, Setup, Token};
 
 impl Negotiator {
     /// Answers the peer's offer: its data section is accepted, every other is rejected in its place.
@@ -45,7 +45,7 @@ impl Negotiator {
             offer
                 .attributes
                 .ice_options()
-                .chain(of_section.into_iter().flat_map(|a| a.ice_options()))
+                .chain(of_section.into_iter().flat_map(Attributes::ice_options))
                 .any(|o| o == option)
         };
         let options = known.filter(offered).collect();

@@ -9,7 +9,7 @@ use crate::peer::jsep::negotiator::Negotiator;
 use crate::peer::jsep::remote::{RemoteTransport, View, is_live};
 use crate::peer::jsep::section;
 use crate::peer::jsep::state::SignalingState;
-use crate::sdp::{Attribute, Candidate, Session, Setup, TlsId};
+use crate::sdp::{Attribute, Candidate, Session, Setup};
 
 /// Who opens the DTLS association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub(crate) struct Applied {
     /// Whether it is another than before.
     pub(crate) changed: bool,
     /// Whether a local description that was under way was dropped.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the credentials that come back say it to the transport")
+    )]
     pub(crate) rolled_back: bool,
     /// A local description with data stands: candidates may be gathered under these credentials. Where they are not the
     /// agent's, it restarts with them.
@@ -66,6 +70,7 @@ pub(crate) struct Negotiated {
 
 /// The transport of the data section, as offer and answer settled it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude one another")]
 pub(crate) struct NegotiatedData {
     /// The peer's agent.
     pub(crate) remote_ice: RemoteParameters,
@@ -77,17 +82,15 @@ pub(crate) struct NegotiatedData {
     pub(crate) remote_fingerprints: Vec<Fingerprint>,
     /// Our part in DTLS.
     pub(crate) dtls_role: DtlsRole,
-    /// The peer's name for the DTLS association.
-    pub(crate) tls_id: Option<TlsId>,
     /// Whether an association that was in effect is replaced by a new one.
     pub(crate) new_association: bool,
     /// Whether ICE was in effect and restarts.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the agent sees it by the credentials"))]
     pub(crate) ice_restart: bool,
     /// Our part in ICE (RFC 8445 §6.1.1): the first offerer controls, unless it is lite and the answerer is not.
     pub(crate) controlling: bool,
-    /// Our SCTP port.
-    pub(crate) local_sctp_port: u16,
     /// Its SCTP port.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the association is made before it is known"))]
     pub(crate) remote_sctp_port: u16,
     /// The longest message it takes, in bytes; 0: without bound. 65536 where it does not say.
     pub(crate) remote_max_message_size: u64,
@@ -236,12 +239,10 @@ impl Negotiator {
                 remote_ended: view.ended(),
                 remote_fingerprints: remote.fingerprints.clone(),
                 dtls_role: *role,
-                tls_id: remote.tls_id.clone(),
                 new_association: previous
                     .is_some_and(|p| p.remote.changes_association(remote) || p.role != *role),
                 ice_restart: previous.is_some_and(|previous| previous.remote.restarts(remote)),
                 controlling: *controlling,
-                local_sctp_port: self.settings.sctp_port,
                 remote_sctp_port: remote.sctp_port,
                 remote_max_message_size: remote.max_message_size,
             }

@@ -13,7 +13,7 @@ use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section;
 use crate::peer::jsep::state::SignalingState;
 use crate::rng::Rng;
-use crate::sdp::{Attribute, Candidate, Session};
+use crate::sdp::{Attribute, Attributes, Candidate, Session, Token};
 
 /// What descriptions say of us and never changes.
 #[derive(Clone, Debug)]
@@ -149,11 +149,12 @@ impl Negotiator {
     }
 
     /// Whether the peer takes candidates after its description; `None` before there is one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks yet"))]
     pub(crate) fn can_trickle(&self) -> Option<bool> {
         let session = self.remote_description()?.session();
         let levels =
             core::iter::once(&session.attributes).chain(session.media.iter().map(|media| &media.attributes));
-        Some(levels.flat_map(|attributes| attributes.ice_options()).any(|option| *option == "trickle"))
+        Some(levels.flat_map(Attributes::ice_options).any(|option| *option == "trickle"))
     }
 
     /// Says that there are data channels: offers have a section for them from now on. Returns whether an offer is due.
@@ -211,6 +212,7 @@ impl Negotiator {
         if let Some(media) = description.session_mut().media.iter_mut().find(|media| is_live(media)) {
             section::refresh_candidates(media, transport);
         }
+        description.session_mut().shrink();
         if kind == SdpType::Offer {
             self.created_offer = None;
             let mut applied = Applied::to(after, self.state);
@@ -281,11 +283,7 @@ impl Negotiator {
     }
 
     /// A description of ours without sections: who, and with which options.
-    pub(super) fn blank(
-        &mut self,
-        transport: &LocalTransport<'_>,
-        options: Vec<crate::sdp::Token>,
-    ) -> Session {
+    pub(super) fn blank(&mut self, transport: &LocalTransport<'_>, options: Vec<Token>) -> Session {
         self.version += 1;
         let mut session = Session::new(self.session_id, self.version);
         if !options.is_empty() {

@@ -26,7 +26,9 @@ impl Negotiator {
         match self.state {
             SignalingState::Closed => return Err(NegotiationError::Closed),
             SignalingState::Stable | SignalingState::HaveLocalOffer => {}
-            state => {
+            state @ (SignalingState::HaveRemoteOffer
+            | SignalingState::HaveLocalPranswer
+            | SignalingState::HaveRemotePranswer) => {
                 return Err(NegotiationError::InvalidState {
                     state,
                     side: Side::Local,
@@ -110,6 +112,7 @@ pub(super) fn bundle(session: &mut Session, media: &Media) {
 fn fresh_mid(session: &Session, remote: Option<&SessionDescription>) -> Token {
     let sections = session.media.iter().chain(remote.map_or(&[][..], |remote| &remote.session().media));
     let used: Vec<&str> = sections.filter_map(|media| media.attributes.mid()).map(Token::as_str).collect();
-    let free = (0_u32..).map(|number| number.to_string()).find(|mid| !used.contains(&mid.as_str()));
-    free.and_then(|mid| Token::new(mid).ok()).expect("a number is a token, and there are more than sections")
+    // One more number than there are mids: one of them is free.
+    let free = (0..=used.len()).map(|number| number.to_string()).find(|mid| !used.contains(&mid.as_str()));
+    free.and_then(|mid| Token::new(mid).ok()).expect("a number is a token, and there is one more than mids")
 }

@@ -97,7 +97,7 @@ pub(super) fn set_default(media: &mut Media) {
     let rank = |candidate: &Candidate| match candidate.kind {
         CandidateKind::Relayed => 2,
         CandidateKind::ServerReflexive => 1,
-        _ => 0,
+        CandidateKind::Host | CandidateKind::PeerReflexive => 0,
     };
     let best = media.attributes.candidates().filter(usable).filter_map(|candidate| match candidate.address {
         CandidateAddress::Ip(ip) => Some((rank(candidate), ip, candidate.port)),

@@ -55,14 +55,7 @@ impl SignalingState {
             (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Pranswer) => Self::HaveRemotePranswer,
             (Self::HaveRemoteOffer | Self::HaveLocalPranswer, Local, Answer)
             | (Self::HaveLocalOffer | Self::HaveRemotePranswer, Remote, Answer) => Self::Stable,
-            (
-                Self::HaveLocalOffer
-                | Self::HaveRemoteOffer
-                | Self::HaveLocalPranswer
-                | Self::HaveRemotePranswer,
-                _,
-                Rollback,
-            ) => Self::Stable,
+            (pending, _, Rollback) if pending != Self::Stable => Self::Stable,
             _ => return Err(NegotiationError::InvalidState { state: self, side, kind }),
         })
     }
