@@ -95,6 +95,6 @@ macro_rules! contract {
 
 contract!(dtls, subjects::Dtls);
 contract!(ice, subjects::Ice);
-// contract!(sctp, subjects::Sctp);
-// contract!(data, subjects::Data);
-// contract!(peer, subjects::Peer);
+contract!(sctp, subjects::Sctp);
+contract!(data, subjects::Data);
+contract!(peer, subjects::Peer);
