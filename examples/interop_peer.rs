@@ -1,0 +1,271 @@
+//! One connection behind JSON lines, so that a script can pair it with a browser or another stack.
+//!
+//! Commands on stdin, events on stdout: `offer`, `answer`, `set-answer`, `echo-test`, `stats`, `close`, `reset`, `quit`. Without
+//! trickling: a description comes with its candidates. The connection uses this host's address towards others.
+#![expect(clippy::print_stdout, reason = "it speaks on its standard output")]
+
+#[path = "common/address.rs"]
+mod address;
+#[path = "common/endpoint.rs"]
+mod endpoint;
+
+use core::time::Duration;
+use std::io::{BufRead as _, Write as _};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use antiphon::{
+    Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, SessionDescription, StdClock,
+};
+use mio::{Token, Waker};
+use serde_json::{Value, json};
+
+use address::own_address;
+use endpoint::{Endpoint, Fallible};
+
+fn main() -> Fallible<()> {
+    let (lines, commands) = mpsc::channel();
+    let (wakers, woken) = mpsc::channel();
+    thread::Builder::new().spawn(move || read_commands(&lines, &woken))?;
+    emit(&json!({ "ev": "ready", "peer": "antiphon", "version": env!("CARGO_PKG_VERSION"), "caps": ["data", "reset"] }));
+    let clock = StdClock::start();
+    Peer { wakers, clock, start: clock.now(), end: None, channel: None, echoed: 0, test: None }.run(&commands)
+}
+
+/// Hands lines over, and wakes the connection of the moment for each.
+fn read_commands(lines: &Sender<String>, woken: &Receiver<Waker>) {
+    let mut waker: Option<Waker> = None;
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        if lines.send(line).is_err() {
+            return;
+        }
+        waker = woken.try_iter().last().or(waker);
+        drop(waker.as_ref().map(Waker::wake));
+    }
+    drop(lines.send(r#"{"op":"quit"}"#.to_owned()));
+    drop(woken.try_iter().last().or(waker).as_ref().map(Waker::wake));
+}
+
+fn emit(value: &Value) {
+    println!("{value}");
+    // Whoever reads has gone: the end of our input follows.
+    drop(std::io::stdout().flush());
+}
+
+/// The run of an echo test: what is sent next, and what came back.
+struct Test {
+    count: usize,
+    big: usize,
+    sent: usize,
+    got: usize,
+    ok: usize,
+    bad: usize,
+    start: Instant,
+    until: Instant,
+}
+
+/// Message `index` of a test: every driver makes the same.
+fn plan(index: usize, count: usize, big: usize) -> Message {
+    let last = index + 1 == count;
+    let size = if last { big } else { 1 + (index * index * 31) % 1200 };
+    if index % 2 == 0 && !last {
+        let letters = (0..size).map(|place| char::from(b'a'.saturating_add(low((index + place) % 26))));
+        Message::text(letters.collect::<String>())
+    } else {
+        Message::binary((0..size).map(|place| low(index * 7 + place)).collect::<Vec<u8>>())
+    }
+}
+
+fn low(number: usize) -> u8 {
+    u8::try_from(number & 255).unwrap_or(0)
+}
+
+/// The peer this process is.
+struct Peer {
+    wakers: Sender<Waker>,
+    clock: StdClock,
+    start: Instant,
+    end: Option<Endpoint>,
+    /// The channel we opened; those of the peer are echoed.
+    channel: Option<DataChannelId>,
+    echoed: usize,
+    test: Option<Test>,
+}
+
+impl Peer {
+    fn run(&mut self, commands: &Receiver<String>) -> Fallible<()> {
+        loop {
+            let next = if self.end.is_some() { commands.try_recv().ok() } else { Some(commands.recv()?) };
+            if let Some(line) = next {
+                let Ok(command) = serde_json::from_str::<Value>(&line) else { continue };
+                let op = command.get("op").and_then(Value::as_str).unwrap_or_default();
+                if op == "quit" {
+                    return Ok(());
+                }
+                let mut reply = self.obey(op, &command).unwrap_or_else(|error| {
+                    json!({ "ev": "error", "error": error.to_string() })
+                });
+                reply["re"] = op.into();
+                emit(&reply);
+                continue;
+            }
+            let until = self.test.as_ref().map(|test| test.until);
+            let event = self.end.as_mut().map_or(Ok(None), |end| end.next_event(until))?;
+            match event {
+                Some(event) => self.on_event(&event)?,
+                None if until.is_some_and(|at| at <= self.clock.now()) => self.finish(true),
+                None => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, op: &str, command: &Value) -> Fallible<Value> {
+        let wants = |what: &str| command.get(what).and_then(Value::as_bool).unwrap_or(false);
+        if wants("audio") || wants("video") {
+            return Err("no media".into());
+        }
+        let sdp = || command.get("sdp").and_then(Value::as_str).ok_or("no description");
+        match op {
+            "offer" => {
+                self.create()?;
+                let end = self.end.as_mut().ok_or("no connection")?;
+                self.channel = Some(end.pc.create_data_channel("echo", DataChannelInit::default())?);
+                Ok(json!({ "ev": "sdp", "type": "offer", "sdp": end.offer()?.to_sdp() }))
+            }
+            "answer" => {
+                self.create()?;
+                let end = self.end.as_mut().ok_or("no connection")?;
+                let answer = end.answer(SessionDescription::offer(sdp()?)?)?;
+                Ok(json!({ "ev": "sdp", "type": "answer", "sdp": answer.to_sdp() }))
+            }
+            "set-answer" => {
+                self.start = self.clock.now();
+                let end = self.end.as_mut().ok_or("no connection")?;
+                end.accept(SessionDescription::answer(sdp()?)?)?;
+                Ok(json!({ "ev": "ok" }))
+            }
+            "echo-test" => {
+                let number = |what: &str, default: u64| command.get(what).and_then(Value::as_u64).unwrap_or(default);
+                let (count, big) = (usize::try_from(number("count", 100))?, usize::try_from(number("big", 65536))?);
+                let start = self.clock.now();
+                let until = start + Duration::from_millis(number("timeout", 10000));
+                self.test = Some(Test { count, big, sent: 0, got: 0, ok: 0, bad: 0, start, until });
+                self.send()?;
+                Ok(json!({ "ev": "ok" }))
+            }
+            "stats" => Ok(self.stats()),
+            "close" => {
+                if let Some(end) = &mut self.end {
+                    end.pc.close();
+                }
+                Ok(json!({ "ev": "ok" }))
+            }
+            "reset" => {
+                (self.end, self.channel, self.echoed, self.test) = (None, None, 0, None);
+                Ok(json!({ "ev": "ok" }))
+            }
+            _ => Err(format!("unknown op {op}").into()),
+        }
+    }
+
+    fn create(&mut self) -> Fallible<()> {
+        self.start = self.clock.now();
+        let end = Endpoint::bind(own_address(), self.clock, &Config::new())?;
+        self.wakers.send(Waker::new(end.poll.registry(), Token(1))?)?;
+        self.end = Some(end);
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: &Event) -> Fallible<()> {
+        let ms = u64::try_from(self.clock.now().saturating_duration_since(self.start).as_millis())?;
+        let Some(end) = &mut self.end else { return Ok(()) };
+        match *event {
+            Event::ConnectionStateChange(state) => {
+                let ice = format!("{:?}", end.pc.ice_connection_state()).to_lowercase();
+                emit(&json!({ "ev": "state", "pc": format!("{state:?}").to_lowercase(), "ice": ice, "ms": ms }));
+                match state {
+                    ConnectionState::Connected => emit(&json!({ "ev": "connected", "ms": ms })),
+                    ConnectionState::Failed => eprint(&format!("failed: {:?}", end.pc.failure())),
+                    _ => {}
+                }
+            }
+            Event::DataChannelOpen(id) => {
+                if let Some(channel) = end.pc.data_channel(id) {
+                    emit(&json!({ "ev": "dc-open", "label": channel.label(), "id": channel.stream_id() }));
+                }
+            }
+            Event::DataChannelClose(id) if self.channel != Some(id) => emit(&json!({ "ev": "dc-close" })),
+            Event::DataChannelReadable(id) if self.channel == Some(id) => self.collect(id),
+            Event::DataChannelBufferedAmountLow(id) if self.channel == Some(id) => self.send()?,
+            Event::DataChannelReadable(id) | Event::DataChannelBufferedAmountLow(id) => self.echo(id)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sends back what the peer's channel brings. What cannot be sent yet stays unread: that slows the peer.
+    fn echo(&mut self, id: DataChannelId) -> Fallible<()> {
+        let now = self.clock.now();
+        let Some(mut channel) = self.end.as_mut().and_then(|end| end.pc.data_channel(id)) else { return Ok(()) };
+        while channel.can_send()
+            && let Some(message) = channel.recv()
+        {
+            channel.send(now, &message)?;
+            self.echoed += 1;
+            if self.echoed == 1 || self.echoed == 100 {
+                emit(&json!({ "ev": "message", "n": self.echoed }));
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Fallible<()> {
+        let now = self.clock.now();
+        let (Some(end), Some(test), Some(id)) = (&mut self.end, &mut self.test, self.channel) else { return Ok(()) };
+        let Some(mut channel) = end.pc.data_channel(id) else { return Err("the channel is gone".into()) };
+        while test.sent < test.count && channel.can_send() {
+            channel.send(now, &plan(test.sent, test.count, test.big))?;
+            test.sent += 1;
+        }
+        Ok(())
+    }
+
+    /// Compares what came back with what went out.
+    fn collect(&mut self, id: DataChannelId) {
+        let (Some(end), Some(test)) = (&mut self.end, &mut self.test) else { return };
+        while let Some(message) = end.pc.data_channel(id).and_then(|mut channel| channel.recv()) {
+            if message == plan(test.got, test.count, test.big) {
+                test.ok += 1;
+            } else {
+                test.bad += 1;
+            }
+            test.got += 1;
+        }
+        if test.got >= test.count {
+            self.finish(false);
+        }
+    }
+
+    fn finish(&mut self, timeout: bool) {
+        let Some(test) = self.test.take() else { return };
+        let ms = self.clock.now().saturating_duration_since(test.start).as_secs_f64() * 1e3;
+        emit(&json!({
+            "ev": "echo-result", "n": test.count, "big": test.big, "ok": test.ok, "bad": test.bad,
+            "timeout": timeout, "ms": ms.round(),
+        }));
+    }
+
+    fn stats(&self) -> Value {
+        let none = json!({ "recv": 0, "sent": 0, "decoded": 0 });
+        let mut reply = json!({ "ev": "stats", "audio": none, "video": none });
+        if let Some(end) = &self.end {
+            reply["all"] = serde_json::to_value(end.pc.stats(self.clock.now())).unwrap_or_default();
+        }
+        reply
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "free text goes there")]
+fn eprint(text: &str) {
+    eprintln!("{text}");
+}
