@@ -1,11 +1,9 @@
-//! Log macros, empty without feature `tracing`, and a wrapper that keeps addresses out of logs.
+//! Log macros, empty without feature `tracing`.
 //!
-//! `trace` a packet, `debug` a state change, `warn` our own limits. The network never causes `warn`.
-
-use core::fmt;
+//! `debug` a state change. The network never causes more than that, and addresses and keys are never logged.
 
 #[cfg(feature = "tracing")]
-pub(crate) use tracing::{debug, trace, warn};
+pub(crate) use tracing::debug;
 
 #[cfg(not(feature = "tracing"))]
 mod silent {
@@ -16,13 +14,4 @@ mod silent {
     pub(crate) use silent;
 }
 #[cfg(not(feature = "tracing"))]
-pub(crate) use silent::{silent as debug, silent as trace, silent as warn};
-
-/// An address or name shown as its kind only: logs are copied into tickets, and addresses are people.
-pub(crate) struct Redacted<T>(pub(crate) T);
-
-impl fmt::Debug for Redacted<std::net::SocketAddr> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_ipv4() { "<v4>" } else { "<v6>" })
-    }
-}
+pub(crate) use silent::silent as debug;

@@ -61,5 +61,9 @@ pub fn run() {
         let _ = pair.sides[0].pc.poll_output(pair.now, &mut buf);
     }
     let change = region.change();
-    print("alloc.per_idle_poll", (change.allocations + change.reallocations) as f64 / f64::from(polls), "allocations");
+    print(
+        "alloc.per_idle_poll",
+        (change.allocations + change.reallocations) as f64 / f64::from(polls),
+        "allocations",
+    );
 }

@@ -1,9 +1,9 @@
 //! `dc_net`: what a bulk sender with default settings gets from paths of 50 ms round-trip time.
 
 use antiphon::base::bitrate::Bitrate;
+use antiphon::data::Message;
 use antiphon::sim::{Chance, HostId, Link, Network};
 use antiphon::{Event, Instant, PeerConnection};
-use antiphon::data::Message;
 use core::time::Duration;
 
 use super::measure::print;
@@ -59,8 +59,9 @@ fn throughput(seed: u64, link: &Link) -> f64 {
     // Twenty seconds from the first message's sending.
     loop {
         let end = bulk.started.map_or(limit, |at| at + TIME);
-        let mut app =
-            |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| bulk.on_event(now, host, pc, &event);
+        let mut app = |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| {
+            bulk.on_event(now, host, pc, &event)
+        };
         if !network.step(end, &mut app) && bulk.started.is_none_or(|at| end == at + TIME) {
             break;
         }

@@ -59,7 +59,8 @@ fn busy(pair: &mut Pair) -> f64 {
 
 /// What reading the clock twice adds to a measurement.
 fn clock_cost() -> f64 {
-    let mut samples: Vec<f64> = (0..1001).map(|_| std::time::Instant::now().elapsed().as_nanos() as f64).collect();
+    let mut samples: Vec<f64> =
+        (0..1001).map(|_| std::time::Instant::now().elapsed().as_nanos() as f64).collect();
     super::measure::median(&mut samples)
 }
 

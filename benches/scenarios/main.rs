@@ -3,8 +3,17 @@
 //! CPU figures are medians of at least nine rounds, each beside `calib.gcm1200_ns`, the time to seal and open 1200
 //! bytes with AES-128-GCM on this machine at that moment. Network figures are of virtual time.
 #![expect(missing_docs, reason = "a program")]
-#![expect(clippy::print_stdout, clippy::disallowed_types, clippy::disallowed_methods, reason = "a program that prints")]
-#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "what fails here must be seen; means of counts")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a program that prints"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "what fails here must be seen; means of counts"
+)]
 
 mod alloc;
 mod connect;

@@ -94,10 +94,7 @@ impl Clone for Arena {
 
 impl fmt::Debug for Arena {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arena")
-            .field("blocks", &self.blocks.len())
-            .field("block_len", &self.block_len)
-            .finish()
+        f.debug_struct("Arena").field("pinned", &self.pinned()).finish_non_exhaustive()
     }
 }
 

@@ -33,6 +33,14 @@ pub(crate) enum Life {
     Closed,
 }
 
+/// Whether the last poll drained everything, and nothing has been called since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    No,
+    /// It waits for this.
+    Until(Option<Instant>),
+}
+
 /// One connection to one peer: the W3C's `RTCPeerConnection`, synchronous and without sockets.
 ///
 /// Feed it datagrams with [`handle_input`](Self::handle_input) and drain it with [`poll_output`](Self::poll_output) until that
@@ -66,17 +74,15 @@ pub struct PeerConnection {
     pub(super) gathering_state: IceGatheringState,
     pub(super) failure: Option<Failure>,
     pub(super) life: Life,
-    /// What the last drained poll waited for, while nothing has been called since: the O(1) idle poll.
-    pub(super) idle: Option<Option<Instant>>,
+    pub(super) idle: Idle,
     /// Local candidates not reported yet, because no local description says where they belong.
     pub(super) unannounced: Vec<Candidate>,
     /// `NegotiationNeeded` has been reported and no offer has come of it yet.
     pub(super) negotiation_needed: bool,
     /// Something was called that may make an offer due.
     pub(super) check_negotiation: bool,
-    /// Offer and answer agree on a data section.
-    pub(super) data_negotiated: bool,
     pub(super) early_candidates: Vec<IceCandidate>,
+    /// The longest message the peer takes, 0 without bound; known once offer and answer agree on a data section.
     pub(super) remote_max_message_size: Option<u64>,
     pub(super) peer_closed: bool,
     /// Due when nothing has arrived for a while: buffers are given back.
@@ -91,16 +97,15 @@ impl PeerConnection {
     ///
     /// # Errors
     /// [`ConfigError`] names the first field of `config` that cannot be.
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is used up: no second connection may have it")]
     pub fn new(now: Instant, unix_time: Duration, seed: Seed, config: &Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let mut rng = Rng::new(&seed);
-        drop(seed);
-        let certificate = match &config.certificate {
-            Some(certificate) => certificate.clone(),
-            None => {
-                let seed = Seed::from_bytes(rng.fork("certificate").array());
-                Certificate::generate(&seed, unix_time).map_err(ConfigError::Certificate)?
-            }
+        let certificate = if let Some(certificate) = &config.certificate {
+            certificate.clone()
+        } else {
+            let seed = Seed::from_bytes(rng.fork("certificate").array());
+            Certificate::generate(&seed, unix_time).map_err(ConfigError::Certificate)?
         };
         let ice =
             Agent::new(now, rng.fork("ice"), &super::setup::ice_config(config)).map_err(ConfigError::Ice)?;
@@ -123,11 +128,10 @@ impl PeerConnection {
             gathering_state: IceGatheringState::New,
             failure: None,
             life: Life::Open,
-            idle: None,
+            idle: Idle::No,
             unannounced: Vec::new(),
             negotiation_needed: false,
             check_negotiation: false,
-            data_negotiated: false,
             early_candidates: Vec::new(),
             remote_max_message_size: None,
             peer_closed: false,
@@ -158,12 +162,12 @@ impl PeerConnection {
     pub fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
         assert!(buf.is_empty() || buf.len() >= self.config.mtu, "the buffer is shorter than the mtu");
         let now = self.latest.advance(now);
-        if let Some(wait) = self.idle
+        if let Idle::Until(wait) = self.idle
             && wait.is_none_or(|at| now < at)
         {
             return Output::Wait(wait);
         }
-        self.idle = None;
+        self.idle = Idle::No;
         self.poll_layers(now, buf)
     }
 
@@ -172,14 +176,14 @@ impl PeerConnection {
     /// # Errors
     /// [`CandidateError`] if the address is a wildcard, known already, or one too many.
     pub fn add_local_candidate(&mut self, candidate: LocalCandidate) -> Result<(), CandidateError> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.unannounced.push(self.transport.ice.add_local_candidate(candidate)?);
         Ok(())
     }
 
     /// Removes a local address, whose interface or socket has gone: its pairs fail at once.
     pub fn remove_local_candidate(&mut self, local: SocketAddr) {
-        self.idle = None;
+        self.idle = Idle::No;
         self.transport.ice.remove_local_candidate(local);
     }
 
@@ -188,13 +192,13 @@ impl PeerConnection {
     /// # Errors
     /// [`IceCandidateError`]; the connection goes on without the candidate.
     pub fn add_ice_candidate(&mut self, candidate: Option<&IceCandidate>) -> Result<(), IceCandidateError> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.take_remote_candidate(candidate)
     }
 
     /// Asks for an ICE restart with the next offer; `NegotiationNeeded` follows.
     pub fn restart_ice(&mut self) {
-        self.idle = None;
+        self.idle = Idle::No;
         self.negotiator.need_restart();
         self.check_negotiation = true;
     }
@@ -213,7 +217,7 @@ impl PeerConnection {
     /// Tells the largest datagram a path carries, in bytes of UDP payload; 256 at least, the configured MTU at most. Ignored unless
     /// data goes over that path.
     pub fn set_path_mtu(&mut self, path: Path, bytes: usize) {
-        self.idle = None;
+        self.idle = Idle::No;
         if self.transport.ice.active_path() == Some(path) {
             self.transport.mtu = bytes.clamp(limits::MIN_MTU, self.config.mtu);
             self.apply_mtu();
@@ -225,7 +229,7 @@ impl PeerConnection {
     /// # Errors
     /// [`NegotiationError`] says which state forbids it.
     pub fn create_offer(&mut self, options: &OfferOptions) -> Result<SessionDescription, NegotiationError> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.offer(*options)
     }
 
@@ -234,7 +238,7 @@ impl PeerConnection {
     /// # Errors
     /// [`NegotiationError`] says which state forbids it.
     pub fn create_answer(&mut self) -> Result<SessionDescription, NegotiationError> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.answer()
     }
 
@@ -246,7 +250,7 @@ impl PeerConnection {
         &mut self,
         description: Option<SessionDescription>,
     ) -> Result<(), NegotiationError> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.apply_local(description)
     }
 
@@ -258,7 +262,7 @@ impl PeerConnection {
         &mut self,
         description: SessionDescription,
     ) -> Result<(), NegotiationError> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.apply_remote(description)
     }
 
@@ -292,6 +296,11 @@ impl PeerConnection {
         self.negotiator.pending_remote_description()
     }
 
+    /// Whether the peer takes candidates after its description; `None` before there is one.
+    pub fn can_trickle_ice_candidates(&self) -> Option<bool> {
+        self.negotiator.can_trickle()
+    }
+
     /// Where offer and answer stand.
     pub fn signaling_state(&self) -> SignalingState {
         self.negotiator.signaling_state()
@@ -306,7 +315,7 @@ impl PeerConnection {
         label: &str,
         init: DataChannelInit,
     ) -> Result<ChannelId, DataChannelError> {
-        self.idle = None;
+        self.idle = Idle::No;
         if self.life != Life::Open {
             return Err(DataChannelError::Closed);
         }
@@ -318,7 +327,7 @@ impl PeerConnection {
 
     /// The channel of an id an event named; `None` if it is gone.
     pub fn data_channel(&mut self, id: ChannelId) -> Option<DataChannel<'_>> {
-        self.idle = None;
+        self.idle = Idle::No;
         self.transport.data.state(id).is_some().then_some(DataChannel { pc: self, id })
     }
 
@@ -367,8 +376,8 @@ impl PeerConnection {
             clock_jumps: self.latest.jumps(),
             events_refused: self.events.refused(),
             ice: self.transport.ice.stats(),
-            dtls: self.transport.dtls.as_ref().map(|dtls| dtls.stats().clone()),
-            data: self.transport.data.stats().clone(),
+            dtls: self.transport.dtls.as_ref().map(|dtls| *dtls.stats()),
+            data: *self.transport.data.stats(),
             sctp: self.transport.data.association().stats(),
         }
     }
@@ -376,7 +385,7 @@ impl PeerConnection {
     /// Ends the connection at once: ABORT and `close_notify` are drawn by the next poll, then `Closed` is reported. What is still queued is
     /// lost; a channel's own `close` sends it first.
     pub fn close(&mut self) {
-        self.idle = None;
+        self.idle = Idle::No;
         if self.life == Life::Open {
             self.begin_close();
         }
@@ -402,7 +411,6 @@ impl PeerConnection {
             unannounced: self.unannounced.clone(),
             negotiation_needed: self.negotiation_needed,
             check_negotiation: self.check_negotiation,
-            data_negotiated: self.data_negotiated,
             early_candidates: self.early_candidates.clone(),
             remote_max_message_size: self.remote_max_message_size,
             peer_closed: self.peer_closed,
@@ -424,7 +432,7 @@ impl PeerConnection {
     }
 
     pub(super) fn touch(&mut self, now: Instant) -> Instant {
-        self.idle = None;
+        self.idle = Idle::No;
         self.latest.advance(now)
     }
 

@@ -89,7 +89,6 @@ impl PeerConnection {
         }
         self.remote_max_message_size = Some(data.remote_max_message_size);
         self.transport.data.set_remote_max_message_size(self.remote_max_message_size);
-        self.data_negotiated = true;
         let role = match data.dtls_role {
             DtlsRole::Client => dtls::Role::Client,
             DtlsRole::Server => dtls::Role::Server,

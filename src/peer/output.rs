@@ -1,6 +1,6 @@
 //! What leaves next: due timers, events, datagrams, the goodbye, the deadline.
 
-use super::connection::{Life, PeerConnection};
+use super::connection::{Idle, Life, PeerConnection};
 use super::error::Failure;
 use super::event::Event;
 use super::state::{self, ConnectionState, DtlsState};
@@ -55,7 +55,7 @@ impl PeerConnection {
             };
             // Drawing may have set a timer (the timeout of what was drawn): the later answer holds.
             let wait = earliest(wait, self.trim.at());
-            self.idle = Some(wait);
+            self.idle = Idle::Until(wait);
             return Output::Wait(wait);
         }
     }
@@ -150,7 +150,7 @@ impl PeerConnection {
 
     /// Starts SCTP once DTLS is up, at the earliest with the first negotiated data section.
     pub(super) fn start_data(&mut self) {
-        if self.transport.dtls_state != DtlsState::Connected || !self.data_negotiated {
+        if self.transport.dtls_state != DtlsState::Connected || self.remote_max_message_size.is_none() {
             return;
         }
         let Some(role) = self.transport.dtls.as_ref().map(|dtls| dtls.role()) else { return };

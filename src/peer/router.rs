@@ -296,9 +296,10 @@ fn transaction(datagram: &[u8]) -> Option<(stun::Class, TransactionId)> {
 }
 
 /// Removes `key` if it still belongs to `id`.
-fn remove_if<K: Ord, Q: Ord + ?Sized>(map: &mut BTreeMap<K, ConnectionId>, key: &Q, id: ConnectionId)
+fn remove_if<K, Q>(map: &mut BTreeMap<K, ConnectionId>, key: &Q, id: ConnectionId)
 where
-    K: core::borrow::Borrow<Q>,
+    K: Ord + core::borrow::Borrow<Q>,
+    Q: Ord + ?Sized,
 {
     if map.get(key) == Some(&id) {
         map.remove(key);

@@ -46,7 +46,6 @@ pub(crate) enum DtlsState {
     New,
     Connecting,
     Connected,
-    Closed,
     Failed,
 }
 
@@ -59,10 +58,9 @@ pub(crate) const fn aggregate(closed: bool, ice: IceConnectionState, dtls: DtlsS
         (IceConnectionState::Failed, _) | (_, DtlsState::Failed) => ConnectionState::Failed,
         (IceConnectionState::Disconnected, _) => ConnectionState::Disconnected,
         (IceConnectionState::New, DtlsState::New) => ConnectionState::New,
-        (
-            IceConnectionState::Connected | IceConnectionState::Completed,
-            DtlsState::Connected | DtlsState::Closed,
-        ) => ConnectionState::Connected,
+        (IceConnectionState::Connected | IceConnectionState::Completed, DtlsState::Connected) => {
+            ConnectionState::Connected
+        }
         _ => ConnectionState::Connecting,
     }
 }
@@ -80,7 +78,7 @@ mod tests {
             (I::Checking, DtlsState::New, C::Connecting),
             (I::Connected, DtlsState::Connecting, C::Connecting),
             (I::Connected, DtlsState::Connected, C::Connected),
-            (I::Completed, DtlsState::Closed, C::Connected),
+            (I::Completed, DtlsState::Connected, C::Connected),
             (I::Disconnected, DtlsState::Connected, C::Disconnected),
             (I::Failed, DtlsState::Connected, C::Failed),
             (I::Completed, DtlsState::Failed, C::Failed),

@@ -151,7 +151,8 @@ impl Subject for Sctp {
 
     fn act(machine: &mut sctp::Association, now: Instant, what: u8) -> Option<Vec<u8>> {
         let message = sctp::Message { stream: u16::from(what / 2), ppid: 53, data: payload(what.max(1)) };
-        let reliability = if what == 7 { sctp::Reliability::MaxRetransmits(0) } else { sctp::Reliability::Reliable };
+        let reliability =
+            if what == 7 { sctp::Reliability::MaxRetransmits(0) } else { sctp::Reliability::Reliable };
         // A refusal (not connected, buffer full) is one of the answers.
         let _ = machine.send(now, &message, sctp::SendOptions { ordered: what != 5, reliability });
         if what == 3 {
@@ -225,11 +226,17 @@ impl Subject for Data {
     }
 
     fn act(machine: &mut DataEnd, now: Instant, what: u8) -> Option<Vec<u8>> {
-        let Some(&id) = machine.ids.get(usize::from(what / 2) % machine.ids.len().max(1)) else { return None };
+        let Some(&id) = machine.ids.get(usize::from(what / 2) % machine.ids.len().max(1)) else {
+            return None;
+        };
         match what {
             7 => machine.channels.close_channel(id),
             5 => {
-                let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };
+                let init = DataChannelInit {
+                    ordered: false,
+                    max_retransmits: Some(0),
+                    ..DataChannelInit::default()
+                };
                 machine.ids.extend(machine.channels.create("later", init));
             }
             _ => {
@@ -241,7 +248,8 @@ impl Subject for Data {
 
     fn take(machine: &mut DataEnd) -> Vec<Vec<u8>> {
         let DataEnd { channels, ids, .. } = machine;
-        let messages = ids.iter().flat_map(|id| core::iter::from_fn(|| channels.recv(*id)).collect::<Vec<_>>());
+        let messages =
+            ids.iter().flat_map(|id| core::iter::from_fn(|| channels.recv(*id)).collect::<Vec<_>>());
         messages.map(|message| message.data.to_vec()).collect()
     }
 
@@ -325,12 +333,17 @@ impl Subject for Peer {
         match what {
             7 => machine.pc.data_channel(id)?.close(),
             5 => {
-                let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };
+                let init = DataChannelInit {
+                    ordered: false,
+                    max_retransmits: Some(0),
+                    ..DataChannelInit::default()
+                };
                 machine.ids.extend(machine.pc.create_data_channel("later", init));
             }
             3 => machine.pc.restart_ice(),
             _ => {
-                let _ = machine.pc.data_channel(id)?.send(now, &Message { binary: true, data: payload(what) });
+                let _ =
+                    machine.pc.data_channel(id)?.send(now, &Message { binary: true, data: payload(what) });
             }
         }
         None

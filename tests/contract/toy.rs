@@ -62,7 +62,9 @@ impl Machine for Toy {
         self.now = if self.fault == Fault::BelievesAnEarlierNow { now } else { self.now.max(now) };
         match input {
             _ if self.closing => {}
-            [b'T', kind @ (b'h' | b'm'), rest @ ..] if rest.len() == 3 && rest[2] == rest[0] ^ rest[1] ^ 0x5a => {
+            [b'T', kind @ (b'h' | b'm'), rest @ ..]
+                if rest.len() == 3 && rest[2] == rest[0] ^ rest[1] ^ 0x5a =>
+            {
                 if *kind == b'h' {
                     self.owed += u32::from(!core::mem::replace(&mut self.heard, true));
                 }
@@ -85,7 +87,11 @@ impl Machine for Toy {
         self.polled_since_input = true;
         self.now = if self.fault == Fault::BelievesAnEarlierNow { now } else { self.now.max(now) };
         if self.closed {
-            return if self.fault == Fault::SpeaksAfterTheEnd { Output::Event("still here") } else { Output::Wait(None) };
+            return if self.fault == Fault::SpeaksAfterTheEnd {
+                Output::Event("still here")
+            } else {
+                Output::Wait(None)
+            };
         }
         if self.closing {
             self.closed = true;
@@ -94,7 +100,9 @@ impl Machine for Toy {
         if self.now >= self.next {
             self.hello = self.fault != Fault::NeverRepeats || self.next == Instant::ZERO;
             self.next = match self.fault {
-                Fault::FiresForEachMissedPeriod if self.next > Instant::ZERO => self.next + Duration::from_secs(3600),
+                Fault::FiresForEachMissedPeriod if self.next > Instant::ZERO => {
+                    self.next + Duration::from_secs(3600)
+                }
                 _ => self.now + Duration::from_secs(1),
             };
         }
@@ -107,7 +115,8 @@ impl Machine for Toy {
             if !core::mem::take(&mut self.hello) {
                 self.owed -= 1;
             }
-            let (one, other) = (self.draw(), if self.fault == Fault::DrawsFromElsewhere { noise() } else { 3 });
+            let (one, other) =
+                (self.draw(), if self.fault == Fault::DrawsFromElsewhere { noise() } else { 3 });
             if !buf.is_empty() {
                 buf[..5].copy_from_slice(&[b'T', b'h', one, other, one ^ other ^ 0x5a]);
             }
@@ -202,11 +211,30 @@ impl<const FAULT: usize> Subject for Toys<FAULT> {
 
 /// The names of the laws a toy is found to break by scripts written for it.
 fn broken<const FAULT: usize>() -> Vec<&'static str> {
-    use Op::{Act, Backward, Deliver, Drain, DeliverAll, Junk, PollEmpty, Advance, Drop};
+    use Op::{Act, Advance, Backward, Deliver, DeliverAll, Drain, Drop, Junk, PollEmpty};
     let script = [
-        Drain(false), PollEmpty(true), Drain(true), DeliverAll(false), DeliverAll(true), Drain(false), Drain(true),
-        Junk(false, vec![1, 2]), Advance(700), Backward(600), Drain(false), Backward(600), Drain(true), Act(true, 2),
-        Act(true, 4), Deliver(false, 0), Backward(600), Deliver(false, 0), Advance(700), Drain(false), Drain(true), Op::Take(false),
+        Drain(false),
+        PollEmpty(true),
+        Drain(true),
+        DeliverAll(false),
+        DeliverAll(true),
+        Drain(false),
+        Drain(true),
+        Junk(false, vec![1, 2]),
+        Advance(700),
+        Backward(600),
+        Drain(false),
+        Backward(600),
+        Drain(true),
+        Act(true, 2),
+        Act(true, 4),
+        Deliver(false, 0),
+        Backward(600),
+        Deliver(false, 0),
+        Advance(700),
+        Drain(false),
+        Drain(true),
+        Op::Take(false),
     ];
     let lossy = [Drain(false), Drain(true), Drop(false, 0), Drop(true, 0)];
     let junk = vec![vec![1, 2, 3]; 3];
