@@ -268,6 +268,7 @@ impl Agent {
             queued: false,
             nominating: false,
             nominated: false,
+            stale: false,
             revoked: false,
             transaction: None,
             checked_at: None,

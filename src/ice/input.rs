@@ -288,6 +288,8 @@ impl Agent {
         let Some(pair) = self.current.list.get_mut(key) else { return };
         let (state, transaction) = (pair.state, pair.transaction);
         match state {
+            // It had fallen silent, and here the peer is again.
+            State::Succeeded if pair.stale => self.current.list.trigger(key, false),
             State::Succeeded if nominates => self.nominated(self.latest.now(), key),
             State::Succeeded => {}
             State::InProgress | State::Frozen | State::Waiting | State::Failed => {
@@ -374,6 +376,7 @@ impl Agent {
                 pair.measure(now.saturating_duration_since(sent_at));
             }
             pair.confirmed_at = Some(now);
+            pair.stale = false;
             self.counters.consent_received += 1;
             self.paths_changed |= self.consent.is_stale();
             self.consent.answered(id);
@@ -421,6 +424,7 @@ impl Agent {
             pair.measure(now.saturating_duration_since(transaction.sent_at));
         }
         pair.confirmed_at = Some(now);
+        pair.stale = false;
         let (foundation, superseded) = (pair.foundation, pair.transaction.take());
         let by_peer = self.role == Role::Controlled && pair.nominating;
         let by_us = self.role == Role::Controlling && transaction.nominates;

@@ -92,21 +92,9 @@ impl Agent {
         }
         // Nomination looks at the same changes.
         self.nomination_due = true;
-        let stale = self.usage.filter(|_| self.consent.is_stale());
-        let immortal = self.config.lite;
-        let best_of = |session: &Session, previous: bool| {
-            let usable = |pair: &Pair| pair.is_usable(now) || (immortal && pair.is_valid());
-            // A lite agent sends where it is told to (RFC 8445 §8.2).
-            let allowed = |pair: &Pair| usable(pair) && (pair.nominated || !immortal);
-            let candidates = session.list.iter().filter(|(_, pair)| allowed(pair));
-            let rank = |(key, pair): &(Key, &Pair)| {
-                let answers = stale != Some(Usage { previous, pair: *key });
-                (answers, pair.nominated, pair.priority)
-            };
-            candidates.max_by_key(rank).map(|(pair, _)| Usage { previous, pair })
-        };
-        let best = best_of(&self.current, false)
-            .or_else(|| self.previous.as_deref().and_then(|previous| best_of(previous, true)));
+        let best = self
+            .best_of(now, Some(&self.current), false)
+            .or_else(|| self.best_of(now, self.previous.as_deref(), true));
         let priorities = self.current.list.iter().filter(|(_, pair)| pair.is_usable(now));
         self.current.floor = priorities.map(|(_, pair)| pair.priority).max().unwrap_or(0);
         self.list_valid();
@@ -114,6 +102,28 @@ impl Agent {
         if core::mem::take(&mut self.consent_lost) && best.is_none() && !self.current.list.is_live() {
             self.fail();
         }
+    }
+
+    /// The best path of a generation. One that no longer answers gives way only to one that has answered since.
+    fn best_of(&self, now: Instant, session: Option<&Session>, previous: bool) -> Option<Usage> {
+        let session = session?;
+        let lite = self.config.lite;
+        // A lite agent asks for no consent, and sends where it is told to (RFC 8445 §8.2).
+        let allowed = |pair: &Pair| {
+            if lite { pair.is_valid() && pair.nominated } else { pair.is_usable(now) }
+        };
+        let in_use = self.usage.filter(|usage| usage.previous == previous).map(|usage| usage.pair);
+        let silent_since = in_use
+            .and_then(|key| session.list.get(key))
+            .filter(|pair| pair.stale && allowed(pair))
+            .and_then(|pair| pair.confirmed_at);
+        let rank = |(key, pair): &(Key, &Pair)| {
+            let answers = !pair.stale && pair.confirmed_at > silent_since;
+            let stays = !answers && in_use == Some(*key);
+            (answers, stays, pair.nominated, pair.priority)
+        };
+        let candidates = session.list.iter().filter(|(_, pair)| allowed(pair));
+        candidates.max_by_key(rank).map(|(pair, _)| Usage { previous, pair })
     }
 
     fn list_valid(&mut self) {

@@ -229,6 +229,7 @@ impl Agent {
         let pair = session.list.get_mut(usage.pair)?;
         pair.tally.requests_sent = pair.tally.requests_sent.saturating_add(1);
         pair.tally.consent_sent = pair.tally.consent_sent.saturating_add(1);
+        pair.stale = self.consent.is_stale();
         let (path, at) = (pair.path, usize::from(pair.local));
         let mut request = Transaction::new(usage.pair, now, MIN_RTO, self.role);
         request.tie_breaker = self.tie_breaker;

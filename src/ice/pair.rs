@@ -27,6 +27,8 @@ pub(crate) struct Pair {
     /// Controlling: its next check nominates. Controlled: the peer has nominated it, our check has not succeeded yet.
     pub(crate) nominating: bool,
     pub(crate) nominated: bool,
+    /// Its consent checks had no answers; the next success clears it.
+    pub(crate) stale: bool,
     /// Consent has expired or was revoked: never again in this generation (RFC 7675 §5.1).
     pub(crate) revoked: bool,
     /// The transaction that is under way and not cancelled.

@@ -48,7 +48,6 @@ fn of_400_pairs_the_last_is_found_at_the_pace_of_the_checks() {
     });
     world.describe();
     world.run_until(at(5000));
-    println!("{:?} {:?} {}", world.selected_at(0), world.selected_at(1), world.sent.len());
     assert!(world.selected_at(0).is_some_and(|t| t <= at(2200)));
     assert!(world.selected_at(1).is_some_and(|t| t <= at(2200)));
 }

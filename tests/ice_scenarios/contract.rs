@@ -121,5 +121,5 @@ fn statistics_tell_of_pairs_and_candidates() {
 #[test]
 #[should_panic(expected = "too short")]
 fn a_short_buffer_is_the_callers_mistake() {
-    let _ = agent(1, &Config::new()).poll_output(at(0), &mut [0; 100]);
+    drop(agent(1, &Config::new()).poll_output(at(0), &mut [0; 100]));
 }

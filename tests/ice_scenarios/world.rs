@@ -41,6 +41,8 @@ pub(crate) struct Packet {
 }
 
 type Rule = Box<dyn FnMut(&Packet) -> bool>;
+type Translation = Box<dyn FnMut(&Packet) -> Option<Path>>;
+type Jitter = Box<dyn FnMut(&Packet) -> Duration>;
 
 pub(crate) struct World {
     pub(crate) now: Instant,
@@ -48,7 +50,10 @@ pub(crate) struct World {
     pub(crate) delay: Duration,
     /// True for packets that are lost.
     pub(crate) lost: Rule,
-    /// Where a NAT puts the source of a packet, if it does.
+    /// What a NAT on the way makes of a packet's two addresses: of the sender's and of the receiver's.
+    pub(crate) nat: Translation,
+    /// A delay of its own for each packet, if there is one.
+    pub(crate) jitter: Jitter,
     pub(crate) events: [Vec<(Instant, Event)>; 2],
     pub(crate) sent: Vec<Packet>,
     flying: BTreeMap<(Instant, u64), Packet>,
@@ -62,6 +67,8 @@ impl World {
             agents: [agent(1, a), agent(2, b)],
             delay: ms(25),
             lost: Box::new(|_| false),
+            nat: Box::new(|packet| Some(packet.path)),
+            jitter: Box::new(|_| Duration::ZERO),
             events: [Vec::new(), Vec::new()],
             sent: Vec::new(),
             flying: BTreeMap::new(),
@@ -125,7 +132,8 @@ impl World {
                     self.sent.push(packet.clone());
                     if !(self.lost)(&packet) {
                         self.serial += 1;
-                        self.flying.insert((self.now + self.delay, self.serial), packet);
+                        let arrives = self.now + self.delay + (self.jitter)(&packet);
+                        self.flying.insert((arrives, self.serial), packet);
                     }
                 }
                 Output::Wait(deadline) => {
@@ -155,7 +163,9 @@ impl World {
             while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let packet = entry.remove();
                 let to = 1 - packet.from;
-                self.inject(to, packet.path.remote, packet.path.local, &packet.data);
+                if let Some(path) = (self.nat)(&packet) {
+                    self.inject(to, path.remote, path.local, &packet.data);
+                }
             }
         }
     }
