@@ -47,17 +47,27 @@ fn client_of_a_server_with_an_rsa_certificate_and_a_small_mtu() {
 }
 
 #[test]
+fn a_server_without_extended_master_secret_is_taken_where_allowed() {
+    let allowed = |config: &mut Config| config.extended_master_secret_required = false;
+    with_server("gnutls-s-legacy", Key::Ecdsa, &["--priority", "NORMAL:%NO_SESSION_HASH"], allowed);
+}
+
+#[test]
 fn server_of_a_client() {
     if is_missing("gnutls-cli") || is_missing("openssl") {
         return;
     }
-    for key in [Key::Ecdsa, Key::Rsa] {
+    for (key, priority) in
+        [(Key::Ecdsa, "NORMAL"), (Key::Rsa, "NORMAL"), (Key::Ecdsa, "NORMAL:%NO_SESSION_HASH")]
+    {
         let directory = Directory::new("gnutls-c");
         let own = make_certificate(&directory.0, "peer", key);
-        let mut end = End::new(&config(own_certificate()), Role::Server, None);
+        let mut config = config(own_certificate());
+        config.extended_master_secret_required = !priority.contains("NO_SESSION_HASH");
+        let mut end = End::new(&config, Role::Server, None);
         end.connection.set_remote_fingerprints(vec![load(&own).fingerprint(FingerprintHash::Sha256)]);
         let port = end.port().to_string();
-        let profiles = ["--srtp-profiles", "SRTP_AES128_CM_HMAC_SHA1_80"];
+        let profiles = ["--srtp-profiles", "SRTP_AES128_CM_HMAC_SHA1_80", "--priority", priority];
         let args =
             [&["--udp", "--insecure", "--port", &port, "127.0.0.1"], &files(&own)[..], &profiles].concat();
         let mut peer = Peer::start(&directory.0, "gnutls-cli", &args);

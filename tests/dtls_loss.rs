@@ -137,3 +137,39 @@ fn a_peer_that_never_answers_is_given_up_at_the_thirteenth_expiry() {
     // 1 + 2 + 4 + 8 + 16 + 32 s and seven times 60 s.
     assert_eq!(pair.now, at(483_000));
 }
+
+// A nonce is epoch and number: no pair of them may leave an end twice, however often flights are repeated.
+#[test]
+fn n34_no_nonce_is_used_twice() {
+    use std::collections::BTreeSet;
+
+    use antiphon::wire::dtls::record::Records;
+    for seed in 0..20 {
+        let mut rng = Rng::new(&Seed::from_bytes([seed; 32]));
+        let mut pair = Pair::with(small, small);
+        let mut seen = [BTreeSet::new(), BTreeSet::new()];
+        for step in 0..400 {
+            for end in [CLIENT, SERVER] {
+                pair.draw(end);
+                if step % 7 == 0 {
+                    let mut buf = [0; 256];
+                    for index in 0..pair.ends[end].flight_len() {
+                        let len = pair.ends[end].flight_record(index, &mut buf).unwrap();
+                        pair.wire[1 - end].push_back(buf[..len].to_vec());
+                    }
+                }
+                for datagram in core::mem::take(&mut pair.wire[1 - end]) {
+                    for record in Records::new(&datagram) {
+                        assert!(seen[end].insert((record.epoch, record.sequence)), "{:?}", record.epoch);
+                    }
+                    if rng.below(2) == 0 {
+                        pair.ends[1 - end].handle_input(pair.now, &datagram);
+                    }
+                }
+            }
+            let Some(next) = pair.deadline() else { break };
+            pair.now = next;
+        }
+        assert!(seen.iter().all(|seen| seen.iter().any(|(epoch, _)| *epoch == 1)));
+    }
+}

@@ -151,6 +151,33 @@ fn client_with_every_group() {
 }
 
 #[test]
+fn client_with_an_rsa_certificate_of_its_own() {
+    if is_missing("openssl") {
+        return;
+    }
+    let directory = Directory::new("s-own-rsa-key");
+    let own = load(&make_certificate(&directory.0, "own", Key::Rsa));
+    with_server("s-own-rsa", Key::Ecdsa, &[], |config| config.certificate = own, |_| {});
+}
+
+#[test]
+fn a_client_without_a_certificate_is_taken_where_allowed() {
+    if is_missing("openssl") {
+        return;
+    }
+    let directory = Directory::new("anonymous");
+    let mut config = config(own_certificate());
+    config.client_certificate_required = false;
+    let mut end = End::new(&config, Role::Server, None);
+    let connect = format!("127.0.0.1:{}", end.port());
+    let args = [&["s_client", "-dtls1_2", "-connect", &connect], EXPORT].concat();
+    let mut peer = Peer::start(&directory.0, "openssl", &args);
+    end.connect(&peer);
+    assert!(end.connection.peer_certificate().is_none());
+    converse(&mut end, &mut peer);
+}
+
+#[test]
 fn server_of_a_client_with_an_ecdsa_certificate() {
     with_client(
         "c-ecdsa",

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Phase};
 use super::event::{CloseReason, Event};
+use crate::log::debug;
 use crate::wire::dtls::alert::Alert;
 
 impl Connection {
@@ -21,6 +22,7 @@ impl Connection {
         if matches!(self.phase, Phase::Closing(..) | Phase::Over) {
             return;
         }
+        debug!(role = ?self.role, ?event, "dtls closing");
         self.phase = Phase::Closing(alert, event);
         self.handshake = None;
         self.flight = None;

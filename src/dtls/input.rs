@@ -8,6 +8,7 @@ use super::flight::{Expect, Flight};
 use super::handshake::Verdict;
 use super::reassembly::Insert;
 use crate::base::limits;
+use crate::log::debug;
 use crate::time::Instant;
 use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
 use crate::wire::dtls::handshake::{Fragments, HandshakeType};
@@ -25,7 +26,7 @@ impl Connection {
             }
             self.on_record(now, &record);
         }
-        self.stats.malformed += u64::from(!records.is_empty());
+        self.stats.malformed += records.unknown() + u64::from(!records.is_empty());
     }
 
     fn on_record(&mut self, now: Instant, record: &Record<'_>) {
@@ -254,6 +255,7 @@ impl Connection {
     /// Says so once both halves are there: the handshake and the verified certificate.
     fn report_connected(&mut self) {
         if self.is_connected() {
+            debug!(role = ?self.role, "dtls connected");
             self.events.push(Event::Connected);
             if self.peer_closed {
                 self.events.push(Event::PeerClosed);

@@ -22,7 +22,7 @@ pub struct Stats {
     pub timeouts: u64,
     /// Flights repeated because the peer repeated its own.
     pub repeats: u64,
-    /// Dropped: bytes that are no record.
+    /// Dropped: bytes that are no record, or none of a known type.
     pub malformed: u64,
     /// Dropped: bytes that are no handshake fragment or alert.
     pub malformed_content: u64,

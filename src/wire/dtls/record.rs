@@ -84,7 +84,8 @@ pub struct Record<'a> {
     pub whole: &'a [u8],
 }
 
-/// The records of one datagram, in order; iteration ends at the first that is malformed.
+/// The records of one datagram, in order; those of an unknown type are passed over, and iteration ends at the first that
+/// is malformed.
 ///
 /// ```
 /// use antiphon::wire::dtls::record::{ContentType, Records};
@@ -99,17 +100,23 @@ pub struct Record<'a> {
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
     reader: Reader<'a>,
+    unknown: u64,
 }
 
 impl<'a> Records<'a> {
     /// The records of `datagram`.
     pub const fn new(datagram: &'a [u8]) -> Self {
-        Self { reader: Reader::new(datagram) }
+        Self { reader: Reader::new(datagram), unknown: 0 }
     }
 
     /// Whether all was read; false after the iteration ended means that the rest is no record.
     pub const fn is_empty(&self) -> bool {
         self.reader.is_empty()
+    }
+
+    /// How many records of an unknown type were passed over.
+    pub const fn unknown(&self) -> u64 {
+        self.unknown
     }
 }
 
@@ -117,19 +124,24 @@ impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
-        let start = self.reader.rest();
-        let mut reader = self.reader;
-        let content_type = ContentType::from_u8(reader.u8()?)?;
-        let version = Version(reader.u16()?);
-        if !version.is_dtls() {
-            return None;
+        loop {
+            let start = self.reader.rest();
+            let mut reader = self.reader;
+            let content_type = ContentType::from_u8(reader.u8()?);
+            let version = Version(reader.u16()?);
+            if !version.is_dtls() {
+                return None;
+            }
+            let epoch = reader.u16()?;
+            let sequence = reader.u48()?;
+            let fragment = reader.vec16()?;
+            let whole = start.get(..HEADER_LEN + fragment.len())?;
+            self.reader = reader;
+            if let Some(content_type) = content_type {
+                return Some(Record { content_type, version, epoch, sequence, fragment, whole });
+            }
+            self.unknown += 1;
         }
-        let epoch = reader.u16()?;
-        let sequence = reader.u48()?;
-        let fragment = reader.vec16()?;
-        let whole = start.get(..HEADER_LEN + fragment.len())?;
-        self.reader = reader;
-        Some(Record { content_type, version, epoch, sequence, fragment, whole })
     }
 }
 
@@ -174,6 +186,16 @@ mod tests {
         let mut records = Records::new(&datagram);
         assert!(records.next().is_none());
         assert!(!records.is_empty());
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_type_is_passed_over() {
+        let mut datagram = vec![26, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 1, 0xaa];
+        datagram.extend_from_slice(&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0]);
+        let mut records = Records::new(&datagram);
+        assert_eq!(records.next().map(|record| record.sequence), Some(8));
+        assert!(records.next().is_none() && records.is_empty());
+        assert_eq!(records.unknown(), 1);
     }
 
     #[test]
