@@ -146,11 +146,15 @@ impl Channels {
     fn on_low(&mut self, stream: u16) {
         let Some(Entry::Channel(id)) = self.streams.get(stream) else { return };
         let id = *id;
+        let (buffered, can_send) = (self.association.buffered_amount(stream), self.association.can_send(stream));
+        let Some(channel) = self.channels.get_mut(id.0) else { return };
+        let above = buffered > channel.low_threshold;
+        if above && !can_send {
+            return; // More was sent since this was true: it comes again when it is.
+        }
         // The opening message and the acknowledgement are no business of the application, and a closing channel takes no more.
-        if let Some(channel) = self.channels.get_mut(id.0)
-            && core::mem::take(&mut channel.low_wanted)
-            && channel.state == ChannelState::Open
-        {
+        if channel.low_wanted && channel.state == ChannelState::Open {
+            channel.low_wanted = above;
             self.push(Event::BufferedAmountLow(id));
         }
     }
