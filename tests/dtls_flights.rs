@@ -1,5 +1,6 @@
 //! Flights: how they are packed, repeated, timed and read; what a connection does with a changing MTU.
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
 
 use core::time::Duration;
@@ -29,7 +30,9 @@ fn flights_are_cut_to_a_small_mtu_in_few_datagrams() {
         for end in [CLIENT, SERVER] {
             let datagrams = drawn(&mut pair, end);
             sizes[end].extend(datagrams.iter().map(Vec::len));
-            datagrams.iter().for_each(|datagram| pair.ends[1 - end].handle_input(pair.now, datagram));
+            for datagram in &datagrams {
+                pair.ends[1 - end].handle_input(pair.now, datagram);
+            }
         }
     }
     assert!(pair.is_connected());
@@ -48,7 +51,9 @@ fn a_new_mtu_holds_from_the_next_repeat() {
     pair.now = at(1000);
     let repeated = drawn(&mut pair, SERVER);
     assert!(repeated.len() > 2 && repeated.iter().all(|datagram| datagram.len() <= 256));
-    repeated.iter().for_each(|datagram| pair.ends[CLIENT].handle_input(pair.now, datagram));
+    for datagram in &repeated {
+        pair.ends[CLIENT].handle_input(pair.now, datagram);
+    }
     pair.run();
     assert!(pair.is_connected());
 }
@@ -157,11 +162,17 @@ fn the_last_flight_is_kept_for_four_minutes_and_not_longer() {
 fn a_repeated_flight_of_the_peer_is_answered_once() {
     let mut pair = Pair::with(|config| config.mtu = 256, |config| config.mtu = 256);
     let hello = drawn(&mut pair, CLIENT);
-    hello.iter().for_each(|datagram| pair.ends[SERVER].handle_input(at(0), datagram));
+    for datagram in &hello {
+        pair.ends[SERVER].handle_input(at(0), datagram);
+    }
     let flight = drawn(&mut pair, SERVER);
-    flight.iter().for_each(|datagram| pair.ends[CLIENT].handle_input(at(0), datagram));
+    for datagram in &flight {
+        pair.ends[CLIENT].handle_input(at(0), datagram);
+    }
     let answer = drawn(&mut pair, CLIENT).len();
-    flight.iter().for_each(|datagram| pair.ends[CLIENT].handle_input(at(0), datagram));
+    for datagram in &flight {
+        pair.ends[CLIENT].handle_input(at(0), datagram);
+    }
     assert_eq!(drawn(&mut pair, CLIENT).len(), answer);
     assert_eq!(pair.ends[CLIENT].stats().repeats, 1);
 }
@@ -171,7 +182,9 @@ fn a_flood_of_repeats_is_not_amplified() {
     let mut pair = Pair::new();
     let hello = drawn(&mut pair, CLIENT);
     for _ in 0..1000 {
-        hello.iter().for_each(|datagram| pair.ends[SERVER].handle_input(at(0), datagram));
+        for datagram in &hello {
+            pair.ends[SERVER].handle_input(at(0), datagram);
+        }
         pair.draw(SERVER);
     }
     assert!(pair.sent[SERVER] < 12, "{}", pair.sent[SERVER]);
@@ -247,7 +260,9 @@ fn a_fork_in_the_middle_of_the_handshake_does_the_same() {
     let mut fork = pair.ends[CLIENT].fork();
     let mut outputs = Vec::new();
     for client in [&mut pair.ends[CLIENT], &mut fork] {
-        flight.iter().for_each(|datagram| client.handle_input(at(5), datagram));
+        for datagram in &flight {
+            client.handle_input(at(5), datagram);
+        }
         let mut buf = [0; 1500];
         let Output::Transmit(t) = client.poll_output(at(5), &mut buf) else { panic!("a flight") };
         outputs.push(buf[..t.len].to_vec());

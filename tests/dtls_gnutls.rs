@@ -1,5 +1,7 @@
-//! GnuTLS's DTLS as the other end, over sockets on loopback: both roles.
+//! `GnuTLS`'s DTLS as the other end, over sockets on loopback: both roles.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 #[path = "dtls_support/foreign.rs"]
 mod foreign;
 
@@ -11,7 +13,7 @@ use foreign::{
     Directory, End, Key, Peer, config, free_address, is_missing, load, make_certificate, own_certificate,
 };
 
-fn files<'a>((cert, key): &'a (PathBuf, PathBuf)) -> [&'a str; 4] {
+fn files((cert, key): &(PathBuf, PathBuf)) -> [&str; 4] {
     ["--x509certfile", cert.to_str().unwrap(), "--x509keyfile", key.to_str().unwrap()]
 }
 

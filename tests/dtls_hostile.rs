@@ -1,5 +1,7 @@
 //! A browser's hello, and bytes that nobody meant: a published fuzzing corpus and mutations of real handshakes.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
 
 use std::fs;
@@ -118,6 +120,7 @@ fn feed(data: &[u8]) {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn a_published_fuzzing_corpus_does_nothing() {
     #[expect(clippy::disallowed_methods, reason = "a test may ask where its vectors are")]
     let Ok(shared) = std::env::var("ANTIPHON_SHARED").map(PathBuf::from) else {

@@ -1,5 +1,6 @@
 //! Handshakes over a network that loses, reorders and repeats datagrams, in virtual time.
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
 
 use antiphon::dtls::{Config, Event};

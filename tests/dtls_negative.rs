@@ -1,5 +1,6 @@
 //! What a bad peer, or somebody in the middle, gets: nothing, or a failure with its reason. Numbers are those of the
 //! list of negative tests.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod dtls_support;
 
@@ -17,7 +18,9 @@ fn drawn(pair: &mut Pair, end: usize) -> Vec<Vec<u8>> {
 }
 
 fn give(pair: &mut Pair, end: usize, datagrams: &[Vec<u8>]) {
-    datagrams.iter().for_each(|datagram| pair.ends[end].handle_input(pair.now, datagram));
+    for datagram in datagrams {
+        pair.ends[end].handle_input(pair.now, datagram);
+    }
 }
 
 /// A pair whose client has sent its hello, and the server its flight, which is returned undelivered.
@@ -101,7 +104,7 @@ fn n19_a_forged_hello_or_alert_does_not_end_a_handshake() {
     let forged = handshake(HandshakeType::CLIENT_HELLO, 1, &[0xfe; 50]);
     let alert = record(ContentType::Alert, (0, 99), &FATAL);
     for end in [CLIENT, SERVER] {
-        give(&mut pair, end, &[alert.clone()]);
+        give(&mut pair, end, core::slice::from_ref(&alert));
     }
     give(&mut pair, SERVER, &[forged.clone(), forged]);
     give(&mut pair, CLIENT, &[flight]);
@@ -246,7 +249,7 @@ fn n22_a_certificate_that_is_not_proved_never_connects() {
     let (mut pair, flight) = after_client_flight();
     let without = tamper(&flight, |kind, _| kind != HandshakeType::CERTIFICATE_VERIFY);
     for _ in 0..3 {
-        give(&mut pair, SERVER, &[without.clone()]);
+        give(&mut pair, SERVER, core::slice::from_ref(&without));
     }
     assert!(!pair.ends[SERVER].is_connected());
     assert_eq!(pair.ends[SERVER].recv(), None);

@@ -1,4 +1,5 @@
 //! OpenSSL's own DTLS as the other end, over sockets on loopback: both roles, both kinds of certificate.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 #[path = "dtls_support/foreign.rs"]
 mod foreign;
@@ -74,7 +75,7 @@ fn with_client(
     let directory = Directory::new(name);
     let files = make_certificate(&directory.0, "peer", key);
     let certificate =
-        own.map(|key| load(&make_certificate(&directory.0, "own", key))).unwrap_or_else(own_certificate);
+        own.map_or_else(own_certificate, |key| load(&make_certificate(&directory.0, "own", key)));
     let mut config = config(certificate);
     change(&mut config);
     let mut end = End::new(&config, Role::Server, None);
@@ -122,7 +123,7 @@ fn client_of_a_server_that_verifies_addresses() {
 fn client_of_a_server_with_a_small_mtu_both_ways() {
     let small = |config: &mut Config| config.mtu = 256;
     with_server("s-mtu", Key::Rsa, &["-mtu", "256"], small, |end| {
-        assert!(end.longest <= 256, "{}", end.longest)
+        assert!(end.longest <= 256, "{}", end.longest);
     });
 }
 

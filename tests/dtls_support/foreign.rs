@@ -1,6 +1,7 @@
 //! A foreign program as the other end, over sockets on loopback.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 #![expect(clippy::disallowed_types, reason = "a foreign peer needs sockets")]
-#![expect(dead_code, reason = "each test uses a part of it")]
+#![expect(clippy::print_stderr, reason = "a test that skips says so")]
 
 use core::time::Duration;
 use std::fs::{self, File};
@@ -15,10 +16,10 @@ use antiphon::dtls::{Config, Connection, Event, Role};
 use antiphon::{Output, Rng, Seed, StdClock};
 
 /// Where certificates and the peers' output go; removed in the end.
-pub struct Directory(pub PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("antiphon-dtls-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -32,7 +33,7 @@ impl Drop for Directory {
 }
 
 /// Whether `program` is not there to test against; says so.
-pub fn is_missing(program: &str) -> bool {
+pub(crate) fn is_missing(program: &str) -> bool {
     let missing =
         Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err();
     if missing {
@@ -42,13 +43,13 @@ pub fn is_missing(program: &str) -> bool {
 }
 
 #[derive(Clone, Copy)]
-pub enum Key {
+pub(crate) enum Key {
     Ecdsa,
     Rsa,
 }
 
 /// A certificate and key that OpenSSL made: paths to both.
-pub fn make_certificate(directory: &Path, name: &str, key: Key) -> (PathBuf, PathBuf) {
+pub(crate) fn make_certificate(directory: &Path, name: &str, key: Key) -> (PathBuf, PathBuf) {
     let (cert, private) = (directory.join(format!("{name}.pem")), directory.join(format!("{name}.key")));
     let kind: &[&str] = match key {
         Key::Ecdsa => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -68,19 +69,19 @@ pub fn make_certificate(directory: &Path, name: &str, key: Key) -> (PathBuf, Pat
     (cert, private)
 }
 
-pub fn load((cert, key): &(PathBuf, PathBuf)) -> Certificate {
+pub(crate) fn load((cert, key): &(PathBuf, PathBuf)) -> Certificate {
     Certificate::from_pem(&fs::read(cert).unwrap(), &fs::read(key).unwrap()).unwrap()
 }
 
 /// The other end: its process, where its output goes, and its standard input.
-pub struct Peer {
+pub(crate) struct Peer {
     process: Child,
     output: PathBuf,
     input: Option<ChildStdin>,
 }
 
 impl Peer {
-    pub fn start(directory: &Path, program: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(directory: &Path, program: &str, args: &[&str]) -> Self {
         let output = directory.join("output");
         let log = File::create(&output).unwrap();
         let mut process = Command::new(program)
@@ -94,11 +95,11 @@ impl Peer {
         Self { process, output, input }
     }
 
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap()).into_owned()
     }
 
-    pub fn type_line(&mut self, line: &str) {
+    pub(crate) fn type_line(&mut self, line: &str) {
         let input = self.input.as_mut().unwrap();
         input.write_all(line.as_bytes()).unwrap();
         input.flush().unwrap();
@@ -113,18 +114,18 @@ impl Drop for Peer {
 }
 
 /// Our end: a connection and its socket.
-pub struct End {
-    pub connection: Connection,
-    pub socket: UdpSocket,
-    pub remote: Option<SocketAddr>,
-    pub clock: StdClock,
-    pub events: Vec<Event>,
+pub(crate) struct End {
+    pub(crate) connection: Connection,
+    pub(crate) socket: UdpSocket,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) clock: StdClock,
+    pub(crate) events: Vec<Event>,
     /// Bytes of the longest datagram sent.
-    pub longest: usize,
+    pub(crate) longest: usize,
 }
 
 impl End {
-    pub fn new(config: &Config, role: Role, remote: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(config: &Config, role: Role, remote: Option<SocketAddr>) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let clock = StdClock::start();
@@ -134,12 +135,12 @@ impl End {
         Self { connection, socket, remote, clock, events: Vec::new(), longest: 0 }
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.socket.local_addr().unwrap().port()
     }
 
     /// One turn of the loop: what is to be sent, then what arrives within 20 ms.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let mut buf = [0; 2048];
         loop {
             match self.connection.poll_output(self.clock.now(), &mut buf) {
@@ -159,7 +160,7 @@ impl End {
     }
 
     /// Turns until `done`; panics after ten seconds.
-    pub fn until(&mut self, peer: &Peer, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, peer: &Peer, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         for _ in 0..500 {
             self.turn();
             if done(self) {
@@ -169,41 +170,41 @@ impl End {
         panic!("no {what}: {:?} {:?}\n{}", self.events, self.connection, peer.output());
     }
 
-    pub fn connect(&mut self, peer: &Peer) {
+    pub(crate) fn connect(&mut self, peer: &Peer) {
         self.until(peer, "connection", |end| !end.events.is_empty());
         assert_eq!(self.events, [Event::Connected]);
     }
 
     /// What the connection exports for SRTP, as OpenSSL prints it.
-    pub fn exported(&self) -> String {
+    pub(crate) fn exported(&self) -> String {
         let mut out = [0; 60];
         self.connection.export_keying_material(b"EXTRACTOR-dtls_srtp", None, &mut out).unwrap();
-        out.iter().map(|byte| format!("{byte:02X}")).collect()
+        out.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"))
     }
 }
 
 /// A configuration with the peer's fingerprint beside it, and short timers.
-pub fn config(certificate: Certificate) -> Config {
+pub(crate) fn config(certificate: Certificate) -> Config {
     let mut config = Config::new(certificate);
     config.initial_timeout = Duration::from_millis(100);
     config.srtp_profiles = vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
     config
 }
 
-pub fn own_certificate() -> Certificate {
+pub(crate) fn own_certificate() -> Certificate {
     Certificate::generate(&Seed::from_os().unwrap(), StdClock::unix_time()).unwrap()
 }
 
 impl End {
     /// Application data that the end sends in one record.
-    pub fn send(&mut self, data: &[u8]) {
+    pub(crate) fn send(&mut self, data: &[u8]) {
         let mut buf = [0; 2000];
         let len = self.connection.seal(data, &mut buf).unwrap();
         self.socket.send_to(&buf[..len], self.remote.unwrap()).unwrap();
     }
 
     /// Turns until exactly `wanted` has arrived.
-    pub fn receive(&mut self, peer: &Peer, wanted: &[u8]) {
+    pub(crate) fn receive(&mut self, peer: &Peer, wanted: &[u8]) {
         let mut got = Vec::new();
         self.until(peer, "data", |end| {
             while let Some(record) = end.connection.recv() {
@@ -215,6 +216,6 @@ impl End {
 }
 
 /// An address nobody listens on, for a peer to listen on.
-pub fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

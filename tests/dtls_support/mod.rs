@@ -1,5 +1,5 @@
 //! Two ends in memory for the tests of DTLS, and certificates.
-#![expect(dead_code, reason = "each test uses a part of it")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -12,59 +12,59 @@ use antiphon::wire::dtls::handshake::{Fragments, HandshakeType, whole_header};
 use antiphon::wire::dtls::record::{ContentType, Records, Version, write_header};
 use antiphon::{Instant, Output, Rng, Seed};
 
-pub const UNIX_TIME: Duration = Duration::from_secs(1_700_000_000);
+pub(crate) const UNIX_TIME: Duration = Duration::from_secs(1_700_000_000);
 
 /// Three certificates that sign the same bytes in the same way, so that sizes are the same in every run.
-pub fn certificate(number: u8) -> Certificate {
+pub(crate) fn certificate(number: u8) -> Certificate {
     static CERTIFICATES: [OnceLock<Certificate>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
     let generate =
         || deterministic(Certificate::generate(&Seed::from_bytes([number; 32]), UNIX_TIME).unwrap());
     CERTIFICATES[usize::from(number)].get_or_init(generate).clone()
 }
 
-pub fn fingerprint(number: u8) -> Fingerprint {
+pub(crate) fn fingerprint(number: u8) -> Fingerprint {
     certificate(number).fingerprint(FingerprintHash::Sha256)
 }
 
-pub fn at(millis: u64) -> Instant {
+pub(crate) fn at(millis: u64) -> Instant {
     Instant::from_nanos(millis * 1_000_000)
 }
 
 /// A connection with certificate `number` that trusts nobody yet.
-pub fn connection(number: u8, role: Role, change: impl FnOnce(&mut Config)) -> Connection {
+pub(crate) fn connection(number: u8, role: Role, change: impl FnOnce(&mut Config)) -> Connection {
     let mut config = Config::new(certificate(number));
     change(&mut config);
     Connection::new(at(0), Rng::new(&Seed::from_bytes([number + 10; 32])), &config, role).unwrap()
 }
 
 /// Both ends and the datagrams between them. Index 0 is the client.
-pub struct Pair {
-    pub ends: [Connection; 2],
-    pub events: [Vec<Event>; 2],
+pub(crate) struct Pair {
+    pub(crate) ends: [Connection; 2],
+    pub(crate) events: [Vec<Event>; 2],
     /// Datagrams on their way to each end.
-    pub wire: [VecDeque<Vec<u8>>; 2],
-    pub now: Instant,
+    pub(crate) wire: [VecDeque<Vec<u8>>; 2],
+    pub(crate) now: Instant,
     /// Datagrams each end has sent.
-    pub sent: [usize; 2],
+    pub(crate) sent: [usize; 2],
 }
 
-pub const CLIENT: usize = 0;
-pub const SERVER: usize = 1;
+pub(crate) const CLIENT: usize = 0;
+pub(crate) const SERVER: usize = 1;
 
 impl Pair {
     /// Two ends that trust each other; the client has begun.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {}, |_| {})
     }
 
-    pub fn with(client: impl FnOnce(&mut Config), server: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(client: impl FnOnce(&mut Config), server: impl FnOnce(&mut Config)) -> Self {
         let mut pair = Self::of(connection(0, Role::Client, client), connection(1, Role::Server, server));
         pair.ends[CLIENT].set_remote_fingerprints(vec![fingerprint(1)]);
         pair.ends[SERVER].set_remote_fingerprints(vec![fingerprint(0)]);
         pair
     }
 
-    pub fn of(mut client: Connection, server: Connection) -> Self {
+    pub(crate) fn of(mut client: Connection, server: Connection) -> Self {
         client.start();
         Self {
             ends: [client, server],
@@ -75,19 +75,19 @@ impl Pair {
         }
     }
 
-    pub fn connected() -> Self {
+    pub(crate) fn connected() -> Self {
         let mut pair = Self::new();
         pair.run();
         assert!(pair.is_connected());
         pair
     }
 
-    pub fn is_connected(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.ends.iter().all(Connection::is_connected)
     }
 
     /// Draws what an end has to say, to the wire; its deadline.
-    pub fn draw(&mut self, end: usize) -> Option<Instant> {
+    pub(crate) fn draw(&mut self, end: usize) -> Option<Instant> {
         let mut buf = [0; 2000];
         loop {
             match self.ends[end].poll_output(self.now, &mut buf) {
@@ -105,14 +105,14 @@ impl Pair {
     }
 
     /// Delivers what is on its way to an end.
-    pub fn deliver(&mut self, end: usize) {
+    pub(crate) fn deliver(&mut self, end: usize) {
         while let Some(datagram) = self.wire[end].pop_front() {
             self.ends[end].handle_input(self.now, &datagram);
         }
     }
 
     /// Moves everything that moves without time passing.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         for _ in 0..100 {
             let before = self.sent;
             for end in [CLIENT, SERVER] {
@@ -127,12 +127,12 @@ impl Pair {
     }
 
     /// The sooner of both deadlines.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.ends.iter().filter_map(Connection::deadline).min()
     }
 
     /// Lets one end send `data`.
-    pub fn send(&mut self, end: usize, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn send(&mut self, end: usize, data: &[u8]) -> Vec<u8> {
         let mut buf = vec![0; data.len() + 64];
         let len = self.ends[end].seal(data, &mut buf).unwrap();
         buf.truncate(len);
@@ -141,7 +141,7 @@ impl Pair {
     }
 
     /// Both ends still send and receive.
-    pub fn assert_alive(&mut self) {
+    pub(crate) fn assert_alive(&mut self) {
         for end in [CLIENT, SERVER] {
             self.send(end, b"still here");
             assert_eq!(self.ends[1 - end].recv().as_deref(), Some(&b"still here"[..]), "to {}", 1 - end);
@@ -150,7 +150,7 @@ impl Pair {
 }
 
 /// A record in the clear, or one that claims to be of another epoch.
-pub fn record(content_type: ContentType, (epoch, sequence): (u16, u64), content: &[u8]) -> Vec<u8> {
+pub(crate) fn record(content_type: ContentType, (epoch, sequence): (u16, u64), content: &[u8]) -> Vec<u8> {
     let mut head = [0; 13];
     let mut writer = antiphon::base::writer::Writer::new(&mut head);
     write_header(&mut writer, content_type, Version::DTLS_1_2, (epoch, sequence), content.len()).unwrap();
@@ -158,14 +158,17 @@ pub fn record(content_type: ContentType, (epoch, sequence): (u16, u64), content:
 }
 
 /// A handshake message in one fragment and one record in the clear.
-pub fn handshake(kind: HandshakeType, sequence: u16, body: &[u8]) -> Vec<u8> {
+pub(crate) fn handshake(kind: HandshakeType, sequence: u16, body: &[u8]) -> Vec<u8> {
     let content = [&whole_header(kind, sequence, body.len())[..], body].concat();
     record(ContentType::Handshake, (0, 7000), &content)
 }
 
 /// Somebody in the middle: the datagram with the bodies of its handshake messages in the clear as `change` leaves
 /// them; a message for which it returns false is taken out.
-pub fn tamper(datagram: &[u8], mut change: impl FnMut(HandshakeType, &mut Vec<u8>) -> bool) -> Vec<u8> {
+pub(crate) fn tamper(
+    datagram: &[u8],
+    mut change: impl FnMut(HandshakeType, &mut Vec<u8>) -> bool,
+) -> Vec<u8> {
     let mut out = Vec::new();
     for whole in Records::new(datagram) {
         if whole.epoch > 0 || whole.content_type != ContentType::Handshake {
