@@ -620,3 +620,67 @@ fn packets_before_connect_are_dropped_and_counted() {
     wire.run(ms(3000));
     assert_eq!(wire.b_took(), [Event::Connected]);
 }
+
+#[test]
+fn a_peer_that_starts_anew_ends_every_channel_and_new_ones_open() {
+    let mut wire = connected();
+    let (here, _) = open(&mut wire, init());
+    wire.b = channels(4, &Config::default());
+    wire.b.connect(Role::Server, None, None);
+    wire.run(ms(1000));
+    let events = wire.a_took();
+    let failed = [Event::Error(here, DataChannelFailure::Restarted), Event::Close(here)];
+    assert!(events.windows(2).any(|pair| pair == failed), "{events:?}");
+    wire.b_took();
+    let (here, there) = open(&mut wire, init());
+    assert_eq!(wire.a.stream_id(here), Some(0));
+    wire.a.send(wire.now, here, &Message::text("again")).unwrap();
+    wire.run(ms(100));
+    assert_eq!(read(&mut wire.b, there), [Message::text("again")]);
+}
+
+#[test]
+fn a_message_longer_than_announced_ends_the_association() {
+    let mut small = Config::default();
+    small.sctp.max_receive_message_size = 10_000;
+    let mut wire = Wire::new(channels(1, &Config::default()), channels(2, &small), 3);
+    connect(&mut wire);
+    wire.run(ms(500));
+    wire.b_took();
+    let (here, there) = open(&mut wire, init());
+    wire.a.send(wire.now, here, &Message::binary(vec![0; 10_001])).unwrap();
+    wire.run(ms(1000));
+    let reason = CloseReason::MessageTooLong;
+    let failure = DataChannelFailure::Association(reason);
+    let expected = [Event::Error(there, failure), Event::Close(there), Event::Closed(reason)];
+    assert_eq!(wire.b_took(), expected);
+}
+
+#[test]
+fn a_stream_used_again_before_the_answer_to_our_reset_is_a_new_channel() {
+    let mut wire = connected();
+    let (first, there) = open(&mut wire, init());
+    wire.a.close_channel(first);
+    // B is told that its own reset was performed only after A has opened the next channel on the stream.
+    wire.until(|wire| wire.b_events.iter().any(|(_, event)| *event == Event::Closing(there)));
+    wire.a_reacts = Some(Box::new(move |a, _, event| {
+        if *event == Event::Close(first) {
+            a.create("second", init()).unwrap();
+        }
+    }));
+    wire.loss_to_b_of_responses = true;
+    wire.run(ms(150));
+    let closed = wire.b_events.iter().any(|(_, event)| *event == Event::Close(there));
+    assert!(closed, "the new channel ends the old one, though its reset was not answered");
+    wire.loss_to_b_of_responses = false;
+    wire.run(ms(2000));
+    let events = wire.b_took();
+    let closed = events.iter().position(|event| *event == Event::Close(there)).unwrap();
+    let second = opened(&events[closed..]);
+    assert_eq!((wire.b.label(second), wire.b.stream_id(second)), (Some("second"), Some(0)));
+    // Its own end is not confused by the late answer.
+    assert_eq!(wire.b.state(second), Some(ChannelState::Open));
+    wire.b.close_channel(second);
+    wire.run(ms(2000));
+    assert_eq!(wire.b_took(), [Event::Close(second)]);
+}

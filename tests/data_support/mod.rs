@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use antiphon::data::{Channels, Config, Event, Message, Role};
 use antiphon::sctp::{self, Association};
+use antiphon::wire::sctp::{Chunk, Packet, PacketWriter, ReConfigParameter};
 use antiphon::{Instant, Output, Rng, Seed};
 use bytes::Bytes;
 
@@ -59,6 +60,8 @@ pub struct Wire<A: End, B: End> {
     /// Every packet that was sent, and by when.
     pub sent: Vec<(Instant, To, Vec<u8>)>,
     pub record: bool,
+    /// Answers to B's stream resets are cut out of the packets to it.
+    pub loss_to_b_of_responses: bool,
     /// What A does about an event before it polls again.
     pub a_reacts: Option<Reaction<A>>,
     flying: BTreeMap<(Instant, u64), (To, Bytes)>,
@@ -80,6 +83,7 @@ impl<A: End, B: End> Wire<A, B> {
             loss: 0,
             sent: Vec::new(),
             record: false,
+            loss_to_b_of_responses: false,
             a_reacts: None,
             flying: BTreeMap::new(),
             serial: 0,
@@ -92,6 +96,12 @@ impl<A: End, B: End> Wire<A, B> {
     fn put(&mut self, to: To, packet: &[u8]) {
         if self.record {
             self.sent.push((self.now, to, packet.to_vec()));
+        }
+        let cut;
+        let mut packet = packet;
+        if self.loss_to_b_of_responses && to == To::B {
+            cut = without_responses(packet);
+            packet = &cut;
         }
         if self.rng.below(1000) >= self.loss {
             self.serial += 1;
@@ -177,6 +187,32 @@ impl<A: End, B: End> Wire<A, B> {
     pub fn b_took(&mut self) -> Vec<B::Event> {
         self.b_events.drain(..).map(|(_, event)| event).collect()
     }
+}
+
+/// The packet without answers to stream resets; of the rest it knows what stands beside them.
+fn without_responses(packet: &[u8]) -> Vec<u8> {
+    let parsed = Packet::parse(packet).unwrap();
+    let mut buf = vec![0; packet.len()];
+    let (from, to) = (parsed.source_port, parsed.destination_port);
+    let mut writer = PacketWriter::new(&mut buf, from, to, parsed.verification_tag);
+    for chunk in parsed.chunks() {
+        match chunk.unwrap() {
+            Chunk::Data(data) => writer.data(&data).unwrap(),
+            Chunk::Sack(sack) => {
+                writer.sack(sack.cumulative_tsn, sack.a_rwnd, sack.gap_blocks(), sack.duplicates()).unwrap();
+            }
+            Chunk::ReConfig(reset) => {
+                let is_response = |each: &_| matches!(each, Ok(ReConfigParameter::Response { .. }));
+                if !reset.parameters().all(|each| is_response(&each)) {
+                    writer.re_config(reset.parameters().map(Result::unwrap)).unwrap();
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let len = writer.finish();
+    buf.truncate(len);
+    buf
 }
 
 pub const START: Instant = Instant::from_nanos(1_000_000_000);

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::packet::kind;
 use crate::base::reader::Reader;
 use crate::base::serial::{Mid32, Ssn, Tsn};
 use crate::base::writer::{Full, Writer};
@@ -104,12 +105,12 @@ impl<'a> Data<'a> {
         })
     }
 
-    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), Full> {
-        out.u32(self.tsn.0)?;
-        out.u16(self.stream)?;
-        out.u16(self.ssn.0)?;
-        out.u32(self.ppid)?;
-        out.bytes(self.payload)
+    /// Everything before the payload, of a chunk of `length` bytes.
+    pub(super) fn header(&self, length: u16) -> [u8; 16] {
+        let first = u32::from(kind::DATA) << 24 | u32::from(self.flags.to_wire()) << 16 | u32::from(length);
+        let third = u32::from(self.stream) << 16 | u32::from(self.ssn.0);
+        let words = [first, self.tsn.0, third, self.ppid];
+        words.into_iter().fold(0, |header, word| header << 32 | u128::from(word)).to_be_bytes()
     }
 }
 

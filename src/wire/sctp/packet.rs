@@ -179,10 +179,12 @@ fn stated_checksum(bytes: &[u8]) -> u32 {
 
 /// `CRC32c` over a packet as if its checksum field were zero.
 fn checksum(bytes: &[u8]) -> u32 {
-    let (head, rest) = bytes.split_at_checked(8).unwrap_or((bytes, &[]));
-    let crc = crc32c::crc32c(head);
-    let crc = crc32c::crc32c_append(crc, &[0; 4]);
-    crc32c::crc32c_append(crc, rest.get(4..).unwrap_or_default())
+    let Some((header, rest)) = bytes.split_first_chunk::<COMMON_HEADER_LEN>() else { return 0 };
+    let mut header = *header;
+    if let Some(field) = header.last_chunk_mut::<4>() {
+        *field = [0; 4];
+    }
+    crc32c::crc32c_append(crc32c::crc32c(&header), rest)
 }
 
 /// A chunk of a type this crate does not know, kept as it came.
