@@ -146,7 +146,8 @@ impl Checklist {
                 at -= 1;
                 let Some((_, key)) = self.order.get(at).copied() else { break };
                 let droppable = self.pairs.get(key).is_some_and(|pair| match pair.state {
-                    State::Failed => true,
+                    // Where consent was lost is remembered: it must not be tried again.
+                    State::Failed => !pair.revoked,
                     State::Frozen | State::Waiting => !failed_only && !pair.queued,
                     State::InProgress | State::Succeeded => false,
                 });

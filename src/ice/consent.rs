@@ -7,6 +7,7 @@ use crate::base::slots::Key;
 use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Usage};
 use crate::ice::check::Tid;
+use crate::ice::session::Phase;
 use crate::rng::Rng;
 use crate::time::{Instant, Timer};
 
@@ -129,6 +130,13 @@ impl Agent {
         if let Some(pair) = session.list.get_mut(usage.pair) {
             pair.revoked = true;
             pair.nominated = false;
+            pair.nominating = false;
+            pair.transaction = None;
+        }
+        // Not even a repetition of a check may leave, a nomination's least of all.
+        session.transactions.retain(|key| (key != usage.pair).then_some(key));
+        if session.phase == Phase::Nominating(usage.pair) {
+            session.phase = Phase::Running;
         }
         session.list.calm(usage.pair);
         session.list.set_state(usage.pair, State::Failed);

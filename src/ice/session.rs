@@ -7,6 +7,7 @@ use crate::base::slots::Key;
 use crate::ice::candidate::Remote;
 use crate::ice::check::Transactions;
 use crate::ice::checklist::Checklist;
+use crate::ice::pair::Pair;
 use crate::ice::{Config, Credentials, RemoteParameters};
 use crate::sdp::candidate::{CandidateKind, Transport};
 use crate::stun::IntegrityKey;
@@ -142,7 +143,8 @@ impl Session {
         }
         let hopeless = (0..).zip(&self.remotes).find(|(at, remote)| {
             let failed = crate::ice::CandidatePairState::Failed;
-            learned(remote) && self.list.iter().all(|(_, p)| p.remote != *at || p.state == failed)
+            let over = |p: &Pair| p.state == failed && !p.revoked;
+            learned(remote) && self.list.iter().all(|(_, p)| p.remote != *at || over(p))
         });
         let at: u16 = hopeless?.0;
         self.drop_pairs(|_, remote| remote == at);

@@ -158,3 +158,19 @@ fn a_suspended_agent_wakes_without_consent() {
     let class = |p: &Packet| Message::parse(&p.data).unwrap().class();
     assert!(world.sent[sent..].iter().all(|p| class(p) != Class::Request));
 }
+
+#[test]
+fn n09_a_nomination_under_way_stops_with_consent() {
+    // Nominations never arrive, so one is being repeated when the peer falls silent.
+    let mut world = World::full(1);
+    world.lost = Box::new(crate::world::nominates);
+    world.describe();
+    world.run_until(at(1000));
+    world.lost = Box::new(|_| true);
+    world.run_until(at(120_000));
+    let last_answer = at(50);
+    let last_sent = world.sent.iter().filter(|p| p.from == 0).map(|p| p.sent_at).max().unwrap();
+    assert!(last_sent < last_answer + ms(30_000), "{last_sent:?}");
+    assert_eq!(world.agents[0].active_path(), None);
+    assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+}
