@@ -298,3 +298,7 @@ impl Checklist {
         moved
     }
 }
+
+#[cfg(test)]
+#[path = "checklist_tests.rs"]
+mod tests;

@@ -260,7 +260,7 @@ impl Agent {
         if transaction.nominates {
             message.add(&Attribute::UseCandidate)?;
         }
-        attach(&mut message, &self.attached)?;
+        attach(&mut message, &self.attached, self.config.mtu)?;
         message.integrity(&peer.key)?.fingerprint()?;
         Ok(message.finish())
     }

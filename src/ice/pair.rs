@@ -73,8 +73,9 @@ impl Pair {
     }
 }
 
-/// RFC 8445 §6.1.2.3.
+/// RFC 8445 §6.1.2.3. Priorities are 31 bits (§5.1.2), whatever the peer says.
 pub(crate) fn pair_priority(role: Role, local: u32, remote: u32) -> u64 {
+    let (local, remote) = (local.min(i32::MAX.unsigned_abs()), remote.min(i32::MAX.unsigned_abs()));
     let (controlling, controlled) = match role {
         Role::Controlling => (local, remote),
         Role::Controlled => (remote, local),
@@ -92,9 +93,10 @@ mod tests {
         assert_eq!(pair_priority(Role::Controlling, 7, 3), (3 << 32) + 14 + 1);
         assert_eq!(pair_priority(Role::Controlled, 3, 7), (3 << 32) + 14 + 1);
         assert_eq!(pair_priority(Role::Controlled, 7, 3), (3 << 32) + 14);
+        let most = (1 << 31) - 1;
         assert_eq!(
-            pair_priority(Role::Controlling, u32::MAX, u32::MAX),
-            u64::from(u32::MAX) * ((1 << 32) + 2)
+            pair_priority(Role::Controlled, u32::MAX, u32::MAX),
+            pair_priority(Role::Controlled, most, most)
         );
     }
 }

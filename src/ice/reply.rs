@@ -48,7 +48,7 @@ impl Agent {
     pub(crate) fn draw_reply(&mut self, buf: &mut [u8]) -> Option<Transmit<Path>> {
         while let Some(reply) = self.replies.pop_front() {
             let Some(session) = self.session(reply.previous) else { continue };
-            let Ok(len) = reply.write(buf, &session.local_key, &self.attached) else {
+            let Ok(len) = reply.write(buf, &session.local_key, &self.attached, self.config.mtu) else {
                 self.counters.too_long += 1;
                 continue;
             };
@@ -60,13 +60,19 @@ impl Agent {
 }
 
 impl Reply {
-    fn write(&self, buf: &mut [u8], key: &IntegrityKey, attached: &Attached) -> Result<usize, Full> {
+    fn write(
+        &self,
+        buf: &mut [u8],
+        key: &IntegrityKey,
+        attached: &Attached,
+        mtu: usize,
+    ) -> Result<usize, Full> {
         let class = if self.answer == Answer::Success { Class::Success } else { Class::Error };
         let mut message = Builder::new(buf, class, Method::BINDING, self.id)?;
         match self.answer {
             Answer::Success => {
                 message.add(&Attribute::XorMappedAddress(mapped(self.path.remote)))?;
-                attach(&mut message, attached)?;
+                attach(&mut message, attached, mtu)?;
             }
             Answer::RoleConflict => {
                 message.add(&Attribute::ErrorCode(ErrorCode::new(ErrorCode::ROLE_CONFLICT)))?;
@@ -87,14 +93,18 @@ const fn mapped(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), address.port())
 }
 
-/// Adds the parent's attributes, as far as they leave room for integrity and fingerprint.
-pub(crate) fn attach(message: &mut Builder<'_>, attached: &Attached) -> Result<(), Full> {
+/// Adds the parent's attributes, each if it leaves room for integrity and fingerprint in a datagram.
+pub(crate) fn attach(message: &mut Builder<'_>, attached: &Attached, mtu: usize) -> Result<(), Full> {
+    /// MESSAGE-INTEGRITY and FINGERPRINT.
+    const TAIL: usize = 24 + 8;
     let parts = [
         (AttributeType::META_DTLS, &attached.data),
         (AttributeType::META_DTLS_ACK, &attached.acknowledgement),
     ];
     for (kind, value) in parts {
-        if let Some(value) = value {
+        if let Some(value) = value
+            && message.len() + 4 + value.len().next_multiple_of(4) + TAIL <= mtu
+        {
             message.raw(kind, &[value])?;
         }
     }

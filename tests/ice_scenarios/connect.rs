@@ -1,6 +1,6 @@
 //! Checks, nomination and how long they take.
 
-use antiphon::ice::{Config, IceConnectionState};
+use antiphon::ice::{Attached, Config, IceConnectionState};
 
 use crate::world::{World, at, host, ms};
 
@@ -50,4 +50,29 @@ fn of_400_pairs_the_last_is_found_at_the_pace_of_the_checks() {
     world.run_until(at(5000));
     assert!(world.selected_at(0).is_some_and(|t| t <= at(2200)));
     assert!(world.selected_at(1).is_some_and(|t| t <= at(2200)));
+}
+
+#[test]
+fn opaque_attributes_ride_in_checks_and_answers_and_come_out_of_authentic_ones() {
+    let mut world = World::full(1);
+    let hello =
+        |text: &'static [u8]| Attached { data: Some(bytes::Bytes::from_static(text)), acknowledgement: None };
+    world.agents[0].set_attached(hello(b"client hello"));
+    world.describe();
+    world.run_until(at(25));
+    assert_eq!(world.agents[1].take_attached(), Some(hello(b"client hello")));
+    assert_eq!(world.agents[1].take_attached(), None);
+    assert_eq!(world.agents[0].take_attached(), None);
+    world.agents[1]
+        .set_attached(Attached { acknowledgement: Some(bytes::Bytes::from_static(b"1234")), data: None });
+    world.run_until(at(200));
+    let taken = world.agents[0].take_attached().unwrap();
+    assert_eq!(taken.acknowledgement.as_deref(), Some(&b"1234"[..]));
+    // One that leaves no room for the rest of the check stays behind; the check goes.
+    let mut world = World::full(1);
+    world.agents[0].set_attached(Attached { data: Some(vec![22; 1150].into()), acknowledgement: None });
+    world.describe();
+    world.run_until(at(500));
+    assert_eq!(world.agents[0].state(), IceConnectionState::Completed);
+    assert_eq!(world.agents[1].take_attached(), None);
 }
