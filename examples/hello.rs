@@ -11,7 +11,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
 use antiphon::crypto::digest::sha256;
-use antiphon::{Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, Seed, StdClock};
+use antiphon::{
+    Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, Seed, StdClock,
+};
 use bytes::Bytes;
 
 use endpoint::{Endpoint, Fallible};
@@ -38,7 +40,9 @@ impl Timeline {
 
     fn event(&self, event: &Event) {
         match event {
-            Event::IceConnectionStateChange(state) => self.say(format_args!("ICE {state:?}").to_string().to_lowercase()),
+            Event::IceConnectionStateChange(state) => {
+                self.say(format_args!("ICE {state:?}").to_string().to_lowercase())
+            }
             Event::ConnectionStateChange(state) => self.say(format!("connection {state:?}").to_lowercase()),
             _ => {}
         }
@@ -74,7 +78,13 @@ fn main() -> Fallible<()> {
 }
 
 /// The offering side: says hello, sends the file, waits for its digest.
-fn send(mut end: Endpoint, line: Timeline, text: DataChannelId, data: DataChannelId, file: &Bytes) -> Fallible<()> {
+fn send(
+    mut end: Endpoint,
+    line: Timeline,
+    text: DataChannelId,
+    data: DataChannelId,
+    file: &Bytes,
+) -> Fallible<()> {
     let until = line.start + PATIENCE;
     let digest = sha256(&[file]);
     let (mut sent, mut began) = (0, line.start);
@@ -110,7 +120,10 @@ fn send(mut end: Endpoint, line: Timeline, text: DataChannelId, data: DataChanne
                     } else if *message.data == digest {
                         let seconds = now.saturating_duration_since(began).as_secs_f64();
                         let megabytes = file.len() as f64 / 1e6;
-                        line.say(format_args!("knows the file arrived whole: {:.1} MB/s", megabytes / seconds));
+                        line.say(format_args!(
+                            "knows the file arrived whole: {:.1} MB/s",
+                            megabytes / seconds
+                        ));
                         end.pc.close();
                     } else {
                         return Err("the file arrived damaged".into());

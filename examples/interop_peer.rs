@@ -15,7 +15,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use antiphon::{
-    Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, SessionDescription, StdClock,
+    Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, SessionDescription,
+    StdClock,
 };
 use mio::{Token, Waker};
 use serde_json::{Value, json};
@@ -27,7 +28,9 @@ fn main() -> Fallible<()> {
     let (lines, commands) = mpsc::channel();
     let (wakers, woken) = mpsc::channel();
     thread::Builder::new().spawn(move || read_commands(&lines, &woken))?;
-    emit(&json!({ "ev": "ready", "peer": "antiphon", "version": env!("CARGO_PKG_VERSION"), "caps": ["data", "reset"] }));
+    emit(
+        &json!({ "ev": "ready", "peer": "antiphon", "version": env!("CARGO_PKG_VERSION"), "caps": ["data", "reset"] }),
+    );
     let clock = StdClock::start();
     Peer { wakers, clock, start: clock.now(), end: None, channel: None, echoed: 0, test: None }.run(&commands)
 }
@@ -102,9 +105,9 @@ impl Peer {
                 if op == "quit" {
                     return Ok(());
                 }
-                let mut reply = self.obey(op, &command).unwrap_or_else(|error| {
-                    json!({ "ev": "error", "error": error.to_string() })
-                });
+                let mut reply = self
+                    .obey(op, &command)
+                    .unwrap_or_else(|error| json!({ "ev": "error", "error": error.to_string() }));
                 reply["re"] = op.into();
                 emit(&reply);
                 continue;
@@ -145,8 +148,10 @@ impl Peer {
                 Ok(json!({ "ev": "ok" }))
             }
             "echo-test" => {
-                let number = |what: &str, default: u64| command.get(what).and_then(Value::as_u64).unwrap_or(default);
-                let (count, big) = (usize::try_from(number("count", 100))?, usize::try_from(number("big", 65536))?);
+                let number =
+                    |what: &str, default: u64| command.get(what).and_then(Value::as_u64).unwrap_or(default);
+                let (count, big) =
+                    (usize::try_from(number("count", 100))?, usize::try_from(number("big", 65536))?);
                 let start = self.clock.now();
                 let until = start + Duration::from_millis(number("timeout", 10000));
                 self.test = Some(Test { count, big, sent: 0, got: 0, ok: 0, bad: 0, start, until });
@@ -182,7 +187,9 @@ impl Peer {
         match *event {
             Event::ConnectionStateChange(state) => {
                 let ice = format!("{:?}", end.pc.ice_connection_state()).to_lowercase();
-                emit(&json!({ "ev": "state", "pc": format!("{state:?}").to_lowercase(), "ice": ice, "ms": ms }));
+                emit(
+                    &json!({ "ev": "state", "pc": format!("{state:?}").to_lowercase(), "ice": ice, "ms": ms }),
+                );
                 match state {
                     ConnectionState::Connected => emit(&json!({ "ev": "connected", "ms": ms })),
                     ConnectionState::Failed => eprint(&format!("failed: {:?}", end.pc.failure())),
@@ -206,7 +213,9 @@ impl Peer {
     /// Sends back what the peer's channel brings. What cannot be sent yet stays unread: that slows the peer.
     fn echo(&mut self, id: DataChannelId) -> Fallible<()> {
         let now = self.clock.now();
-        let Some(mut channel) = self.end.as_mut().and_then(|end| end.pc.data_channel(id)) else { return Ok(()) };
+        let Some(mut channel) = self.end.as_mut().and_then(|end| end.pc.data_channel(id)) else {
+            return Ok(());
+        };
         while channel.can_send()
             && let Some(message) = channel.recv()
         {
@@ -221,7 +230,9 @@ impl Peer {
 
     fn send(&mut self) -> Fallible<()> {
         let now = self.clock.now();
-        let (Some(end), Some(test), Some(id)) = (&mut self.end, &mut self.test, self.channel) else { return Ok(()) };
+        let (Some(end), Some(test), Some(id)) = (&mut self.end, &mut self.test, self.channel) else {
+            return Ok(());
+        };
         let Some(mut channel) = end.pc.data_channel(id) else { return Err("the channel is gone".into()) };
         while test.sent < test.count && channel.can_send() {
             channel.send(now, &plan(test.sent, test.count, test.big))?;

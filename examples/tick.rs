@@ -11,8 +11,8 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use antiphon::{
-    Config, ConnectionState, DataChannelId, DataChannelInit, Datagram, Event, Instant, LocalCandidate, Message, Output,
-    PeerConnection, Seed, StdClock,
+    Config, ConnectionState, DataChannelId, DataChannelInit, Datagram, Event, Instant, LocalCandidate,
+    Message, Output, PeerConnection, Seed, StdClock,
 };
 
 const FRAME: Duration = Duration::from_nanos(16_666_667);
@@ -46,7 +46,19 @@ impl Player {
         let (place, other) = ([0.0; 2], [f32::NAN; 2]);
         let (buf, positions) = ([0; 2048], None);
         Ok(Self {
-            name, pc, socket, local, buf, now, positions, frame: 0, place, other, newest: 0, received: 0, stale: 0,
+            name,
+            pc,
+            socket,
+            local,
+            buf,
+            now,
+            positions,
+            frame: 0,
+            place,
+            other,
+            newest: 0,
+            received: 0,
+            stale: 0,
         })
     }
 
@@ -101,7 +113,9 @@ impl Player {
                     self.hear(&message.data);
                 }
             }
-            Event::ConnectionStateChange(state) => println!("{}: {state:?} in frame {}", self.name, self.frame),
+            Event::ConnectionStateChange(state) => {
+                println!("{}: {state:?} in frame {}", self.name, self.frame)
+            }
             Event::PeerClosed => self.pc.close(),
             _ => {}
         }
@@ -138,7 +152,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         if frame % 60 == 0 {
             for Player { name, place, other, received, stale, .. } in &players {
-                println!("{name}: at {place:.2?}, sees the other at {other:.2?} ({received} positions, {stale} stale)");
+                println!(
+                    "{name}: at {place:.2?}, sees the other at {other:.2?} ({received} positions, {stale} stale)"
+                );
             }
         }
         std::thread::sleep(FRAME);

@@ -37,8 +37,19 @@ impl Browser {
     fn open(url: &str, name: &str, flags: &[&str]) -> Option<Self> {
         let profile = std::env::temp_dir().join(format!("antiphon-{name}-{}", std::process::id()));
         let child = Command::new("chromium")
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"])
-            .args(["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            .args([
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                "--disable-dev-shm-usage",
+            ])
+            .args([
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
             .args(flags)
             .arg(format!("--user-data-dir={}", profile.display()))
             .arg(url)
@@ -69,7 +80,8 @@ fn required() -> bool {
 fn run(name: &str, query: &str, flags: &[&str]) -> Option<(Value, Vec<String>, Vec<String>)> {
     let (sender, notices) = mpsc::channel();
     let files = vec![File::sample("sample.bin", 1 << 20)];
-    let server = Server::start("127.0.0.1:0", LOOPBACK, files, sender.clone()).expect("a free port on loopback");
+    let server =
+        Server::start("127.0.0.1:0", LOOPBACK, files, sender.clone()).expect("a free port on loopback");
     let url = format!("http://{}/?selftest&{query}", server.address);
     let Some(browser) = Browser::open(&url, name, flags) else {
         assert!(!required(), "chromium is not installed");
@@ -85,7 +97,9 @@ fn run(name: &str, query: &str, flags: &[&str]) -> Option<(Value, Vec<String>, V
             Ok(Notice::Said { page, text }) => {
                 println!("page {page}: {text}");
                 heard.push(text);
-                sender.send(Notice::Typed("a line of the terminal".to_owned())).expect("we hold the receiver");
+                sender
+                    .send(Notice::Typed("a line of the terminal".to_owned()))
+                    .expect("we hold the receiver");
             }
             Ok(Notice::Typed(line)) => page.as_ref().expect("a page spoke").say(&line).expect("it is there"),
             Ok(Notice::Log { page, text }) => {
@@ -121,7 +135,8 @@ fn assert_served((report, logged, heard): &(Value, Vec<String>, Vec<String>)) {
 }
 
 /// The browser shows its addresses and uses loopback.
-const PLAIN: &[&str] = &["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];
+const PLAIN: &[&str] =
+    &["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];
 
 /// The browser hides its addresses behind `.local` names, as it does for every page without a camera.
 const HIDDEN: &[&str] = &["--allow-loopback-in-peer-connection"];

@@ -32,8 +32,11 @@ impl Driver {
             println!("skipped: no driver built ({})", binary.display());
             return None;
         }
-        let mut child =
-            Command::new(binary).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the driver starts");
+        let mut child = Command::new(binary)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the driver starts");
         let commands = child.stdin.take().expect("piped");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let (sender, events) = mpsc::channel();
@@ -92,7 +95,10 @@ fn two_drivers_echo_a_hundred_messages_and_start_over() {
         assert_eq!(b.wait("ev", "dc-open")["label"], "echo");
         a.call(&json!({ "op": "echo-test", "count": 100, "big": 65536, "timeout": 20000 }));
         let result = a.wait("ev", "echo-result");
-        assert_eq!((&result["ok"], &result["bad"], &result["timeout"]), (&json!(100), &json!(0), &json!(false)));
+        assert_eq!(
+            (&result["ok"], &result["bad"], &result["timeout"]),
+            (&json!(100), &json!(0), &json!(false))
+        );
         a.call(&json!({ "op": "stats" }));
         a.call(&json!({ "op": "reset" }));
         b.call(&json!({ "op": "reset" }));

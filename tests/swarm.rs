@@ -4,7 +4,11 @@
 //! channel that is reliable and ordered delivers its messages exactly once and in order, every other a legal subset.
 //! Once the network heals, all that was promised must arrive. `ANTIPHON_SEEDS` says how many seeds are run,
 //! `ANTIPHON_SEED` names one.
-#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "seeds come from outside, and failures name theirs")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "seeds come from outside, and failures name theirs"
+)]
 
 use antiphon::base::bitrate::Bitrate;
 use antiphon::data::{ChannelId, DataChannelInit, Message};
@@ -28,7 +32,8 @@ enum Promise {
 }
 
 impl Promise {
-    const ALL: [Self; 4] = [Self::OrderedReliable, Self::UnorderedReliable, Self::OrderedPartial, Self::UnorderedPartial];
+    const ALL: [Self; 4] =
+        [Self::OrderedReliable, Self::UnorderedReliable, Self::OrderedPartial, Self::UnorderedPartial];
 
     fn init(self) -> DataChannelInit {
         let mut init = DataChannelInit::default();
@@ -210,7 +215,10 @@ fn run(run: u64) -> u64 {
             let held = [bad_link(&mut dice), bad_link(&mut dice)];
             network.set_link_both(hosts[0], hosts[1], &Link::blocked());
             let pause = Duration::from_millis(dice.below(4000));
-            network.run_for(pause, &mut |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| {
+            network.run_for(pause, &mut |now: Instant,
+                                         host: HostId,
+                                         pc: &mut PeerConnection,
+                                         event: Event| {
                 apps.on_event(now, host, pc, &event);
             });
             let [there, back] = held;
@@ -220,7 +228,9 @@ fn run(run: u64) -> u64 {
         send_some(&mut network, hosts, &mut apps, &mut dice);
         network.run_for(
             Duration::from_millis(dice.below(100)),
-            &mut |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| apps.on_event(now, host, pc, &event),
+            &mut |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| {
+                apps.on_event(now, host, pc, &event)
+            },
         );
         for (index, ledgers) in apps.ledgers.iter().enumerate() {
             ledgers.iter().for_each(|ledger| ledger.check(apps.channels[index].0));
@@ -231,7 +241,9 @@ fn run(run: u64) -> u64 {
     network.set_link_both(hosts[0], hosts[1], &Link::new().delay(Duration::from_millis(20)));
     network.run_for(
         Duration::from_secs(90),
-        &mut |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| apps.on_event(now, host, pc, &event),
+        &mut |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| {
+            apps.on_event(now, host, pc, &event)
+        },
     );
     assert_eq!(apps.labels, count, "channels announced");
     for (index, ledgers) in apps.ledgers.iter().enumerate() {

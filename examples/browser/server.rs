@@ -46,7 +46,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves at `listen` (a free port near it if that one is taken); connections use sockets bound to `ip`.
-    pub(crate) fn start(listen: &str, ip: IpAddr, files: Vec<File>, notices: Sender<Notice>) -> Fallible<Self> {
+    pub(crate) fn start(
+        listen: &str,
+        ip: IpAddr,
+        files: Vec<File>,
+        notices: Sender<Notice>,
+    ) -> Fallible<Self> {
         let listen: SocketAddr = listen.parse()?;
         let http = tiny_http::Server::http(listen)
             .or_else(|_| tiny_http::Server::http(SocketAddr::new(listen.ip(), 0)))?;

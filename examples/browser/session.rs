@@ -43,9 +43,16 @@ impl File {
 /// A file on its way. Its channel is labelled `file`; the first message is `{name, size}`, the rest are its bytes; the
 /// receiver ends with `{sha256}`, and the sender closes the channel.
 enum Transfer {
-    Incoming { name: String, size: usize, data: Vec<u8> },
+    Incoming {
+        name: String,
+        size: usize,
+        data: Vec<u8>,
+    },
     /// `sent` is `None` until the first message is out.
-    Outgoing { file: File, sent: Option<usize> },
+    Outgoing {
+        file: File,
+        sent: Option<usize>,
+    },
 }
 
 /// Says things to a page from another thread.
@@ -186,7 +193,8 @@ impl Session {
             None => {
                 let value: Value = serde_json::from_slice(&message.data)?;
                 let name = value.get("name").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
-                let size = value.get("size").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
+                let size =
+                    value.get("size").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
                 let size = size.filter(|size| *size <= MAX_FILE).ok_or("a file too large to keep")?;
                 self.transfers.insert(id, Transfer::Incoming { name, size, data: Vec::new() });
             }

@@ -224,7 +224,9 @@ fn take_offer(request: &mut Request, joins: &Sender<Join>, waker: &Waker) -> Res
 fn main() -> Result<(), Box<dyn Error>> {
     let mut poll = Poll::new()?;
     let mut room = Room::open(&poll)?;
-    let http = Server::http("127.0.0.1:8081").or_else(|_| Server::http("127.0.0.1:0")).map_err(|error| error.to_string())?;
+    let http = Server::http("127.0.0.1:8081")
+        .or_else(|_| Server::http("127.0.0.1:0"))
+        .map_err(|error| error.to_string())?;
     println!("open http://{}/ in several tabs; everybody talks through {}", http.server_addr(), room.local);
     let (joins, requests) = mpsc::channel();
     let waker = Waker::new(poll.registry(), WAKER)?;

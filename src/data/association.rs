@@ -146,7 +146,8 @@ impl Channels {
     fn on_low(&mut self, stream: u16) {
         let Some(Entry::Channel(id)) = self.streams.get(stream) else { return };
         let id = *id;
-        let (buffered, can_send) = (self.association.buffered_amount(stream), self.association.can_send(stream));
+        let (buffered, can_send) =
+            (self.association.buffered_amount(stream), self.association.can_send(stream));
         let Some(channel) = self.channels.get_mut(id.0) else { return };
         let above = buffered > channel.low_threshold;
         if above && !can_send {

@@ -105,7 +105,9 @@ pub enum Seen {
 
 /// Whether an event is one that drawing a datagram brings about: it cannot come before that.
 fn drawn(event: &str) -> bool {
-    event.contains("BufferedAmountLow(") || event.contains("Close(") || event == "ConnectionStateChange(Failed)"
+    event.contains("BufferedAmountLow(")
+        || event.contains("Close(")
+        || event == "ConnectionStateChange(Failed)"
 }
 
 pub struct World<S: Subject> {
