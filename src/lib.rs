@@ -5,6 +5,8 @@
 //! and obeys the twelve laws of [`machine`].
 
 pub mod base;
+pub mod cc;
+pub mod codec;
 pub mod crypto;
 pub mod data;
 pub mod dtls;
@@ -14,10 +16,12 @@ pub mod machine;
 pub mod net;
 pub mod peer;
 pub mod rng;
+pub mod rtp;
 pub mod sctp;
 pub mod sdp;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod srtp;
 pub mod stun;
 pub mod time;
 pub mod wire;

@@ -2,4 +2,6 @@
 
 pub mod dcep;
 pub mod dtls;
+pub mod rtcp;
+pub mod rtp;
 pub mod sctp;

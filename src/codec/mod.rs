@@ -1,0 +1,1 @@
+//! Payload formats: frames <-> RTP payloads. No state beyond what a format itself carries, no time.
