@@ -110,12 +110,11 @@ impl PeerConnection {
 
     fn open_dtls(&mut self, role: dtls::Role) {
         let config = setup::dtls_config(&self.config, &self.certificate);
-        match Connection::new(self.latest.now(), self.rng.fork("dtls"), &config, role) {
-            Ok(dtls) => self.transport.dtls = Some(Box::new(dtls)),
-            Err(_) => {
-                self.transport.dtls_state = DtlsState::Failed;
-                self.failure = Some(Failure::DtlsSetup);
-            }
+        if let Ok(dtls) = Connection::new(self.latest.now(), self.rng.fork("dtls"), &config, role) {
+            self.transport.dtls = Some(Box::new(dtls));
+        } else {
+            self.transport.dtls_state = DtlsState::Failed;
+            self.failure = Some(Failure::DtlsSetup);
         }
     }
 

@@ -63,16 +63,15 @@ impl PeerConnection {
     /// Translates what a layer reported; `None` if it concerns nobody above.
     fn on_report(&mut self, now: Instant, report: Report) -> Option<Event> {
         match report {
-            Report::Ice(event) => self.on_ice(now, event),
+            Report::Ice(event) => self.on_ice(now, &event),
             Report::Dtls(event) => self.on_dtls(event),
             Report::Data(event) => self.on_data(&event),
         }
     }
 
-    fn on_ice(&mut self, now: Instant, event: ice::Event) -> Option<Event> {
-        match event {
-            ice::Event::StateChange(IceConnectionState::Closed) => None,
-            ice::Event::StateChange(state) => {
+    fn on_ice(&mut self, now: Instant, event: &ice::Event) -> Option<Event> {
+        match *event {
+            ice::Event::StateChange(state) if state != IceConnectionState::Closed => {
                 if state == IceConnectionState::Failed {
                     self.failure.get_or_insert(Failure::Ice);
                 } else if self.failure == Some(Failure::Ice) {
@@ -88,7 +87,13 @@ impl PeerConnection {
                 None
             }
             // Candidates are reported with their section's mid, once a local description is set: see `announce`.
-            _ => None,
+            ice::Event::StateChange(_)
+            | ice::Event::GatheringStateChange(_)
+            | ice::Event::Candidate(_)
+            | ice::Event::EndOfCandidates
+            | ice::Event::Selected(_)
+            | ice::Event::RoleChange(_)
+            | ice::Event::Closed => None,
         }
     }
 
@@ -120,7 +125,7 @@ impl PeerConnection {
                 self.failure = Some(Failure::Dtls(reason));
                 None
             }
-            _ => None,
+            dtls::Event::Closed => None,
         }
     }
 
@@ -135,7 +140,7 @@ impl PeerConnection {
             D::Close(id) => Event::DataChannelClose(id),
             D::Error(id, failure) => Event::DataChannelError(id, failure),
             D::Closed(_) => return self.on_peer_closed(),
-            _ => return None,
+            D::Connected => return None,
         })
     }
 

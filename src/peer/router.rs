@@ -154,7 +154,9 @@ impl Router {
         let Some(id) = self.route(&datagram) else {
             match demux::classify(datagram.data) {
                 Protocol::Stun => self.stats.unknown_stun += 1,
-                _ => self.stats.unknown_path += 1,
+                Protocol::Dtls | Protocol::Rtp | Protocol::Rtcp | Protocol::Other => {
+                    self.stats.unknown_path += 1;
+                }
             }
             return None;
         };
