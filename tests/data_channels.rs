@@ -1,4 +1,5 @@
 //! Data channels between two ends in virtual time: opening, messages, limits, closing.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod data_support;
 
@@ -34,7 +35,7 @@ fn open(wire: &mut Wire<Channels, Channels>, init: DataChannelInit) -> (ChannelI
 }
 
 /// The DATA chunks sent to one side.
-fn data<'w>(wire: &'w Wire<Channels, Channels>, to: To) -> Vec<Data<'w>> {
+fn data(wire: &Wire<Channels, Channels>, to: To) -> Vec<Data<'_>> {
     let packets = wire.sent.iter().filter(|(_, other, _)| *other == to);
     let chunks = packets.flat_map(|(_, _, packet)| Packet::parse(packet).unwrap().chunks());
     chunks.filter_map(|chunk| if let Ok(Chunk::Data(data)) = chunk { Some(data) } else { None }).collect()
@@ -189,7 +190,7 @@ fn impossible_channels_are_refused() {
     assert_eq!(channels.create("", negotiated(65_535)), Err(invalid));
     channels.create("", negotiated(65_534)).unwrap();
     assert_eq!(channels.create("", negotiated(65_534)), Err(DataChannelError::IdInUse { id: 65_534 }));
-    channels.create(&long[1..], init()).unwrap();
+    channels.create(long.get(1..).unwrap(), init()).unwrap();
     channels.create("", init()).unwrap();
     assert_eq!(channels.create("", init()), Err(DataChannelError::TooMany { limit: 3 }));
 }
@@ -512,22 +513,22 @@ fn losses_delay_a_reliable_channel_and_thin_out_an_unreliable_one() {
     let mut wire = connected();
     let (here, there) = open(&mut wire, init());
     let poor = DataChannelInit { max_retransmits: Some(0), ..unordered() };
-    let (poor_here, poor_there) = open(&mut wire, poor);
+    let (poor, bare) = open(&mut wire, poor);
     wire.loss = 100;
     let (mut good, mut lossy) = (Vec::new(), Vec::new());
     for n in 0..400_u32 {
         let message = Message::binary(n.to_be_bytes().to_vec());
         wire.a.send(wire.now, here, &message).unwrap();
         wire.run(ms(5));
-        wire.a.send(wire.now, poor_here, &message).unwrap();
+        wire.a.send(wire.now, poor, &message).unwrap();
         wire.run(ms(5));
         good.extend(read(&mut wire.b, there));
-        lossy.extend(read(&mut wire.b, poor_there));
+        lossy.extend(read(&mut wire.b, bare));
     }
     wire.loss = 0;
     wire.run(ms(10_000));
     good.extend(read(&mut wire.b, there));
-    lossy.extend(read(&mut wire.b, poor_there));
+    lossy.extend(read(&mut wire.b, bare));
     let numbers: Vec<_> =
         good.iter().map(|message| u32::from_be_bytes(message.data[..].try_into().unwrap())).collect();
     assert_eq!(numbers, (0..400).collect::<Vec<_>>());

@@ -1,5 +1,6 @@
 //! Channels are created, used and closed at random from both ends of a poor path; whatever happens, each message arrives once, in order
 //! and on its channel, both ends agree in the end, and every id becomes free again.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod data_support;
 
@@ -69,20 +70,17 @@ impl Model {
         for side in 0..2 {
             let events = if side == 0 { self.wire.a_took() } else { self.wire.b_took() };
             for event in events {
-                match event {
-                    Event::Channel(id) => {
-                        // One that was opened and closed while nobody looked is gone when its event is read.
-                        let label = self.end(side).label(id).map(str::to_owned);
-                        let label = label.unwrap_or_else(|| format!("gone {id:?}"));
-                        self.sides[side].labels.insert(id, label.clone());
-                        self.sides[side].views.entry(label).or_default();
-                    }
-                    Event::Close(id) => {
-                        let label = &self.sides[side].labels[&id];
-                        self.sides[side].views.get_mut(label).unwrap().closes += 1;
-                    }
-                    Event::Error(id, failure) => panic!("{id:?} {failure:?}"),
-                    _ => {}
+                if let Event::Channel(id) = event {
+                    // One that was opened and closed while nobody looked is gone when its event is read.
+                    let label = self.end(side).label(id).map(str::to_owned);
+                    let label = label.unwrap_or_else(|| format!("gone {id:?}"));
+                    self.sides[side].labels.insert(id, label.clone());
+                    self.sides[side].views.entry(label).or_default();
+                } else if let Event::Close(id) = event {
+                    let label = &self.sides[side].labels[&id];
+                    self.sides[side].views.get_mut(label).unwrap().closes += 1;
+                } else if let Event::Error(id, failure) = event {
+                    panic!("{id:?} {failure:?}");
                 }
             }
             let end = if side == 0 { &self.wire.a } else { &self.wire.b };
@@ -181,7 +179,8 @@ impl Model {
         for side in 0..2 {
             let end = self.end(side);
             let used: Vec<_> = end.ids().filter_map(|id| end.stream_id(id)).collect();
-            let least = (0..).map(|n| n * 2 + u16::try_from(side).unwrap()).find(|id| !used.contains(id));
+            let least =
+                (0..u16::MAX / 2).map(|n| n * 2 + u16::try_from(side).unwrap()).find(|id| !used.contains(id));
             let id = end.create("last", DataChannelInit::default()).unwrap();
             assert_eq!(end.stream_id(id), least);
         }

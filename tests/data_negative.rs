@@ -1,4 +1,5 @@
 //! What a peer may do wrong with data channels: each is counted, answered as the RFCs say, and bounded.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod data_support;
 
@@ -26,9 +27,8 @@ fn open() -> Vec<u8> {
 /// The streams that we reset.
 fn resets(wire: &mut Against) -> Vec<u16> {
     let events = wire.b_took();
-    let resets = events.iter().filter_map(|event| match event {
-        sctp::Event::IncomingReset { stream } => Some(*stream),
-        _ => None,
+    let resets = events.iter().filter_map(|event| {
+        if let sctp::Event::IncomingReset { stream } = event { Some(*stream) } else { None }
     });
     resets.collect()
 }
@@ -270,7 +270,7 @@ fn pieces_without_an_end_are_bounded() {
     wire.run(ms(100));
     let id = opened(&wire.a_took());
     for _ in 0..40 {
-        send(&mut wire, 1, ppid::BINARY_PARTIAL, &[0; 20_000]);
+        send(&mut wire, 1, ppid::BINARY_PARTIAL, &vec![0; 20_000]);
         wire.run(ms(200));
         assert_eq!(wire.a.recv(id), None);
     }

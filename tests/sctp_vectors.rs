@@ -1,4 +1,5 @@
 //! Captures of other stacks: they parse as their authors say, and rebuilt they give the same bytes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,12 +30,15 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// The vector of that test and name in a collection.
 fn vector(collection: &str, test: &str, name: &str) -> Option<Vec<u8>> {
-    let text = fs::read_to_string(vectors()?.join(collection)).unwrap();
-    let all: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let files = all["files"].as_object().unwrap();
-    let entries = files.values().flat_map(|entries| entries.as_array().unwrap());
-    let entry = entries.into_iter().find(|entry| entry["test"] == test && entry["name"] == name);
-    Some(bytes(entry.unwrap_or_else(|| panic!("{test} {name}"))["hex"].as_str().unwrap()))
+    Some(read_vector(&vectors()?.join(collection), test, name))
+}
+
+fn read_vector(path: &Path, test: &str, name: &str) -> Vec<u8> {
+    let collection: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let files = collection["files"].as_object().unwrap();
+    let mut entries = files.values().flat_map(|entries| entries.as_array().unwrap());
+    let entry = entries.find(|entry| entry["test"] == test && entry["name"] == name);
+    bytes(entry.unwrap_or_else(|| panic!("{test} {name}"))["hex"].as_str().unwrap())
 }
 
 fn write(writer: &mut PacketWriter<'_>, chunk: &Chunk<'_>) -> Result<(), Full> {
@@ -203,10 +207,14 @@ fn corpora_of_fuzzers_neither_panic_nor_lose_a_chunk() {
 
 /// Whether something within the chunk cannot be read, so that it cannot be written either.
 fn holds_errors(chunk: &Chunk<'_>) -> bool {
-    match chunk {
-        Chunk::Init(init) | Chunk::InitAck(init) => init.parameters.iter().any(|each| each.is_err()),
-        Chunk::Abort { causes, .. } | Chunk::Error(causes) => causes.iter().any(|each| each.is_err()),
-        Chunk::ReConfig(reset) => reset.parameters().any(|each| each.is_err()),
-        _ => false,
+    if let Chunk::Init(init) | Chunk::InitAck(init) = chunk {
+        return init.parameters.iter().any(|each| each.is_err());
     }
+    if let Chunk::Abort { causes, .. } | Chunk::Error(causes) = chunk {
+        return causes.iter().any(|each| each.is_err());
+    }
+    if let Chunk::ReConfig(reset) = chunk {
+        return reset.parameters().any(|each| each.is_err());
+    }
+    false
 }

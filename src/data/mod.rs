@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod message;
 mod open;
+mod properties;
 mod stats;
 mod streams;
 

@@ -24,6 +24,16 @@ use crate::net::Transmit;
 use crate::rng::Rng;
 use crate::time::{Instant, Latest, Timer, earliest};
 
+/// What a poll has to look at.
+#[derive(Clone, Debug, Default)]
+struct Agenda {
+    /// The earliest timer, unless `stale`.
+    deadline: Option<Instant>,
+    stale: bool,
+    /// There may be something to draw.
+    work: bool,
+}
+
 /// One SCTP association: datagrams of SCTP in and out, messages on streams above.
 ///
 /// ```
@@ -76,11 +86,7 @@ pub struct Association {
     pub(super) shutdown_guard: Timer,
     /// `shutdown` was called before the association was up.
     pub(super) shutdown_wanted: bool,
-    /// The earliest timer, unless `stale`.
-    deadline: Option<Instant>,
-    stale: bool,
-    /// There may be something to draw.
-    work: bool,
+    agenda: Agenda,
     pub(super) stats: Stats,
 }
 
@@ -110,20 +116,19 @@ impl Association {
             errors: 0,
             shutdown_guard: Timer::stopped(),
             shutdown_wanted: false,
-            deadline: None,
-            stale: false,
-            work: false,
+            agenda: Agenda::default(),
             stats: Stats::default(),
         })
     }
 
     /// Notes that something has changed: timers are looked at again and a packet may be drawn.
     pub(super) const fn touch(&mut self) {
-        self.stale = true;
-        self.work = true;
+        self.agenda.stale = true;
+        self.agenda.work = true;
     }
 
     /// Takes one SCTP packet. What is kept of it is sliced from `packet` or copied.
+    #[expect(clippy::needless_pass_by_value, reason = "the packet is given away: messages are slices of it")]
     pub fn handle_input(&mut self, now: Instant, packet: Bytes) {
         let now = self.latest.advance(now);
         if self.phase.is_over() {
@@ -144,14 +149,14 @@ impl Association {
         if let Some(event) = self.next_event() {
             return Output::Event(event);
         }
-        if self.work && !buf.is_empty() {
+        if self.agenda.work && !buf.is_empty() {
             if let Some(len) = self.draw(now, buf) {
-                self.stale = true;
+                self.agenda.stale = true;
                 self.stats.packets_sent += 1;
                 self.stats.bytes_sent += len as u64;
                 return Output::Transmit(Transmit::new((), len));
             }
-            self.work = false;
+            self.agenda.work = false;
             self.look_at_timers(now);
             if let Some(event) = self.next_event() {
                 return Output::Event(event);
@@ -161,23 +166,23 @@ impl Association {
             return self.last_output();
         }
         let pacing = if buf.is_empty() { None } else { self.tx.pacing_at() };
-        Output::Wait(earliest(self.deadline, pacing))
+        Output::Wait(earliest(self.agenda.deadline, pacing))
     }
 
     /// Runs what is due and finds out when the next timer is.
     fn look_at_timers(&mut self, now: Instant) {
-        if self.stale {
-            self.stale = false;
-            self.deadline = self.next_timer();
+        if self.agenda.stale {
+            self.agenda.stale = false;
+            self.agenda.deadline = self.next_timer();
         }
-        if self.deadline.is_some_and(|at| at <= now) {
+        if self.agenda.deadline.is_some_and(|at| at <= now) {
             self.run_timers(now);
-            self.work = true;
-            self.deadline = self.next_timer();
-            debug_assert!(self.deadline.is_none_or(|at| at > now), "a timer is due that has run");
+            self.agenda.work = true;
+            self.agenda.deadline = self.next_timer();
+            debug_assert!(self.agenda.deadline.is_none_or(|at| at > now), "a timer is due that has run");
         }
         if self.tx.pacing_at().is_some_and(|at| at <= now) {
-            self.work = true;
+            self.agenda.work = true;
         }
     }
 
@@ -253,7 +258,7 @@ impl Association {
         let limit = self.config.send_limit;
         let pushed = self.tx.queue.push(now, message, options);
         pushed.map_err(|buffered| SendError::BufferFull { buffered, limit })?;
-        self.work = true;
+        self.agenda.work = true;
         Ok(())
     }
 
@@ -279,14 +284,14 @@ impl Association {
     /// The next message of `stream`. What had arrived can be read after the association's end too.
     pub fn recv_from(&mut self, stream: u16) -> Option<Message> {
         let message = self.rx.recv_from(stream);
-        self.work |= self.rx.acks.is_due();
+        self.agenda.work |= self.rx.acks.is_due();
         message
     }
 
     /// The next message of any stream, streams in turn.
     pub fn recv(&mut self) -> Option<Message> {
         let message = self.rx.recv();
-        self.work |= self.rx.acks.is_due();
+        self.agenda.work |= self.rx.acks.is_due();
         message
     }
 
@@ -437,9 +442,7 @@ impl Association {
             errors: self.errors,
             shutdown_guard: self.shutdown_guard.clone(),
             shutdown_wanted: self.shutdown_wanted,
-            deadline: self.deadline,
-            stale: self.stale,
-            work: self.work,
+            agenda: self.agenda.clone(),
             stats: self.stats,
         }
     }

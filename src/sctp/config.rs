@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::tx::congestion::Algorithm;
 use crate::base::limits;
 
 /// The settings of an [`Association`](super::Association).
@@ -53,6 +54,9 @@ pub struct Config {
     pub initial_window_packets: usize,
     /// Packets that may leave at once before pacing spreads them.
     pub burst_packets: usize,
+    /// What decides how much may be in flight. Code, not data: it is not serialised.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub congestion: Algorithm,
 }
 
 impl Default for Config {
@@ -76,6 +80,7 @@ impl Default for Config {
             cookie_lifetime: Duration::from_secs(60),
             initial_window_packets: 10,
             burst_packets: 16,
+            congestion: Algorithm::NEW_RENO,
         }
     }
 }

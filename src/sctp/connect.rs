@@ -46,7 +46,14 @@ impl<'a> Offer<'a> {
                         break;
                     }
                 }
-                _ => {}
+                Parameter::Unrecognized(_)
+                | Parameter::CookiePreservative(_)
+                | Parameter::HostName(_)
+                | Parameter::Address(_)
+                | Parameter::SupportedAddressTypes(_)
+                | Parameter::EcnCapable
+                | Parameter::ZeroChecksum(_)
+                | Parameter::Padding(_) => {}
             }
         }
         offer
@@ -201,36 +208,36 @@ impl Association {
         let ours = cookie.local.tag == self.local.tag;
         let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
         let tied = cookie.tie == (self.local.tag, self.peer.map_or(0, |peer| peer.tag));
-        match &self.phase {
-            Phase::Closing(_) | Phase::Over => return false,
-            Phase::Idle => {
-                self.local = cookie.local;
-                self.tx.rebase(self.local.initial_tsn);
-                self.begin(cookie.peer);
-                self.establish(now);
-            }
+        if self.phase.is_over() {
+            return false;
+        }
+        let setting_up = matches!(self.phase, Phase::CookieWait { .. } | Phase::CookieEchoed { .. });
+        if matches!(self.phase, Phase::Idle) {
+            self.local = cookie.local;
+            self.tx.rebase(self.local.initial_tsn);
+            self.begin(cookie.peer);
+            self.establish(now);
+        } else if ours && theirs {
             // D: the peer answers what we both know already, perhaps again.
-            Phase::CookieEchoed { .. } if ours && theirs => self.establish(now),
-            _ if ours && theirs => {}
-            // B, and the first of a collision: its INIT reached us, our INIT or its INIT ACK got lost.
-            Phase::CookieWait { .. } | Phase::CookieEchoed { .. } if ours => {
-                self.begin(cookie.peer);
+            if matches!(self.phase, Phase::CookieEchoed { .. }) {
                 self.establish(now);
             }
+        } else if ours && setting_up {
+            // B, and the first of a collision: its INIT reached us, our INIT or its INIT ACK got lost.
+            self.begin(cookie.peer);
+            self.establish(now);
+        } else if !ours && !theirs && tied && cookie.tie.0 != 0 {
             // A: the peer has started anew.
-            Phase::ShutdownAckSent { .. } if !ours && !theirs && tied => {
+            if let Phase::ShutdownAckSent { ack } = &mut self.phase {
+                ack.due = true;
                 self.answer(Answer::ShuttingDown);
-                if let Some(ack) = self.phase.repeat_mut() {
-                    ack.due = true;
-                }
                 return false;
             }
-            _ if !ours && !theirs && tied && cookie.tie.0 != 0 => self.restart(now, &cookie),
+            self.restart(now, &cookie);
+        } else {
             // C, and whatever else fits nothing.
-            _ => {
-                self.stats.drops.bad_cookie += 1;
-                return false;
-            }
+            self.stats.drops.bad_cookie += 1;
+            return false;
         }
         self.cookie_ack_due = true;
         true

@@ -52,36 +52,33 @@ impl Association {
     fn admit(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
         let tag = packet.verification_tag;
         let mut chunks = packet.chunks();
-        let first = match chunks.next() {
-            Some(Ok(first)) => first,
-            Some(Err(_)) | None => {
-                self.stats.drops.malformed += 1;
-                return false;
-            }
+        let Some(Ok(first)) = chunks.next() else {
+            self.stats.drops.malformed += 1;
+            return false;
         };
-        match first {
-            Chunk::Init(init) => {
-                // §8.5.1 A, and §6.10: INIT is alone.
-                if tag != 0 || chunks.next().is_some() {
-                    self.stats.drops.bad_init += 1;
-                } else {
-                    self.on_init(now, &init);
-                }
-                return false;
+        if let Chunk::Init(init) = first {
+            // §8.5.1 A, and §6.10: INIT is alone.
+            if tag != 0 || chunks.next().is_some() {
+                self.stats.drops.bad_init += 1;
+            } else {
+                self.on_init(now, &init);
             }
-            Chunk::CookieEcho(cookie) => return self.on_cookie_echo(now, tag, cookie),
-            // §8.5.1 B, C
-            Chunk::Abort { reflected, .. } | Chunk::ShutdownComplete { reflected } if reflected => {
-                let theirs = self.peer.is_some_and(|peer| peer.tag == tag);
-                self.stats.drops.verification_tag += u64::from(!theirs);
-                return theirs;
-            }
-            // §8.5.1 E: the peer has an association that we do not have any more.
-            Chunk::ShutdownAck if !self.phase.is_up() && !matches!(self.phase, Phase::Idle) => {
-                self.answer(Answer::ShutdownComplete { to: tag });
-                return false;
-            }
-            _ => {}
+            return false;
+        }
+        if let Chunk::CookieEcho(cookie) = first {
+            return self.on_cookie_echo(now, tag, cookie);
+        }
+        // §8.5.1 B, C
+        if matches!(first, Chunk::Abort { reflected: true, .. } | Chunk::ShutdownComplete { reflected: true })
+        {
+            let theirs = self.peer.is_some_and(|peer| peer.tag == tag);
+            self.stats.drops.verification_tag += u64::from(!theirs);
+            return theirs;
+        }
+        // §8.5.1 E: the peer has an association that we do not have any more.
+        if matches!(first, Chunk::ShutdownAck) && !self.phase.is_up() && !matches!(self.phase, Phase::Idle) {
+            self.answer(Answer::ShutdownComplete { to: tag });
+            return false;
         }
         let ours = tag == self.local.tag && !matches!(self.phase, Phase::Idle);
         self.stats.drops.verification_tag += u64::from(!ours);

@@ -25,3 +25,4 @@ pub use event::{CloseReason, Event, ResetFailure};
 pub use message::{Message, Reliability, SendOptions};
 pub use state::State;
 pub use stats::{Drops, Stats};
+pub use tx::congestion;

@@ -22,7 +22,12 @@ impl Association {
             Phase::Idle | Phase::Over => None,
             Phase::Closing(_) => self.draw_farewell(buf),
             Phase::CookieWait { .. } => self.draw_init(now, buf),
-            _ => self.draw_packet(now, buf),
+            Phase::CookieEchoed { .. }
+            | Phase::Established
+            | Phase::ShutdownPending
+            | Phase::ShutdownSent { .. }
+            | Phase::ShutdownReceived
+            | Phase::ShutdownAckSent { .. } => self.draw_packet(now, buf),
         }
     }
 
@@ -75,7 +80,11 @@ impl Association {
                 packet.error([Cause::StaleCookie(micros)]).ok()?;
                 Some(packet.finish())
             }
-            _ => None,
+            Answer::HeartbeatAck(_)
+            | Answer::UnrecognizedParameters(_)
+            | Answer::UnrecognizedChunk(_)
+            | Answer::InvalidStream(_)
+            | Answer::ShuttingDown => None,
         }
     }
 
@@ -180,14 +189,15 @@ impl Association {
     fn write_shutdown(&mut self, now: Instant, packet: &mut PacketWriter<'_>) {
         let timeout = self.tx.rto.current();
         let cumulative = Tsn::wrap(self.rx.tracker.cumulative());
-        match &mut self.phase {
-            Phase::ShutdownSent { shutdown } if shutdown.due && packet.shutdown(cumulative).is_ok() => {
+        if let Phase::ShutdownSent { shutdown } = &mut self.phase {
+            if shutdown.due && packet.shutdown(cumulative).is_ok() {
                 shutdown.left(now, timeout);
             }
-            Phase::ShutdownAckSent { ack } if ack.due && packet.shutdown_ack().is_ok() => {
-                ack.left(now, timeout);
-            }
-            _ => {}
+        } else if let Phase::ShutdownAckSent { ack } = &mut self.phase
+            && ack.due
+            && packet.shutdown_ack().is_ok()
+        {
+            ack.left(now, timeout);
         }
     }
 }

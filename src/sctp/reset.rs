@@ -65,7 +65,7 @@ impl Association {
     pub(super) fn on_reconfig(&mut self, chunk: &ReConfig<'_>) {
         for parameter in chunk.parameters().take(limits::SCTP_RECONFIG_PARAMETERS) {
             match parameter {
-                Err(_) => self.stats.drops.bad_reconfig += 1,
+                Err(_) | Ok(ReConfigParameter::Unknown { .. }) => self.stats.drops.bad_reconfig += 1,
                 Ok(ReConfigParameter::OutgoingReset { request, last_tsn, streams, .. }) => {
                     let known = self.is_old_request(request);
                     if !known {
@@ -82,7 +82,6 @@ impl Association {
                     | ReConfigParameter::AddIncoming { request, .. },
                 ) => self.refuse(request, ReConfigResult::Denied),
                 Ok(ReConfigParameter::Response { request, result, .. }) => self.on_response(request, result),
-                Ok(ReConfigParameter::Unknown { .. }) => self.stats.drops.bad_reconfig += 1,
             }
         }
     }
@@ -135,8 +134,9 @@ impl Association {
             return ReConfigResult::Denied;
         }
         // No stream named is every stream.
-        let list = if streams.is_empty() { self.rx.stream_ids().collect() } else { streams.iter().collect() };
-        if self.resets.performed.as_ref().is_some_and(|(at, streams)| *at == last && *streams == list) {
+        let named =
+            if streams.is_empty() { self.rx.stream_ids().collect() } else { streams.iter().collect() };
+        if self.resets.performed.as_ref().is_some_and(|(at, streams)| *at == last && *streams == named) {
             return ReConfigResult::Performed;
         }
         // A peer that was told "in progress" may ask again under a new number: that replaces what waits.
@@ -146,13 +146,13 @@ impl Association {
             }
         }
         if last <= cumulative {
-            self.perform(list, last);
+            self.perform(named, last);
             return ReConfigResult::Performed;
         }
-        for stream in &list {
+        for stream in &named {
             self.rx.defer_reset(*stream, last);
         }
-        self.resets.deferred = Some(Deferred { number, last, streams: list });
+        self.resets.deferred = Some(Deferred { number, last, streams: named });
         ReConfigResult::InProgress
     }
 

@@ -29,16 +29,15 @@ impl Association {
 
     /// Goes on when everything sent has been acknowledged.
     pub(super) fn advance_shutdown(&mut self) {
-        match self.phase {
-            Phase::ShutdownPending if self.tx.is_done() => {
-                self.phase = Phase::ShutdownSent { shutdown: Repeat::new() };
-                self.guard_shutdown();
-            }
-            Phase::ShutdownReceived if self.tx.is_done() => {
-                self.phase = Phase::ShutdownAckSent { ack: Repeat::new() };
-                self.guard_shutdown();
-            }
-            _ => {}
+        if !self.tx.is_done() {
+            return;
+        }
+        if matches!(self.phase, Phase::ShutdownPending) {
+            self.phase = Phase::ShutdownSent { shutdown: Repeat::new() };
+            self.guard_shutdown();
+        } else if matches!(self.phase, Phase::ShutdownReceived) {
+            self.phase = Phase::ShutdownAckSent { ack: Repeat::new() };
+            self.guard_shutdown();
         }
     }
 
@@ -70,17 +69,20 @@ impl Association {
             // Both at once: each answers the other's (§9.2).
             Phase::ShutdownSent { .. } => self.phase = Phase::ShutdownAckSent { ack: Repeat::new() },
             Phase::ShutdownAckSent { ref mut ack } => ack.due = true,
-            _ => self.stats.drops.unexpected_chunk += 1,
+            Phase::Idle
+            | Phase::CookieWait { .. }
+            | Phase::CookieEchoed { .. }
+            | Phase::Closing(_)
+            | Phase::Over => self.stats.drops.unexpected_chunk += 1,
         }
     }
 
     pub(super) fn on_shutdown_ack(&mut self) {
-        match self.phase {
-            Phase::ShutdownSent { .. } | Phase::ShutdownAckSent { .. } => {
-                let farewell = Some(Farewell::ShutdownComplete);
-                self.phase = Phase::Closing(Goodbye { reason: CloseReason::Shutdown, farewell });
-            }
-            _ => self.stats.drops.unexpected_chunk += 1,
+        if matches!(self.phase, Phase::ShutdownSent { .. } | Phase::ShutdownAckSent { .. }) {
+            let farewell = Some(Farewell::ShutdownComplete);
+            self.phase = Phase::Closing(Goodbye { reason: CloseReason::Shutdown, farewell });
+        } else {
+            self.stats.drops.unexpected_chunk += 1;
         }
     }
 

@@ -66,7 +66,7 @@ pub struct Stats {
 pub struct Drops {
     /// No SCTP packet at all, or a chunk length that cannot be.
     pub malformed: u64,
-    /// CRC32c does not fit.
+    /// `CRC32c` does not fit.
     pub checksum: u64,
     /// The wrong ports.
     pub port: u64,

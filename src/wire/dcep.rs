@@ -262,7 +262,8 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_strange(bytes: Vec<u8>) {
-            let _ = DcepMessage::parse(&bytes);
+            let parsed = DcepMessage::parse(&bytes);
+            prop_assert!(parsed.is_err() || !bytes.is_empty());
         }
     }
 }

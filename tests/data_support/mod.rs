@@ -1,4 +1,5 @@
 //! Two machines and a wire between them, in virtual time.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use antiphon::{Instant, Output, Rng, Seed};
 use bytes::Bytes;
 
 /// What both kinds of ends have in common.
-pub trait End {
+pub(crate) trait End {
     type Event;
     fn input(&mut self, now: Instant, packet: Bytes);
     fn poll(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), Self::Event>;
@@ -38,32 +39,32 @@ impl End for Association {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum To {
+pub(crate) enum To {
     A,
     B,
 }
 
 /// What an end does about an event.
-pub type Reaction<A> = Box<dyn FnMut(&mut A, Instant, &<A as End>::Event)>;
+pub(crate) type Reaction<A> = Box<dyn FnMut(&mut A, Instant, &<A as End>::Event)>;
 
 /// Two ends and what is between them.
-pub struct Wire<A: End, B: End> {
-    pub a: A,
-    pub b: B,
-    pub now: Instant,
-    pub a_events: Vec<(Instant, A::Event)>,
-    pub b_events: Vec<(Instant, B::Event)>,
+pub(crate) struct Wire<A: End, B: End> {
+    pub(crate) a: A,
+    pub(crate) b: B,
+    pub(crate) now: Instant,
+    pub(crate) a_events: Vec<(Instant, A::Event)>,
+    pub(crate) b_events: Vec<(Instant, B::Event)>,
     /// One way.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// Lost packets of a thousand.
-    pub loss: u64,
+    pub(crate) loss: u64,
     /// Every packet that was sent, and by when.
-    pub sent: Vec<(Instant, To, Vec<u8>)>,
-    pub record: bool,
+    pub(crate) sent: Vec<(Instant, To, Vec<u8>)>,
+    pub(crate) record: bool,
     /// Answers to B's stream resets are cut out of the packets to it.
-    pub loss_to_b_of_responses: bool,
+    pub(crate) loss_to_b_of_responses: bool,
     /// What A does about an event before it polls again.
-    pub a_reacts: Option<Reaction<A>>,
+    pub(crate) a_reacts: Option<Reaction<A>>,
     flying: BTreeMap<(Instant, u64), (To, Bytes)>,
     serial: u64,
     rng: Rng,
@@ -72,7 +73,7 @@ pub struct Wire<A: End, B: End> {
 }
 
 impl<A: End, B: End> Wire<A, B> {
-    pub fn new(a: A, b: B, seed: u8) -> Self {
+    pub(crate) fn new(a: A, b: B, seed: u8) -> Self {
         Self {
             a,
             b,
@@ -110,7 +111,7 @@ impl<A: End, B: End> Wire<A, B> {
     }
 
     /// Polls both ends until they wait.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let mut buf = [0; 1500];
         loop {
             match self.a.poll(self.now, &mut buf) {
@@ -143,7 +144,7 @@ impl<A: End, B: End> Wire<A, B> {
     }
 
     /// Goes on to the next instant at which something happens, or to `end`; false once there.
-    pub fn step(&mut self, end: Instant) -> bool {
+    pub(crate) fn step(&mut self, end: Instant) -> bool {
         self.settle();
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
         let next = [arrival, self.a_due, self.b_due].into_iter().flatten().min();
@@ -166,13 +167,13 @@ impl<A: End, B: End> Wire<A, B> {
     }
 
     /// Lets time pass.
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.step(end) {}
     }
 
     /// Lets time pass until something is the case, at most a minute.
-    pub fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         let end = self.now + Duration::from_secs(60);
         self.settle();
         while !done(self) {
@@ -180,11 +181,11 @@ impl<A: End, B: End> Wire<A, B> {
         }
     }
 
-    pub fn a_took(&mut self) -> Vec<A::Event> {
+    pub(crate) fn a_took(&mut self) -> Vec<A::Event> {
         self.a_events.drain(..).map(|(_, event)| event).collect()
     }
 
-    pub fn b_took(&mut self) -> Vec<B::Event> {
+    pub(crate) fn b_took(&mut self) -> Vec<B::Event> {
         self.b_events.drain(..).map(|(_, event)| event).collect()
     }
 }
@@ -207,7 +208,22 @@ fn without_responses(packet: &[u8]) -> Vec<u8> {
                     writer.re_config(reset.parameters().map(Result::unwrap)).unwrap();
                 }
             }
-            other => panic!("{other:?}"),
+            other @ (Chunk::IData(_)
+            | Chunk::Init(_)
+            | Chunk::InitAck(_)
+            | Chunk::Heartbeat(_)
+            | Chunk::HeartbeatAck(_)
+            | Chunk::Abort { .. }
+            | Chunk::Error(_)
+            | Chunk::Shutdown { .. }
+            | Chunk::ShutdownAck
+            | Chunk::ShutdownComplete { .. }
+            | Chunk::CookieEcho(_)
+            | Chunk::CookieAck
+            | Chunk::ForwardTsn(_)
+            | Chunk::IForwardTsn(_)
+            | Chunk::Pad
+            | Chunk::Unknown(_)) => panic!("{other:?}"),
         }
     }
     let len = writer.finish();
@@ -215,32 +231,32 @@ fn without_responses(packet: &[u8]) -> Vec<u8> {
     buf
 }
 
-pub const START: Instant = Instant::from_nanos(1_000_000_000);
+pub(crate) const START: Instant = Instant::from_nanos(1_000_000_000);
 
-pub fn ms(millis: u64) -> Duration {
+pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub fn rng(seed: u8) -> Rng {
+pub(crate) fn rng(seed: u8) -> Rng {
     Rng::new(&Seed::from_bytes([seed; 32]))
 }
 
-pub fn channels(seed: u8, config: &Config) -> Channels {
+pub(crate) fn channels(seed: u8, config: &Config) -> Channels {
     Channels::new(START, rng(seed).fork("channels"), config).unwrap()
 }
 
 /// Two sets of channels that have not begun to connect. A is the DTLS client.
-pub fn pair(config: &Config) -> Wire<Channels, Channels> {
+pub(crate) fn pair(config: &Config) -> Wire<Channels, Channels> {
     Wire::new(channels(1, config), channels(2, config), 3)
 }
 
-pub fn connect(wire: &mut Wire<Channels, Channels>) {
+pub(crate) fn connect(wire: &mut Wire<Channels, Channels>) {
     wire.a.connect(Role::Client, Some(256 * 1024), None);
     wire.b.connect(Role::Server, Some(256 * 1024), None);
 }
 
 /// Two connected sets of channels, without any.
-pub fn connected() -> Wire<Channels, Channels> {
+pub(crate) fn connected() -> Wire<Channels, Channels> {
     let mut wire = pair(&Config::default());
     connect(&mut wire);
     wire.run(ms(500));
@@ -250,7 +266,7 @@ pub fn connected() -> Wire<Channels, Channels> {
 }
 
 /// Channels as DTLS client against a bare association, connected.
-pub fn against_association() -> Wire<Channels, Association> {
+pub(crate) fn against_association() -> Wire<Channels, Association> {
     let config = Config::default();
     let peer = Association::new(START, rng(2).fork("peer"), &config.sctp).unwrap();
     let mut wire = Wire::new(channels(1, &config), peer, 3);
@@ -263,12 +279,12 @@ pub fn against_association() -> Wire<Channels, Association> {
 }
 
 /// All that can be read on a channel.
-pub fn read(channels: &mut Channels, id: antiphon::data::ChannelId) -> Vec<Message> {
+pub(crate) fn read(channels: &mut Channels, id: antiphon::data::ChannelId) -> Vec<Message> {
     core::iter::from_fn(|| channels.recv(id)).collect()
 }
 
 /// The only channel that the peer opened.
-pub fn opened(events: &[Event]) -> antiphon::data::ChannelId {
+pub(crate) fn opened(events: &[Event]) -> antiphon::data::ChannelId {
     let found: Vec<_> = events
         .iter()
         .filter_map(|event| if let Event::Channel(id) = event { Some(*id) } else { None })

@@ -1,4 +1,5 @@
 //! Two associations on a virtual clock, joined by links with delay, loss, rate and queue.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(dead_code, reason = "each test file uses its part of this")]
 #![allow(clippy::allow_attributes, reason = "not every file leaves something unused")]
 
@@ -10,17 +11,17 @@ use antiphon::wire::sctp::{Chunk, Packet};
 use antiphon::{Instant, Output, Rng, Seed};
 use bytes::Bytes;
 
-pub const fn ms(millis: u64) -> Duration {
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub fn start() -> Instant {
+pub(crate) fn start() -> Instant {
     Instant::ZERO + Duration::from_secs(1)
 }
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Deliver,
     Drop,
     /// Later by this much.
@@ -28,28 +29,28 @@ pub enum Fate {
 }
 
 /// One direction.
-pub struct Link {
-    pub delay: Duration,
+pub(crate) struct Link {
+    pub(crate) delay: Duration,
     /// Packets lost in a million.
-    pub loss_ppm: u64,
+    pub(crate) loss_ppm: u64,
     /// Bits per second; 0 is any.
-    pub rate_bps: u64,
+    pub(crate) rate_bps: u64,
     /// Bytes that wait at most.
-    pub queue_bytes: usize,
+    pub(crate) queue_bytes: usize,
     /// Bytes each packet has below SCTP.
-    pub overhead: usize,
+    pub(crate) overhead: usize,
     free_at: Instant,
-    pub in_flight: VecDeque<(Instant, Bytes)>,
+    pub(crate) in_flight: VecDeque<(Instant, Bytes)>,
     #[allow(clippy::type_complexity, reason = "said once")]
-    pub fate: Option<Box<dyn FnMut(usize, &[u8]) -> Fate>>,
-    pub carried: usize,
-    pub dropped: usize,
+    pub(crate) fate: Option<Box<dyn FnMut(usize, &[u8]) -> Fate>>,
+    pub(crate) carried: usize,
+    pub(crate) dropped: usize,
     /// Every packet offered, if wanted.
-    pub log: Option<Vec<(Instant, Bytes)>>,
+    pub(crate) log: Option<Vec<(Instant, Bytes)>>,
 }
 
 impl Link {
-    pub fn new(delay: Duration) -> Self {
+    pub(crate) fn new(delay: Duration) -> Self {
         Self {
             delay,
             loss_ppm: 0,
@@ -63,6 +64,14 @@ impl Link {
             dropped: 0,
             log: None,
         }
+    }
+
+    fn arrived(&mut self, now: Instant) -> Option<Bytes> {
+        let (at, _) = self.in_flight.front()?;
+        if *at > now {
+            return None;
+        }
+        self.in_flight.pop_front().map(|(_, packet)| packet)
     }
 
     fn offer(&mut self, now: Instant, packet: &[u8], draw: u64) {
@@ -98,45 +107,45 @@ impl Link {
     }
 }
 
-pub struct End {
-    pub sctp: Association,
-    pub events: Vec<Event>,
-    pub deadline: Option<Instant>,
+pub(crate) struct End {
+    pub(crate) sctp: Association,
+    pub(crate) events: Vec<Event>,
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl End {
-    pub fn new(seed: u8, config: &Config) -> Self {
+    pub(crate) fn new(seed: u8, config: &Config) -> Self {
         let rng = Rng::new(&Seed::from_bytes([seed; 32]));
         let sctp = Association::new(start(), rng, config).unwrap();
         Self { sctp, events: Vec::new(), deadline: None }
     }
 
-    pub fn has(&self, event: &Event) -> bool {
+    pub(crate) fn has(&self, event: &Event) -> bool {
         self.events.contains(event)
     }
 
-    pub fn count(&self, event: &Event) -> usize {
+    pub(crate) fn count(&self, event: &Event) -> usize {
         self.events.iter().filter(|each| *each == event).count()
     }
 }
 
-pub struct World {
-    pub now: Instant,
-    pub a: End,
-    pub z: End,
-    pub to_z: Link,
-    pub to_a: Link,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) a: End,
+    pub(crate) z: End,
+    pub(crate) to_z: Link,
+    pub(crate) to_a: Link,
     random: u64,
     /// Whether invariants are checked after each step.
-    pub checked: bool,
+    pub(crate) checked: bool,
 }
 
 impl World {
-    pub fn new(delay: Duration) -> Self {
+    pub(crate) fn new(delay: Duration) -> Self {
         Self::with(delay, &Config::default(), &Config::default())
     }
 
-    pub fn with(delay: Duration, a: &Config, z: &Config) -> Self {
+    pub(crate) fn with(delay: Duration, a: &Config, z: &Config) -> Self {
         Self {
             now: start(),
             a: End::new(1, a),
@@ -149,11 +158,11 @@ impl World {
     }
 
     /// A world whose ends are connected, with nothing in flight.
-    pub fn connected(delay: Duration) -> Self {
+    pub(crate) fn connected(delay: Duration) -> Self {
         Self::connected_with(delay, &Config::default(), &Config::default())
     }
 
-    pub fn connected_with(delay: Duration, a: &Config, z: &Config) -> Self {
+    pub(crate) fn connected_with(delay: Duration, a: &Config, z: &Config) -> Self {
         let mut world = Self::with(delay, a, z);
         world.a.sctp.connect();
         world.z.sctp.connect();
@@ -165,11 +174,11 @@ impl World {
         world
     }
 
-    pub fn seed(&mut self, seed: u64) {
+    pub(crate) fn seed(&mut self, seed: u64) {
         self.random = seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x9e37_79b9_7f4a_7c15;
     }
 
-    pub fn draw(&mut self) -> u64 {
+    pub(crate) fn draw(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.random;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -177,7 +186,7 @@ impl World {
         z ^ (z >> 31)
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         let mut buf = [0; 2000];
         for side in 0..2 {
             loop {
@@ -202,27 +211,27 @@ impl World {
     }
 
     /// When something happens next.
-    pub fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         let arrivals = [self.to_z.in_flight.front(), self.to_a.in_flight.front()];
         let arrivals = arrivals.into_iter().flatten().map(|(at, _)| *at);
         arrivals.chain(self.a.deadline).chain(self.z.deadline).min()
     }
 
-    pub fn deliver(&mut self) {
-        while let Some((_, packet)) = self.to_z.in_flight.pop_front_if(|(at, _)| *at <= self.now) {
+    pub(crate) fn deliver(&mut self) {
+        while let Some(packet) = self.to_z.arrived(self.now) {
             self.z.sctp.handle_input(self.now, packet);
         }
-        while let Some((_, packet)) = self.to_a.in_flight.pop_front_if(|(at, _)| *at <= self.now) {
+        while let Some(packet) = self.to_a.arrived(self.now) {
             self.a.sctp.handle_input(self.now, packet);
         }
     }
 
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         self.run_with(time, |_| {});
     }
 
     /// Runs for `time`; `app` is called at every instant at which something happens.
-    pub fn run_with(&mut self, time: Duration, mut app: impl FnMut(&mut Self)) {
+    pub(crate) fn run_with(&mut self, time: Duration, mut app: impl FnMut(&mut Self)) {
         let end = self.now + time;
         loop {
             self.drain();
@@ -239,28 +248,28 @@ impl World {
         self.now = end;
     }
 
-    pub fn send(&mut self, stream: u16, data: impl Into<Bytes>) {
+    pub(crate) fn send(&mut self, stream: u16, data: impl Into<Bytes>) {
         self.send_with(stream, data, SendOptions::default());
     }
 
-    pub fn send_with(&mut self, stream: u16, data: impl Into<Bytes>, options: SendOptions) {
+    pub(crate) fn send_with(&mut self, stream: u16, data: impl Into<Bytes>, options: SendOptions) {
         let message = Message { stream, ppid: 53, data: data.into() };
         self.a.sctp.send(self.now, &message, options).unwrap();
     }
 
     /// What arrived on a stream of Z.
-    pub fn received(&mut self, stream: u16) -> Vec<Bytes> {
+    pub(crate) fn received(&mut self, stream: u16) -> Vec<Bytes> {
         core::iter::from_fn(|| self.z.sctp.recv_from(stream)).map(|message| message.data).collect()
     }
 }
 
 /// Names of the chunks of a packet.
-pub fn chunks(packet: &[u8]) -> Vec<&'static str> {
+pub(crate) fn chunks(packet: &[u8]) -> Vec<&'static str> {
     let packet = Packet::parse(packet).unwrap();
     packet.chunks().map(|chunk| name(&chunk.unwrap())).collect()
 }
 
-pub fn name(chunk: &Chunk<'_>) -> &'static str {
+pub(crate) fn name(chunk: &Chunk<'_>) -> &'static str {
     match chunk {
         Chunk::Data(_) => "DATA",
         Chunk::Init(_) => "INIT",
@@ -277,11 +286,14 @@ pub fn name(chunk: &Chunk<'_>) -> &'static str {
         Chunk::CookieAck => "COOKIE_ACK",
         Chunk::ForwardTsn(_) => "FORWARD_TSN",
         Chunk::ReConfig(_) => "RE_CONFIG",
-        _ => "OTHER",
+        Chunk::IData(_) => "I_DATA",
+        Chunk::IForwardTsn(_) => "I_FORWARD_TSN",
+        Chunk::Pad => "PAD",
+        Chunk::Unknown(_) => "UNKNOWN",
     }
 }
 
 /// Whether a packet has a chunk of this name.
-pub fn holds(packet: &[u8], wanted: &str) -> bool {
+pub(crate) fn holds(packet: &[u8], wanted: &str) -> bool {
     chunks(packet).contains(&wanted)
 }

@@ -143,8 +143,23 @@ impl Receiver {
         }
         stats.data_chunks_received += 1;
         self.note(tsn);
+        let (ssn, ppid, unordered) = (data.ssn.0, data.ppid, data.flags.unordered);
         let payload = self.keep(packet, data);
-        self.place(slot, tsn, data, payload, stats, events)
+        if data.flags.beginning && data.flags.ending {
+            self.deliver(slot, (!unordered).then_some(ssn), Arrived { ppid, data: payload }, stats, events);
+            return Verdict::Fine;
+        }
+        let piece = Piece {
+            tsn,
+            stream: data.stream,
+            ssn,
+            ppid,
+            unordered,
+            beginning: data.flags.beginning,
+            ending: data.flags.ending,
+            data: payload,
+        };
+        self.place(slot, piece, stats, events)
     }
 
     /// The peer counts payload, we what it pins: what it sends within the window it was told is taken, up to half the window
@@ -173,30 +188,8 @@ impl Receiver {
         }
     }
 
-    fn place(
-        &mut self,
-        slot: u32,
-        tsn: u64,
-        data: &Data<'_>,
-        payload: Bytes,
-        stats: &mut Stats,
-        events: &mut Outbox<Event>,
-    ) -> Verdict {
-        let (ssn, ppid, unordered) = (data.ssn.0, data.ppid, data.flags.unordered);
-        if data.flags.beginning && data.flags.ending {
-            self.deliver(slot, (!unordered).then_some(ssn), Arrived { ppid, data: payload }, stats, events);
-            return Verdict::Fine;
-        }
-        let piece = Piece {
-            tsn,
-            stream: data.stream,
-            ssn,
-            ppid,
-            unordered,
-            beginning: data.flags.beginning,
-            ending: data.flags.ending,
-            data: payload,
-        };
+    /// Puts a fragment to those that wait.
+    fn place(&mut self, slot: u32, piece: Piece, stats: &mut Stats, events: &mut Outbox<Event>) -> Verdict {
         match self.fragments.insert(piece, self.max_message) {
             Err(_) => return Verdict::TooLong,
             Ok(None) => {}

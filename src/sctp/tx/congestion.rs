@@ -1,4 +1,7 @@
 //! How much may be in flight and how fast it leaves: the trait every algorithm fits, and RFC 9260 §7.2.
+//!
+//! The trait says what loss-based, delay-based and model-based algorithms ask of a transport: when each chunk left, what had been
+//! delivered by then, whether the application or the network set the pace, and a say in when the next packet leaves.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,53 +9,100 @@ use core::time::Duration;
 use crate::base::limits;
 use crate::time::Instant;
 
+/// Where delivery stood when a chunk left: what rate samples are made of
+/// (draft-cheng-iccrg-delivery-rate-estimation §3). All bytes are payload.
+///
+/// ```
+/// use antiphon::Instant;
+/// use antiphon::sctp::congestion::Delivery;
+///
+/// let left = Delivery { delivered: 10_000, ..Delivery::default() };
+/// let sample = |delivered: u64| delivered - left.delivered;
+/// assert_eq!(sample(22_000), 12_000);
+/// assert_eq!(left.sent_at, Instant::ZERO);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// When the chunk left, for the last time if it was sent again.
+    pub sent_at: Instant,
+    /// Bytes acknowledged by then since the association began.
+    pub delivered: u64,
+    /// When the last of these had been acknowledged.
+    pub delivered_at: Instant,
+    /// When the chunk left that was acknowledged last: the beginning of the flight that the sample is about.
+    pub first_sent_at: Instant,
+    /// Whether the application rather than the network limited what was in flight.
+    pub app_limited: bool,
+    /// Whether it had been sent before.
+    pub repeated: bool,
+}
+
 /// A SACK that acknowledged something new.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ack {
+pub struct Ack {
     /// When it arrived.
-    pub(crate) now: Instant,
+    pub now: Instant,
     /// Payload bytes it newly acknowledged.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Payload bytes in flight before it.
-    pub(crate) in_flight: usize,
+    pub in_flight: usize,
     /// Its cumulative TSN, unwrapped.
-    pub(crate) cumulative: u64,
+    pub cumulative: u64,
     /// Whether the cumulative TSN advanced.
-    pub(crate) advanced: bool,
-    /// When the newest acknowledged chunk was sent.
-    pub(crate) sent_at: Instant,
+    pub advanced: bool,
+    /// The newest chunk it acknowledged, as it was when it left.
+    pub newest: Delivery,
     /// The round trip of a chunk that was sent once, if it acknowledged one.
-    pub(crate) rtt: Option<Duration>,
-    /// Payload bytes acknowledged since the association began: the delivery state that rate samples are made of.
-    pub(crate) delivered: u64,
+    pub rtt: Option<Duration>,
+    /// Payload bytes acknowledged since the association began, these included.
+    pub delivered: u64,
     /// Highest TSN sent so far, unwrapped.
-    pub(crate) highest_sent: u64,
+    pub highest_sent: u64,
 }
 
 /// Chunks that reports about later ones have shown to be lost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Loss {
+pub struct Loss {
     /// When that was seen.
-    pub(crate) now: Instant,
+    pub now: Instant,
     /// Payload bytes lost.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
+    /// Payload bytes still in flight, these not counted.
+    pub in_flight: usize,
     /// Highest TSN sent so far, unwrapped.
-    pub(crate) highest_sent: u64,
+    pub highest_sent: u64,
 }
 
 /// A packet with data that leaves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Departure {
+pub struct Departure {
     /// When.
-    pub(crate) now: Instant,
+    pub now: Instant,
     /// Its payload bytes.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Payload bytes in flight, these included.
-    pub(crate) in_flight: usize,
+    pub in_flight: usize,
+    /// Whether there is nothing more to send though there is room for it.
+    pub app_limited: bool,
 }
 
-/// Decides how much may be in flight and how fast it leaves.
-pub(crate) trait CongestionControl: fmt::Debug {
+/// What an algorithm begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// Longest packet in bytes.
+    pub mtu: usize,
+    /// `Config::initial_window_packets`.
+    pub initial_packets: usize,
+    /// `Config::burst_packets`: a window of no more is not spread.
+    pub burst_packets: usize,
+}
+
+/// Decides how much may be in flight and how fast it leaves. State is values: an algorithm reads no clock and draws no numbers.
+pub trait CongestionControl: fmt::Debug + Send + Sync {
+    /// The handshake has told the peer's window in bytes; what was learned before is about another peer.
+    fn begin(&mut self, peer_window: usize);
+    /// The longest packet has changed.
+    fn set_mtu(&mut self, mtu: usize);
     /// Data leaves.
     fn on_sent(&mut self, departure: &Departure);
     /// Data was acknowledged.
@@ -65,17 +115,96 @@ pub(crate) trait CongestionControl: fmt::Debug {
     fn on_idle(&mut self, idle: Duration, rto: Duration);
     /// Bytes that may be in flight.
     fn window(&self) -> usize;
-    /// Bytes below which the window grows exponentially.
+    /// Bytes below which the window grows exponentially; `usize::MAX` where there is no such thing.
     fn threshold(&self) -> usize;
     /// Whether lost data is being repaired.
     fn is_recovering(&self) -> bool;
     /// Bytes per second at which to send, if the algorithm wants to spread them.
     fn pacing_rate(&self, srtt: Duration) -> Option<u64>;
+    /// Nothing with data leaves before this instant, whatever the rate and the window say; it becomes a deadline of the
+    /// association. What fast retransmit sends at once (RFC 9260 §7.2.4) does not wait.
+    fn send_at(&self) -> Option<Instant> {
+        None
+    }
+    /// The same again, for a copy of the association in a simulation.
+    fn duplicate(&self) -> Box<dyn CongestionControl>;
+}
+
+impl Clone for Box<dyn CongestionControl> {
+    fn clone(&self) -> Self {
+        self.duplicate()
+    }
+}
+
+/// Which algorithm an association uses: a name, and how one is made.
+///
+/// ```
+/// use antiphon::sctp::Config;
+/// use antiphon::sctp::congestion::{Algorithm, NewReno};
+///
+/// let roomy = Algorithm::new("roomy", |start| {
+///     Box::new(NewReno::new(start.mtu, 4 * start.initial_packets, start.burst_packets))
+/// });
+/// let config = Config { congestion: roomy, ..Config::default() };
+/// assert_eq!(config.congestion.name(), "roomy");
+/// assert_ne!(config.congestion, Algorithm::NEW_RENO);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Algorithm {
+    name: &'static str,
+    make: fn(&Start) -> Box<dyn CongestionControl>,
+}
+
+impl Algorithm {
+    /// RFC 9260 §7.2 as [`NewReno`] has it.
+    pub const NEW_RENO: Self = Self::new("new-reno", |start| {
+        Box::new(NewReno::new(start.mtu, start.initial_packets, start.burst_packets))
+    });
+
+    /// An algorithm of the caller's own. Two of one name count as equal.
+    pub const fn new(name: &'static str, make: fn(&Start) -> Box<dyn CongestionControl>) -> Self {
+        Self { name, make }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn start(&self, start: &Start) -> Box<dyn CongestionControl> {
+        (self.make)(start)
+    }
+}
+
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self::NEW_RENO
+    }
+}
+
+impl PartialEq for Algorithm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for Algorithm {}
+
+impl fmt::Debug for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Algorithm").field(&self.name).finish()
+    }
 }
 
 /// RFC 9260 §7.2, with the larger first window and the pacing that make its bursts bearable.
+///
+/// ```
+/// use antiphon::sctp::congestion::{CongestionControl, NewReno};
+///
+/// let reno = NewReno::new(1200, 10, 16);
+/// assert_eq!((reno.window(), reno.is_recovering()), (12_000, false));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct NewReno {
+pub struct NewReno {
     mtu: usize,
     initial: usize,
     /// Below this window nothing is spread.
@@ -88,8 +217,8 @@ pub(crate) struct NewReno {
     delay: DelayGuard,
 }
 
-/// Leaves slow start when the round trip grows, before the queue at the bottleneck overflows: HyStart++ (RFC 9406 §4.2), with
-/// the rounds delimited by TSN.
+/// Leaves slow start when the round trip grows, before the queue at the bottleneck overflows: `HyStart++` (RFC 9406 §4.2),
+/// with the rounds delimited by TSN.
 #[derive(Clone, Debug, Default)]
 struct DelayGuard {
     round_ends: u64,
@@ -116,7 +245,8 @@ impl DelayGuard {
 }
 
 impl NewReno {
-    pub(crate) const fn new(mtu: usize, initial_packets: usize, burst_packets: usize) -> Self {
+    /// Begins with a window of `initial_packets` of `mtu` bytes; windows up to `burst_packets` are not spread.
+    pub const fn new(mtu: usize, initial_packets: usize, burst_packets: usize) -> Self {
         Self {
             mtu,
             initial: mtu.saturating_mul(initial_packets),
@@ -127,22 +257,6 @@ impl NewReno {
             recovery_until: None,
             delay: DelayGuard { round_ends: 0, samples: 0, least: None, least_before: None },
         }
-    }
-
-    /// Starts again with what the peer can take as the threshold (§7.2.1), in whichever role we are.
-    pub(crate) fn begin(&mut self, peer_window: usize) {
-        *self = Self { cwnd: self.initial, ssthresh: peer_window.max(self.initial), ..self.clone() };
-        self.recovery_until = None;
-        self.partial_bytes_acked = 0;
-        self.delay = DelayGuard::default();
-    }
-
-    pub(crate) fn set_mtu(&mut self, mtu: usize) {
-        let scale = |bytes: usize, old: usize| bytes / old.max(1) * mtu;
-        self.initial = scale(self.initial, self.mtu);
-        self.burst = scale(self.burst, self.mtu);
-        self.mtu = mtu;
-        self.cwnd = self.cwnd.max(mtu);
     }
 
     const fn is_slow_start(&self) -> bool {
@@ -180,6 +294,22 @@ impl NewReno {
 }
 
 impl CongestionControl for NewReno {
+    /// Starts again with what the peer can take as the threshold (§7.2.1), in whichever role we are.
+    fn begin(&mut self, peer_window: usize) {
+        *self = Self { cwnd: self.initial, ssthresh: peer_window.max(self.initial), ..self.clone() };
+        self.recovery_until = None;
+        self.partial_bytes_acked = 0;
+        self.delay = DelayGuard::default();
+    }
+
+    fn set_mtu(&mut self, mtu: usize) {
+        let scale = |bytes: usize, old: usize| bytes / old.max(1) * mtu;
+        self.initial = scale(self.initial, self.mtu);
+        self.burst = scale(self.burst, self.mtu);
+        self.mtu = mtu;
+        self.cwnd = self.cwnd.max(mtu);
+    }
+
     fn on_sent(&mut self, departure: &Departure) {
         debug_assert!(departure.in_flight >= departure.bytes, "what leaves is in flight");
     }
@@ -250,6 +380,10 @@ impl CongestionControl for NewReno {
         let cwnd = self.cwnd as u128;
         let ahead = if self.is_slow_start() { cwnd * 2 } else { cwnd * 5 / 4 };
         u64::try_from(ahead * 1_000_000_000 / srtt.as_nanos()).ok()
+    }
+
+    fn duplicate(&self) -> Box<dyn CongestionControl> {
+        Box::new(self.clone())
     }
 }
 

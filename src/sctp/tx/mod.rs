@@ -1,6 +1,7 @@
 //! The sending half: what waits, what is in flight, and when it may leave.
 
-pub(super) mod congestion;
+pub mod congestion;
+pub(super) mod delivery;
 pub(super) mod outstanding;
 pub(super) mod pacer;
 pub(super) mod queue;

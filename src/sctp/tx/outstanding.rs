@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use core::time::Duration;
 
+use super::congestion::Delivery;
+use super::delivery::Progress;
 use super::queue::{Fragment, SendQueue};
 use super::retransmit::LossDetector;
 use crate::base::serial::{Ssn, Tsn};
@@ -29,10 +31,10 @@ pub(crate) enum State {
 
 /// A chunk that was sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Sent {
+pub(crate) struct Chunk {
     data: Bytes,
     expires_at: Instant,
-    pub(crate) sent_at: Instant,
+    left: Delivery,
     /// Position in the order of sending; a chunk sent again gets a new one.
     pub(crate) sequence: u64,
     ppid: u32,
@@ -58,7 +60,7 @@ pub(crate) struct Acked {
     pub(crate) asked: bool,
     pub(crate) advanced: bool,
     /// The latest sent of the chunks newly acknowledged.
-    pub(crate) newest: Option<(u64, Instant)>,
+    pub(crate) newest: Option<(u64, Delivery)>,
     /// Round trip of a chunk sent once and acknowledged cumulatively.
     pub(crate) rtt: Option<Duration>,
     /// What was sent after this cannot have been acknowledged yet.
@@ -69,21 +71,21 @@ pub(crate) struct Acked {
 #[derive(Clone, Copy, Debug)]
 struct Sending {
     sequence: u64,
-    sent_at: Instant,
-    repeated: bool,
+    left: Delivery,
     asked: bool,
 }
 
 /// Chunks by TSN. Unwrapped TSNs throughout.
 #[derive(Clone, Debug)]
 pub(crate) struct Outstanding {
-    ring: VecDeque<Sent>,
+    ring: VecDeque<Chunk>,
     /// TSN of the first of the ring.
     base: u64,
     pub(crate) in_flight_bytes: usize,
     pub(crate) in_flight_chunks: usize,
     sequence: u64,
     pub(crate) loss: LossDetector,
+    pub(crate) progress: Progress,
     /// Everything up to this may be skipped (RFC 3758 §3.5 C1: Advanced.Peer.Ack.Point).
     advanced_to: u64,
     /// Messages given up.
@@ -100,6 +102,7 @@ impl Outstanding {
             in_flight_chunks: 0,
             sequence: 1,
             loss: LossDetector::new(initial),
+            progress: Progress::default(),
             advanced_to: initial - 1,
             abandoned: 0,
         }
@@ -122,23 +125,24 @@ impl Outstanding {
         usize::try_from(tsn.checked_sub(self.base)?).ok()
     }
 
-    pub(crate) fn get(&self, tsn: u64) -> Option<&Sent> {
+    pub(crate) fn get(&self, tsn: u64) -> Option<&Chunk> {
         self.ring.get(self.index(tsn)?)
     }
 
     /// Takes a fragment that leaves now and returns its TSN.
     pub(crate) fn insert(&mut self, now: Instant, fragment: Fragment) -> u64 {
         let tsn = self.next_tsn();
+        let left = self.progress.departure(now, self.in_flight_chunks == 0, false);
         self.in_flight_bytes += fragment.data.len();
         self.in_flight_chunks += 1;
         let sequence = self.next_sequence();
-        self.ring.push_back(Sent::new(now, sequence, fragment, State::InFlight));
+        self.ring.push_back(Chunk::new(left, sequence, fragment, State::InFlight));
         tsn
     }
 
     /// Reserves a TSN for the end of an abandoned message that was not sent, so that FORWARD TSN can name it.
-    pub(crate) fn insert_placeholder(&mut self, now: Instant, fragment: Fragment) {
-        self.ring.push_back(Sent::new(now, 0, fragment, State::Abandoned));
+    pub(crate) fn insert_placeholder(&mut self, fragment: Fragment) {
+        self.ring.push_back(Chunk::new(Delivery::default(), 0, fragment, State::Abandoned));
         self.advance();
     }
 
@@ -165,10 +169,11 @@ impl Outstanding {
     /// Marks a lost chunk as sent again.
     pub(crate) fn resent(&mut self, now: Instant, tsn: u64) {
         let sequence = self.next_sequence();
+        let left = self.progress.departure(now, self.in_flight_chunks == 0, true);
         let Some(index) = self.index(tsn) else { return };
         let Some(sent) = self.ring.get_mut(index) else { return };
         sent.sequence = sequence;
-        sent.sent_at = now;
+        sent.left = left;
         sent.transmissions = sent.transmissions.saturating_add(1);
         sent.state = State::InFlight;
         self.in_flight_bytes += sent.data.len();
@@ -191,8 +196,8 @@ impl Outstanding {
         })
     }
 
-    /// Takes an acknowledgement, when the least round trip known is `least_rtt`, of everything up to `cumulative` and of `blocks` relative to it. `None` if it is older than what
-    /// is known, or acknowledges what was never sent.
+    /// Takes an acknowledgement of everything up to `cumulative` and of `blocks` relative to it; `least_rtt` is the least round
+    /// trip known. `None` if it is older than what is known, or acknowledges what was never sent.
     pub(crate) fn on_sack(
         &mut self,
         now: Instant,
@@ -210,7 +215,7 @@ impl Outstanding {
             let Some(mut sent) = self.ring.pop_front() else { break };
             self.base += 1;
             if self.settle(&mut sent, &mut acked, queue) && sent.transmissions == 1 {
-                acked.rtt = Some(now.saturating_duration_since(sent.sent_at));
+                acked.rtt = Some(now.saturating_duration_since(sent.left.sent_at));
             }
         }
         for block in blocks {
@@ -225,6 +230,7 @@ impl Outstanding {
             self.advanced_to = cumulative;
         }
         self.advance();
+        self.progress.acknowledged(now, acked.bytes, acked.newest.map(|(_, left)| left.sent_at));
         Some(acked)
     }
 
@@ -248,7 +254,7 @@ impl Outstanding {
     }
 
     /// Books a chunk that the cumulative TSN covers; whether it was in flight until now.
-    fn settle(&mut self, sent: &mut Sent, acked: &mut Acked, queue: &mut SendQueue) -> bool {
+    fn settle(&mut self, sent: &mut Chunk, acked: &mut Acked, queue: &mut SendQueue) -> bool {
         let before = sent.state;
         sent.state = State::Acked;
         self.account(before, sent.data.len(), sent.sending(), acked);
@@ -268,8 +274,9 @@ impl Outstanding {
             acked.chunks += 1;
             acked.asked |= sending.asked;
             // A chunk sent again and acknowledged sooner than any round trip was acknowledged for an earlier sending.
-            if !sending.repeated || sending.sent_at <= acked.plausible_before {
-                acked.newest = acked.newest.max(Some((sending.sequence, sending.sent_at)));
+            let plausible = !sending.left.repeated || sending.left.sent_at <= acked.plausible_before;
+            if plausible && acked.newest.is_none_or(|(newest, _)| newest < sending.sequence) {
+                acked.newest = Some((sending.sequence, sending.left));
             }
         }
     }
@@ -438,20 +445,15 @@ impl Outstanding {
     }
 }
 
-impl Sent {
+impl Chunk {
     const fn sending(&self) -> Sending {
-        Sending {
-            sequence: self.sequence,
-            sent_at: self.sent_at,
-            repeated: self.transmissions > 1,
-            asked: self.asked,
-        }
+        Sending { sequence: self.sequence, left: self.left, asked: self.asked }
     }
 
-    fn new(now: Instant, sequence: u64, fragment: Fragment, state: State) -> Self {
+    fn new(left: Delivery, sequence: u64, fragment: Fragment, state: State) -> Self {
         Self {
             expires_at: fragment.expires_at,
-            sent_at: now,
+            left,
             sequence,
             ppid: fragment.ppid,
             slot: fragment.slot,

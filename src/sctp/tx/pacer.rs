@@ -59,6 +59,11 @@ impl Pacer {
         self.held_until
     }
 
+    /// A packet is held back until `at` for another reason than the rate.
+    pub(crate) const fn hold(&mut self, at: Instant) {
+        self.held_until = Some(at);
+    }
+
     /// There is nothing to hold back.
     pub(crate) const fn release(&mut self) {
         self.held_until = None;

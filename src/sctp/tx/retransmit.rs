@@ -56,7 +56,8 @@ impl LossDetector {
 
     /// The next sending before `passed` that was a repeat.
     pub(crate) fn next_resent(&mut self, passed: u64) -> Option<(u64, u64)> {
-        self.resent.pop_front_if(|(sequence, _)| *sequence < passed)
+        let _ = self.resent.front().filter(|(sequence, _)| *sequence < passed)?;
+        self.resent.pop_front()
     }
 
     /// A chunk is to be sent again.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::congestion::{Ack, CongestionControl, Departure, Loss, NewReno};
+use super::congestion::{Ack, CongestionControl, Departure, Loss, Start};
 use super::outstanding::{Acked, Outstanding};
 use super::pacer::Pacer;
 use super::queue::SendQueue;
@@ -16,13 +16,24 @@ use crate::sctp::stats::Stats;
 use crate::time::{Instant, Timer};
 use crate::wire::sctp::{Data, ForwardTsn, PacketWriter, Sack, Skipped};
 
+/// FORWARD TSN (RFC 3758 §3.5).
+#[derive(Clone, Debug, Default)]
+struct Forward {
+    /// One leaves with the next packet.
+    due: bool,
+    /// When one last left.
+    sent_at: Instant,
+    /// Room for the list it carries.
+    skipped: Vec<(u16, u16)>,
+}
+
 /// The sending half.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) queue: SendQueue,
     out: Outstanding,
     pub(crate) rto: Rto,
-    congestion: NewReno,
+    congestion: Box<dyn CongestionControl>,
     pacer: Pacer,
     t3: Timer,
     /// The peer's window as it last said.
@@ -31,11 +42,7 @@ pub(crate) struct Sender {
     burst: usize,
     /// RFC 3758 was agreed.
     pub(crate) partial: bool,
-    forward_due: bool,
-    forward_sent_at: Instant,
-    skipped: Vec<(u16, u16)>,
-    /// Payload bytes acknowledged so far.
-    delivered: u64,
+    forward: Forward,
     /// One packet leaves whatever the window says (RFC 9260 §7.2.4 step 3).
     forced: bool,
     /// Since when nothing has been in flight.
@@ -50,22 +57,21 @@ pub(crate) struct Sender {
 
 impl Sender {
     pub(crate) fn new(config: &Config, initial: Tsn) -> Self {
-        let (packets, burst) = (config.initial_window_packets, config.burst_packets);
+        let (mtu, initial_packets, burst_packets) =
+            (config.mtu, config.initial_window_packets, config.burst_packets);
+        let start = Start { mtu, initial_packets, burst_packets };
         Self {
             queue: SendQueue::new(config.send_limit, config.mtu),
             out: Outstanding::new(unwrapped(initial)),
             rto: Rto::new(config.rto_min, config.rto_max, config.rto_initial),
-            congestion: NewReno::new(config.mtu, packets, burst),
+            congestion: config.congestion.start(&start),
             pacer: Pacer::default(),
             t3: Timer::stopped(),
             peer_window: 0,
-            mtu: config.mtu,
-            burst: burst * config.mtu,
+            mtu,
+            burst: burst_packets * mtu,
             partial: false,
-            forward_due: false,
-            forward_sent_at: Instant::ZERO,
-            skipped: Vec::new(),
-            delivered: 0,
+            forward: Forward::default(),
             forced: false,
             quiet_since: None,
             answered: None,
@@ -86,7 +92,7 @@ impl Sender {
         self.queue.clear(events);
         self.rebase(initial);
         self.t3.stop();
-        self.forward_due = false;
+        self.forward.due = false;
         self.forced = false;
         self.probing = false;
         self.timed_out_below = 0;
@@ -144,7 +150,6 @@ impl Sender {
         let acked = self.out.on_sack(now, cumulative, sack.gap_blocks(), least, &mut self.queue);
         let Some(acked) = acked else { return false };
         self.peer_window = sack.a_rwnd as usize;
-        self.delivered += acked.bytes as u64;
         if acked.advanced || acked.bytes > 0 {
             self.rto.acknowledged();
             self.probing = false;
@@ -153,7 +158,7 @@ impl Sender {
             self.rto.measured(now, rtt);
         }
         self.answered = self.answer_time(&acked, sack);
-        if let Some((newest, sent_at)) = acked.newest {
+        if let Some((newest, left)) = acked.newest {
             let highest_sent = self.out.next_tsn() - 1;
             self.congestion.on_ack(&Ack {
                 now,
@@ -161,15 +166,16 @@ impl Sender {
                 in_flight,
                 cumulative,
                 advanced: acked.advanced,
-                sent_at,
+                newest: left,
                 rtt: acked.rtt,
-                delivered: self.delivered,
+                delivered: self.out.progress.delivered,
                 highest_sent,
             });
             let bytes = self.out.detect_losses(newest);
             if bytes > 0 {
                 let recovering = self.congestion.is_recovering();
-                self.congestion.on_loss(&Loss { now, bytes, highest_sent });
+                let in_flight = self.out.in_flight_bytes;
+                self.congestion.on_loss(&Loss { now, bytes, in_flight, highest_sent });
                 if !recovering {
                     stats.recoveries += 1;
                     self.forced = true;
@@ -192,15 +198,14 @@ impl Sender {
         let cumulative = cumulative.unwrap_near(self.out.cumulative());
         let least = self.rto.least();
         if let Some(acked) = self.out.on_sack(now, cumulative, core::iter::empty(), least, &mut self.queue) {
-            self.delivered += acked.bytes as u64;
             self.after_sack(now, acked.advanced);
         }
     }
 
     fn after_sack(&mut self, now: Instant, advanced: bool) {
         if self.out.forward_to().is_some() {
-            let again = self.forward_sent_at + self.rto.smoothed().unwrap_or_default();
-            self.forward_due |= now >= again;
+            let again = self.forward.sent_at + self.rto.smoothed().unwrap_or_default();
+            self.forward.due |= now >= again;
         }
         if self.out.is_empty() {
             self.t3.stop();
@@ -213,7 +218,7 @@ impl Sender {
     /// How long the answer to an I bit took, if the acknowledgement tells: it covers one chunk, so that no second packet caused
     /// it, and neither a gap nor the beginning of the association did (RFC 9260 §5.1, §6.2).
     fn answer_time(&self, acked: &Acked, sack: &Sack<'_>) -> Option<Duration> {
-        let first = self.delivered == acked.bytes as u64;
+        let first = self.out.progress.delivered == acked.bytes as u64;
         let telling = acked.asked && acked.advanced && acked.chunks == 1 && !first;
         acked.rtt.filter(|_| telling && sack.gap_blocks().len() == 0 && sack.duplicates().len() == 0)
     }
@@ -252,7 +257,7 @@ impl Sender {
         }
         self.out.lose_all(expiries > 1, &mut self.queue);
         self.timed_out_below = self.out.next_tsn();
-        self.forward_due = self.out.forward_to().is_some();
+        self.forward.due = self.out.forward_to().is_some();
         if !self.out.is_empty() {
             self.t3.set(now + self.rto.current());
         }
@@ -280,7 +285,7 @@ impl Sender {
 
     /// Whether a call of [`Sender::fill`] could write something, pacing apart.
     pub(crate) fn wants_to_send(&self) -> bool {
-        if self.forward_due {
+        if self.forward.due {
             return true;
         }
         if self.out.loss.has_lost() {
@@ -306,19 +311,20 @@ impl Sender {
 
     /// Writes FORWARD TSN if one is due.
     pub(crate) fn write_forward(&mut self, now: Instant, packet: &mut PacketWriter<'_>) {
-        if !self.forward_due {
+        if !self.forward.due {
             return;
         }
         let room = packet.remaining().saturating_sub(ForwardTsn::HEADER_LEN) / 4;
-        let reached = self.out.skipped(room, &mut self.skipped);
+        let reached = self.out.skipped(room, &mut self.forward.skipped);
         if reached <= self.out.cumulative() {
-            self.forward_due = false;
+            self.forward.due = false;
             return;
         }
-        let streams = self.skipped.iter().map(|(stream, ssn)| Skipped { stream: *stream, ssn: Ssn(*ssn) });
+        let streams =
+            self.forward.skipped.iter().map(|(stream, ssn)| Skipped { stream: *stream, ssn: Ssn(*ssn) });
         if packet.forward_tsn(Tsn::wrap(reached), streams).is_ok() {
-            self.forward_due = false;
-            self.forward_sent_at = now;
+            self.forward.due = false;
+            self.forward.sent_at = now;
             if !self.t3.is_running() {
                 self.t3.set(now + self.rto.current());
             }
@@ -340,6 +346,10 @@ impl Sender {
             self.pacer.release();
             return false;
         }
+        if let Some(at) = self.congestion.send_at().filter(|at| *at > now && !self.forced) {
+            self.pacer.hold(at);
+            return false;
+        }
         let rate = self.rto.smoothed().and_then(|srtt| self.congestion.pacing_rate(srtt));
         if !self.forced && !self.pacer.may_send(now, rate, self.burst) {
             return false;
@@ -359,7 +369,12 @@ impl Sender {
         }
         self.forced = false;
         self.pacer.sent(bytes + limits::SCTP_PACKET_OVERHEAD, rate);
-        self.congestion.on_sent(&Departure { now, bytes, in_flight: self.out.in_flight_bytes });
+        let in_flight = self.out.in_flight_bytes;
+        let app_limited = !self.queue.has_more() && !self.out.loss.has_lost() && self.window_open();
+        if app_limited {
+            self.out.progress.app_limited(in_flight);
+        }
+        self.congestion.on_sent(&Departure { now, bytes, in_flight, app_limited });
         if first || !self.t3.is_running() {
             self.t3.set(now + self.rto.current());
         }
@@ -372,17 +387,17 @@ impl Sender {
         while let Some(tsn) = self.out.next_lost()
             && self.out.is_given_up(now, tsn)
         {
-            self.abandon(now, tsn, events);
+            self.abandon(tsn, events);
         }
     }
 
-    fn abandon(&mut self, now: Instant, tsn: u64, events: &mut Outbox<Event>) {
+    fn abandon(&mut self, tsn: u64, events: &mut Outbox<Event>) {
         if self.out.abandon(tsn, &mut self.queue)
             && let Some(end) = self.queue.discard_current(events)
         {
-            self.out.insert_placeholder(now, end);
+            self.out.insert_placeholder(end);
         }
-        self.forward_due |= self.out.forward_to().is_some();
+        self.forward.due |= self.out.forward_to().is_some();
     }
 
     /// Repeats lost chunks, the lowest TSN first; whether the first chunk outstanding was one of them.
@@ -418,7 +433,7 @@ impl Sender {
     ) {
         while self.window_open() {
             if self.partial && self.queue.current_expires_at().is_some_and(|at| at <= now) {
-                self.abandon_current(now, events);
+                self.abandon_current(events);
                 continue;
             }
             let peer_room = self.peer_room();
@@ -435,16 +450,16 @@ impl Sender {
     }
 
     /// The message that is being sent has expired: what has left of it is skipped, the rest does not leave.
-    fn abandon_current(&mut self, now: Instant, events: &mut Outbox<Event>) {
+    fn abandon_current(&mut self, events: &mut Outbox<Event>) {
         let last = self.out.next_tsn() - 1;
         let begun = self.out.get(last).is_some();
         if begun {
-            self.abandon(now, last, events);
+            self.abandon(last, events);
         } else if let Some(end) = self.queue.discard_current(events) {
             // All that left has been acknowledged already.
             self.out.abandoned += 1;
-            self.out.insert_placeholder(now, end);
-            self.forward_due |= self.out.forward_to().is_some();
+            self.out.insert_placeholder(end);
+            self.forward.due |= self.out.forward_to().is_some();
         }
     }
 
@@ -476,7 +491,7 @@ impl Sender {
     pub(crate) fn trim(&mut self) {
         self.queue.trim();
         self.out.trim();
-        self.skipped = Vec::new();
+        self.forward.skipped = Vec::new();
     }
 
     pub(crate) fn check(&self) {
