@@ -115,6 +115,11 @@ impl Channels {
         self.association.connect();
     }
 
+    /// The `a=sctp-port` of either side's description (RFC 8841 §5), before [`connect`](Self::connect).
+    pub const fn set_ports(&mut self, local: u16, remote: u16) {
+        self.association.set_ports(local, remote);
+    }
+
     /// The `a=max-message-size` of the peer's description: 0 is unlimited, absent is 65536 (RFC 8841 §6).
     pub fn set_remote_max_message_size(&mut self, bytes: Option<u64>) {
         self.remote_max = match bytes {

@@ -89,6 +89,7 @@ impl PeerConnection {
         }
         self.remote_max_message_size = Some(data.remote_max_message_size);
         self.transport.data.set_remote_max_message_size(self.remote_max_message_size);
+        self.transport.data.set_ports(data.local_sctp_port, data.remote_sctp_port);
         let role = match data.dtls_role {
             DtlsRole::Client => dtls::Role::Client,
             DtlsRole::Server => dtls::Role::Server,
@@ -190,16 +191,22 @@ impl PeerConnection {
     }
 
     fn place_candidate(&mut self, candidate: &IceCandidate) -> Result<(), IceCandidateError> {
-        let text = candidate.candidate.trim();
-        let parsed = if text.is_empty() {
-            None
-        } else {
-            Some(text.parse::<Candidate>().map_err(IceCandidateError::Syntax)?)
-        };
         let place = CandidatePlace {
             mid: candidate.sdp_mid.as_deref(),
             index: candidate.sdp_m_line_index,
             ufrag: candidate.username_fragment.as_deref(),
+        };
+        let text = candidate.candidate.trim();
+        let parsed = if text.is_empty() {
+            None
+        } else {
+            match text.parse::<Candidate>() {
+                Ok(parsed) => Some(parsed),
+                Err(error) if error.is_unknown() => {
+                    return self.negotiator.check_place(place).map_err(IceCandidateError::Place);
+                }
+                Err(error) => return Err(IceCandidateError::Syntax(error)),
+            }
         };
         let target =
             self.negotiator.add_remote_candidate(place, parsed.as_ref()).map_err(IceCandidateError::Place)?;

@@ -343,6 +343,14 @@ impl Association {
         self.tx.rto.set_initial_rtt(rtt);
     }
 
+    /// Tells the SCTP ports, where they are not known before [`connect`](Self::connect); later they stay as they are.
+    pub const fn set_ports(&mut self, local: u16, remote: u16) {
+        if matches!(self.phase, Phase::Idle) {
+            self.config.local_port = local;
+            self.config.remote_port = remote;
+        }
+    }
+
     /// Changes the length of the longest packet. Values that cannot be are cut to the nearest that can.
     pub fn set_mtu(&mut self, mtu: usize) {
         let mtu = mtu.clamp(limits::SCTP_MIN_MTU, limits::MAX_DATAGRAM);

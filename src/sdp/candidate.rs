@@ -103,7 +103,7 @@ pub struct Candidate {
     pub extensions: Vec<(String, String)>,
 }
 
-/// A candidate line that is malformed, or tells of something we do not know: RFC 8839 §5.1 has both ignored.
+/// A candidate line that is malformed, or tells of something we do not know: RFC 8839 §5.1 has the latter ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CandidateParseError {
@@ -131,6 +131,14 @@ pub enum CandidateParseError {
     /// A type that is not known.
     #[error("unknown candidate type")]
     Kind,
+}
+
+impl CandidateParseError {
+    /// Whether the line is well-formed as far as it is understood, and of a transport or a type that is not known: RFC 8839 §5.1
+    /// has an agent ignore it.
+    pub const fn is_unknown(self) -> bool {
+        matches!(self, Self::Transport | Self::Kind)
+    }
 }
 
 /// Longest foundation that is accepted: RFC 8839 §5.1 allows 32, deployed endpoints write more.
@@ -178,13 +186,17 @@ impl Candidate {
         let mut rest = Extensions::sort(&pairs);
         let component =
             number(component).filter(|c| (1..=256).contains(c)).ok_or(CandidateParseError::Component)?;
+        let priority = number(priority).ok_or(CandidateParseError::Priority)?;
+        let address = parse_address(address).ok_or(CandidateParseError::Address)?;
+        let port = number(port).ok_or(CandidateParseError::Port)?;
+        // Last what may be unknown: then all else is well-formed.
         Ok(Self {
             foundation: foundation.into(),
             component,
             transport: rest.transport(transport).ok_or(CandidateParseError::Transport)?,
-            priority: number(priority).ok_or(CandidateParseError::Priority)?,
-            address: parse_address(address).ok_or(CandidateParseError::Address)?,
-            port: number(port).ok_or(CandidateParseError::Port)?,
+            priority,
+            address,
+            port,
             kind: parse_kind(kind).ok_or(CandidateParseError::Kind)?,
             related: rest.related,
             username_fragment: rest.username_fragment.map(Into::into),

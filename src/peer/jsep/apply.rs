@@ -27,12 +27,6 @@ pub(crate) struct Applied {
     pub(crate) state: SignalingState,
     /// Whether it is another than before.
     pub(crate) changed: bool,
-    /// Whether a local description that was under way was dropped.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the credentials that come back say it to the transport")
-    )]
-    pub(crate) rolled_back: bool,
     /// A local description with data stands: candidates may be gathered under these credentials. Where they are not the
     /// agent's, it restarts with them.
     pub(crate) local_credentials: Option<Credentials>,
@@ -42,13 +36,7 @@ pub(crate) struct Applied {
 
 impl Applied {
     pub(super) fn to(after: SignalingState, before: SignalingState) -> Self {
-        Self {
-            state: after,
-            changed: after != before,
-            rolled_back: false,
-            local_credentials: None,
-            negotiated: None,
-        }
+        Self { state: after, changed: after != before, local_credentials: None, negotiated: None }
     }
 
     /// Tells the credentials of the live section of a local description.
@@ -70,7 +58,6 @@ pub(crate) struct Negotiated {
 
 /// The transport of the data section, as offer and answer settled it.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude one another")]
 pub(crate) struct NegotiatedData {
     /// The peer's agent.
     pub(crate) remote_ice: RemoteParameters,
@@ -84,13 +71,11 @@ pub(crate) struct NegotiatedData {
     pub(crate) dtls_role: DtlsRole,
     /// Whether an association that was in effect is replaced by a new one.
     pub(crate) new_association: bool,
-    /// Whether ICE was in effect and restarts.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the agent sees it by the credentials"))]
-    pub(crate) ice_restart: bool,
     /// Our part in ICE (RFC 8445 §6.1.1): the first offerer controls, unless it is lite and the answerer is not.
     pub(crate) controlling: bool,
-    /// Its SCTP port.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the association is made before it is known"))]
+    /// Our SCTP port, as our description says it.
+    pub(crate) local_sctp_port: u16,
+    /// The peer's SCTP port.
     pub(crate) remote_sctp_port: u16,
     /// The longest message it takes, in bytes; 0: without bound. 65536 where it does not say.
     pub(crate) remote_max_message_size: u64,
@@ -241,8 +226,8 @@ impl Negotiator {
                 dtls_role: *role,
                 new_association: previous
                     .is_some_and(|p| p.remote.changes_association(remote) || p.role != *role),
-                ice_restart: previous.is_some_and(|previous| previous.remote.restarts(remote)),
                 controlling: *controlling,
+                local_sctp_port: self.settings.sctp_port,
                 remote_sctp_port: remote.sctp_port,
                 remote_max_message_size: remote.max_message_size,
             }

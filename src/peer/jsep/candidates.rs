@@ -62,6 +62,16 @@ impl Negotiator {
             .map(|()| if now { CandidateTarget::Now } else { CandidateTarget::Later })
     }
 
+    /// Checks the place of a candidate of a kind that is not known, and therefore ignored.
+    pub(crate) fn check_place(&self, place: CandidatePlace<'_>) -> Result<(), RemoteCandidateError> {
+        if self.state == SignalingState::Closed {
+            return Err(RemoteCandidateError::Closed);
+        }
+        let latest = self.remote_description().ok_or(RemoteCandidateError::NoRemoteDescription)?.session();
+        section_of(latest, place)?;
+        self.generation(place.ufrag).map(drop)
+    }
+
     /// The description a user fragment belongs to, as whether it is the pending one, and its data section. `Ok(None)`
     /// where there is no data.
     fn generation(&self, ufrag: Option<&str>) -> Result<Option<(bool, usize)>, RemoteCandidateError> {

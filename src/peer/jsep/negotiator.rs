@@ -149,7 +149,6 @@ impl Negotiator {
     }
 
     /// Whether the peer takes candidates after its description; `None` before there is one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody asks yet"))]
     pub(crate) fn can_trickle(&self) -> Option<bool> {
         let session = self.remote_description()?.session();
         let levels =
@@ -241,12 +240,12 @@ impl Negotiator {
         self.check_offer(description.session())?;
         let before = self.state;
         // Glare: the peer's offer wins here; who should win is for the application to decide before it comes here.
-        let rolled_back = self.pending_local.take().is_some();
+        self.pending_local = None;
         self.created_answer = None;
         self.created_offer = None;
         self.pending_remote = Some(description);
         self.state = after;
-        Ok(Applied { rolled_back, ..Applied::to(after, before) })
+        Ok(Applied::to(after, before))
     }
 
     fn implicit(&mut self, transport: &LocalTransport<'_>) -> Result<SessionDescription, NegotiationError> {
@@ -269,13 +268,13 @@ impl Negotiator {
     /// Undoes what is under way (RFC 9429 §5.7).
     fn roll_back(&mut self) -> Applied {
         let before = self.state;
-        let rolled_back = self.pending_local.take().is_some();
+        self.pending_local = None;
         self.pending_remote = None;
         self.provisional = None;
         self.created_answer = None;
         self.created_offer = None;
         self.state = SignalingState::Stable;
-        let mut applied = Applied { rolled_back, ..Applied::to(self.state, before) };
+        let mut applied = Applied::to(self.state, before);
         if let Some(current) = &self.current_local {
             applied.describe_local(current.session());
         }

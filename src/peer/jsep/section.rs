@@ -26,11 +26,12 @@ pub(super) struct DataSection<'a> {
 
 impl DataSection<'_> {
     pub(super) fn build(self, settings: &Settings) -> Media {
+        let legacy = self.model.is_some_and(|model| model.legacy_sctp_port().is_some());
         let (protocol, formats) = match self.model {
+            Some(model) if legacy => (model.protocol.clone(), vec![word(&settings.sctp_port.to_string())]),
             Some(model) => (model.protocol.clone(), model.formats.clone()),
             None => (word("UDP/DTLS/SCTP"), vec![word("webrtc-datachannel")]),
         };
-        let legacy = self.model.is_some_and(|model| model.legacy_sctp_port().is_some());
         let mut media = Media::new(MediaKind::Application, DISCARD, protocol, formats);
         media.connections.push(Connection::unspecified());
         let list = &mut media.attributes;
