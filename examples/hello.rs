@@ -1,7 +1,11 @@
 //! Two ends over two real UDP sockets of this process: they connect, say hello and move a file of 64 MiB.
 //!
 //! `cargo run --release --example hello [MEBIBYTES]` prints what happened when, and how fast the file went.
-#![expect(clippy::print_stdout, reason = "a program for a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a program for a terminal; it picks the events it wants"
+)]
 
 #[path = "common/endpoint.rs"]
 mod endpoint;
@@ -41,7 +45,7 @@ impl Timeline {
     fn event(&self, event: &Event) {
         match event {
             Event::IceConnectionStateChange(state) => {
-                self.say(format_args!("ICE {state:?}").to_string().to_lowercase())
+                self.say(format_args!("ICE {state:?}").to_string().to_lowercase());
             }
             Event::ConnectionStateChange(state) => self.say(format!("connection {state:?}").to_lowercase()),
             _ => {}
@@ -119,7 +123,7 @@ fn send(
                         line.say(format_args!("hears {:?}", String::from_utf8_lossy(&message.data)));
                     } else if *message.data == digest {
                         let seconds = now.saturating_duration_since(began).as_secs_f64();
-                        let megabytes = file.len() as f64 / 1e6;
+                        let megabytes = f64::from(u32::try_from(file.len())?) / 1e6;
                         line.say(format_args!(
                             "knows the file arrived whole: {:.1} MB/s",
                             megabytes / seconds

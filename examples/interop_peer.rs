@@ -2,6 +2,7 @@
 //!
 //! Commands on stdin, events on stdout: `offer`, `answer`, `set-answer`, `echo-test`, `stats`, `close`, `reset`, `quit`. Without
 //! trickling: a description comes with its candidates. The connection uses this host's address towards others.
+#![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
 #![expect(clippy::print_stdout, reason = "it speaks on its standard output")]
 
 #[path = "common/address.rs"]
@@ -71,7 +72,7 @@ struct Test {
 fn plan(index: usize, count: usize, big: usize) -> Message {
     let last = index + 1 == count;
     let size = if last { big } else { 1 + (index * index * 31) % 1200 };
-    if index % 2 == 0 && !last {
+    if index.is_multiple_of(2) && !last {
         let letters = (0..size).map(|place| char::from(b'a'.saturating_add(low((index + place) % 26))));
         Message::text(letters.collect::<String>())
     } else {

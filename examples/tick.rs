@@ -2,6 +2,7 @@
 //!
 //! Positions travel on an unordered channel without retransmission: a lost one is replaced by the next, and an old one is
 //! never waited for. `cargo run --release --example tick [SECONDS]`.
+#![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a program has sockets and sleeps")]
 
@@ -64,7 +65,7 @@ impl Player {
 
     /// One frame: time moves on, the network is heard, the game moves, the network is told.
     fn tick(&mut self, dt: Duration) -> io::Result<()> {
-        self.now = self.now + dt;
+        self.now += dt;
         self.frame += 1;
         loop {
             match self.socket.recv_from(&mut self.buf) {
@@ -114,7 +115,7 @@ impl Player {
                 }
             }
             Event::ConnectionStateChange(state) => {
-                println!("{}: {state:?} in frame {}", self.name, self.frame)
+                println!("{}: {state:?} in frame {}", self.name, self.frame);
             }
             Event::PeerClosed => self.pc.close(),
             _ => {}
@@ -137,8 +138,8 @@ impl Player {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let seconds: u32 = std::env::args().nth(1).map_or(Ok(3), |arg| arg.parse())?;
-    let mut players = [Player::new("red")?, Player::new("blue")?];
-    let [red, blue] = &mut players;
+    let mut players = Box::new([Player::new("red")?, Player::new("blue")?]);
+    let [red, blue] = &mut *players;
     let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };
     red.pc.create_data_channel("positions", init)?;
     red.pc.set_local_description(None)?;
@@ -147,11 +148,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     red.pc.set_remote_description(blue.pc.local_description().ok_or("no answer")?.clone())?;
 
     for frame in 1..=seconds * 60 {
-        for player in &mut players {
+        for player in players.iter_mut() {
             player.tick(FRAME)?;
         }
         if frame % 60 == 0 {
-            for Player { name, place, other, received, stale, .. } in &players {
+            for Player { name, place, other, received, stale, .. } in players.iter() {
                 println!(
                     "{name}: at {place:.2?}, sees the other at {other:.2?} ({received} positions, {stale} stale)"
                 );
@@ -159,7 +160,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         std::thread::sleep(FRAME);
     }
-    let [red, blue] = &mut players;
+    let [red, blue] = &mut *players;
     red.pc.close();
     red.tick(FRAME)?;
     blue.tick(FRAME)?;

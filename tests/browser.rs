@@ -1,6 +1,11 @@
 //! A real Chromium opens the page of the `browser` example and says what it received.
 //!
 //! Without a Chromium the tests say so and pass, unless `ANTIPHON_REQUIRE_BROWSER` is set.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_in_result,
+    reason = "what the pages report, and what is skipped"
+)]
 
 #[path = "../examples/common/endpoint.rs"]
 mod endpoint;

@@ -47,7 +47,7 @@ fn per_message(pair: &mut Pair, len: usize) -> f64 {
     (change.allocations + change.reallocations) as f64 / MESSAGES as f64
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let configs = configs();
     let mut pair = Pair::connected(1, &configs, 1);
     print("alloc.per_1000b_message", per_message(&mut pair, 1000), "allocations");
@@ -58,7 +58,7 @@ pub fn run() {
     let polls = 10_000;
     let region = Region::new(&INSTRUMENTED_SYSTEM);
     for _ in 0..polls {
-        let _ = pair.sides[0].pc.poll_output(pair.now, &mut buf);
+        drop(pair.sides[0].pc.poll_output(pair.now, &mut buf));
     }
     let change = region.change();
     print(

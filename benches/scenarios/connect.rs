@@ -58,7 +58,7 @@ fn round_trips(configs: &[Config; 2]) -> [f64; 2] {
     arrivals.map(|arrival| arrival.unwrap_or(Duration::MAX).as_secs_f64() / (2.0 * ONE_WAY.as_secs_f64()))
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let configs = configs();
     let mut run = 0;
     interleaved(vec![Line::new("connect.pairs_per_cpu_s", "1/s", || {

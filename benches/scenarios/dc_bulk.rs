@@ -39,7 +39,7 @@ fn transfer(pair: &mut Pair, len: usize, count: usize, burst: usize) {
     }
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let configs = configs();
     let mut lines = Vec::new();
     for (name, unit, len, count) in [

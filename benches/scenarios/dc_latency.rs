@@ -71,7 +71,7 @@ fn sent_at(data: &Bytes) -> Instant {
     Instant::from_nanos(u64::from_be_bytes(*data.first_chunk().unwrap()))
 }
 
-pub fn run() {
+pub(crate) fn run() {
     for loss in [0, 1, 5, 10] {
         let mut pool = Vec::new();
         (1..=SEEDS).for_each(|seed| latencies(seed, loss, &mut pool));

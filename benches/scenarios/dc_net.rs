@@ -30,7 +30,7 @@ impl Bulk {
                     channel.send(now, &self.message).unwrap();
                 }
                 // A refused message makes certain that the next event comes at half the limit.
-                let _ = channel.send(now, &self.message);
+                assert!(channel.send(now, &self.message).is_err());
             }
             (1, Event::DataChannelReadable(id)) => {
                 let mut channel = pc.data_channel(*id).unwrap();
@@ -60,7 +60,7 @@ fn throughput(seed: u64, link: &Link) -> f64 {
     loop {
         let end = bulk.started.map_or(limit, |at| at + TIME);
         let mut app = |now: Instant, host: HostId, pc: &mut PeerConnection, event: Event| {
-            bulk.on_event(now, host, pc, &event)
+            bulk.on_event(now, host, pc, &event);
         };
         if !network.step(end, &mut app) && bulk.started.is_none_or(|at| end == at + TIME) {
             break;
@@ -70,7 +70,7 @@ fn throughput(seed: u64, link: &Link) -> f64 {
     bulk.received as f64 * 8.0 / TIME.as_secs_f64() / 1e6
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let path = Link::new().delay(RTT / 2);
     let slow = Bitrate::from_bps(100_000_000);
     let bdp = 100_000_000 / 8 / 20; // bytes of 50 ms

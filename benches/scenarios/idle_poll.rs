@@ -15,9 +15,9 @@ fn idle(pair: &mut Pair) -> f64 {
     let mut buf = [0; 1500];
     let side = &mut pair.sides[0];
     let now = pair.now;
-    let _ = side.pc.poll_output(now, &mut buf);
+    drop(side.pc.poll_output(now, &mut buf));
     ns_each(POLLS, || {
-        let _ = black_box(side.pc.poll_output(black_box(now), &mut buf));
+        drop(black_box(side.pc.poll_output(black_box(now), &mut buf)));
     })
 }
 
@@ -64,7 +64,7 @@ fn clock_cost() -> f64 {
     super::measure::median(&mut samples)
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let configs = configs();
     let mut lines = Vec::new();
     for channels in [1, 200] {

@@ -6,31 +6,31 @@ use cpu_time::ThreadTime;
 use std::hint::black_box;
 
 /// Rounds of a CPU scenario.
-pub const ROUNDS: usize = 11;
+pub(crate) const ROUNDS: usize = 11;
 
 /// Seals and opens of one calibration sample: about 3 ms.
 const CALIB_REPEATS: u32 = 4000;
 
 /// What `work` cost of CPU time.
-pub fn cpu_of(work: impl FnOnce()) -> Duration {
+pub(crate) fn cpu_of(work: impl FnOnce()) -> Duration {
     let start = ThreadTime::now();
     work();
     start.elapsed()
 }
 
 /// Nanoseconds of CPU one of `repeats` runs of `work` takes.
-pub fn ns_each(repeats: u32, mut work: impl FnMut()) -> f64 {
+pub(crate) fn ns_each(repeats: u32, mut work: impl FnMut()) -> f64 {
     cpu_of(|| (0..repeats).for_each(|_| work())).as_nanos() as f64 / f64::from(repeats)
 }
 
 /// The middle one.
-pub fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
 /// Prints one figure.
-pub fn print(name: &str, value: f64, unit: &str) {
+pub(crate) fn print(name: &str, value: f64, unit: &str) {
     let digits = if value.abs() < 10.0 { 3 } else { 1 };
     println!("{name} {value:.digits$} {unit}");
 }
@@ -62,21 +62,25 @@ impl Calib {
 }
 
 /// A line of a CPU scenario: its name, its unit, and one round's measurement.
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     pub name: String,
     pub unit: &'static str,
     pub measure: Box<dyn FnMut() -> f64 + 'a>,
 }
 
 impl<'a> Line<'a> {
-    pub fn new(name: impl Into<String>, unit: &'static str, measure: impl FnMut() -> f64 + 'a) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        unit: &'static str,
+        measure: impl FnMut() -> f64 + 'a,
+    ) -> Self {
         Self { name: name.into(), unit, measure: Box::new(measure) }
     }
 }
 
 /// Runs the lines [`ROUNDS`] times, interleaved with the calibration, and prints the medians of all. One round before
 /// does not count.
-pub fn interleaved(mut lines: Vec<Line<'_>>) -> Vec<f64> {
+pub(crate) fn interleaved(mut lines: Vec<Line<'_>>) -> Vec<f64> {
     let mut calib = Calib::new();
     let mut calibs = Vec::new();
     let mut values = vec![Vec::new(); lines.len()];

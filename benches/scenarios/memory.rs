@@ -23,7 +23,7 @@ fn idle(run: u64, configs: &[antiphon::Config; 2]) -> [antiphon::PeerConnection;
     pair.sides.map(|side| side.pc)
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let configs = configs();
     // What OpenSSL and the allocator set up once is not a pair's.
     drop((0..20).map(|run| idle(run, &configs)).collect::<Vec<_>>());

@@ -10,17 +10,17 @@ use std::net::SocketAddr;
 /// Enough for every datagram at the default MTU.
 const BUFFER: usize = 1500;
 /// The most datagrams moved at once.
-pub const BURST: usize = 16;
+pub(crate) const BURST: usize = 16;
 /// Time on the wall when a pair is made.
-pub const UNIX_TIME: Duration = Duration::from_secs(1_790_000_000);
+pub(crate) const UNIX_TIME: Duration = Duration::from_secs(1_790_000_000);
 
 /// The addresses of the two.
-pub fn addresses() -> [SocketAddr; 2] {
+pub(crate) fn addresses() -> [SocketAddr; 2] {
     ["10.0.0.1:5000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap()]
 }
 
 /// Certificates made beforehand, of the two sides.
-pub fn certificates() -> [Certificate; 2] {
+pub(crate) fn certificates() -> [Certificate; 2] {
     [0, 1].map(|side| {
         let certificate = Certificate::generate(&antiphon::sim::seed(99, side), UNIX_TIME).unwrap();
         antiphon::sim::deterministic(certificate)
@@ -28,12 +28,12 @@ pub fn certificates() -> [Certificate; 2] {
 }
 
 /// A configuration with the certificate of a side.
-pub fn configs() -> [Config; 2] {
+pub(crate) fn configs() -> [Config; 2] {
     certificates().map(|certificate| Config::new().certificate(certificate))
 }
 
 /// A connection with its one candidate.
-pub fn connection(now: Instant, run: u64, side: usize, config: &Config) -> PeerConnection {
+pub(crate) fn connection(now: Instant, run: u64, side: usize, config: &Config) -> PeerConnection {
     let seed = antiphon::sim::seed(run, side as u64);
     let mut pc = PeerConnection::new(now, UNIX_TIME, seed, config).unwrap();
     pc.add_local_candidate(LocalCandidate::udp(addresses()[side])).unwrap();
@@ -41,7 +41,7 @@ pub fn connection(now: Instant, run: u64, side: usize, config: &Config) -> PeerC
 }
 
 /// Exchanges descriptions as text, at no cost of time. Candidates stand in them.
-pub fn signal(offerer: &mut PeerConnection, answerer: &mut PeerConnection) {
+pub(crate) fn signal(offerer: &mut PeerConnection, answerer: &mut PeerConnection) {
     let offer = offerer.create_offer(&OfferOptions::default()).unwrap();
     offerer.set_local_description(Some(offer)).unwrap();
     let offer = travel(offerer.local_description().unwrap());
@@ -59,7 +59,7 @@ fn travel(description: &antiphon::SessionDescription) -> antiphon::SessionDescri
 
 /// One of the two ends.
 #[derive(Debug)]
-pub struct Side {
+pub(crate) struct Side {
     pub pc: PeerConnection,
     /// Channels in the order of their opening.
     pub channels: Vec<ChannelId>,
@@ -76,7 +76,7 @@ impl Side {
 
 /// Both ends.
 #[derive(Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     pub now: Instant,
     pub sides: [Side; 2],
     buffers: Vec<[u8; BUFFER]>,
@@ -85,7 +85,7 @@ pub struct Pair {
 
 impl Pair {
     /// Two connections that have exchanged descriptions, `channels` of them announced by the offerer.
-    pub fn signalled(run: u64, configs: &[Config; 2], channels: usize) -> Self {
+    pub(crate) fn signalled(run: u64, configs: &[Config; 2], channels: usize) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let mut a = Side::new(connection(now, run, 0, &configs[0]));
         let mut b = Side::new(connection(now, run, 1, &configs[1]));
@@ -97,7 +97,7 @@ impl Pair {
     }
 
     /// A pair with `channels` open channels, one message echoed on each of them.
-    pub fn connected(run: u64, configs: &[Config; 2], channels: usize) -> Self {
+    pub(crate) fn connected(run: u64, configs: &[Config; 2], channels: usize) -> Self {
         let mut pair = Self::signalled(run, configs, channels);
         let hello = text(b"hello");
         let mut echoed = 0;
@@ -131,7 +131,7 @@ impl Pair {
     }
 
     /// Moves up to `most` datagrams from one side to the other, which is not polled. Events of the sender are kept.
-    pub fn burst(&mut self, from: usize, most: usize) -> usize {
+    pub(crate) fn burst(&mut self, from: usize, most: usize) -> usize {
         self.lens.clear();
         let (left, right) = self.sides.split_at_mut(1);
         let (sender, receiver) =
@@ -153,12 +153,12 @@ impl Pair {
     }
 
     /// The earlier deadline of the two.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         antiphon::time::earliest(self.sides[0].deadline, self.sides[1].deadline)
     }
 
     /// One burst each way; time goes to the next deadline where nothing moved and nobody has anything to look at.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let moved = self.burst(0, BURST) + self.burst(1, BURST);
         let silent = self.sides.iter().all(|side| side.events.is_empty());
         if moved == 0 && silent {
@@ -167,7 +167,7 @@ impl Pair {
     }
 
     /// Lets the time pass with nothing to do. Events are forgotten.
-    pub fn settle(&mut self, time: Duration) {
+    pub(crate) fn settle(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
             while self.burst(0, BURST) + self.burst(1, BURST) > 0 {}
@@ -183,11 +183,11 @@ impl Pair {
 }
 
 /// A text message.
-pub fn text(data: &'static [u8]) -> Message {
+pub(crate) fn text(data: &'static [u8]) -> Message {
     Message { binary: false, data: Bytes::from_static(data) }
 }
 
 /// A binary message of zeros.
-pub fn binary(len: usize) -> Message {
+pub(crate) fn binary(len: usize) -> Message {
     Message { binary: true, data: Bytes::from(vec![0; len]) }
 }

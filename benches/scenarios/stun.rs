@@ -29,7 +29,7 @@ fn parse_verify(bytes: &[u8], key: &IntegrityKey) -> (Option<u32>, Option<u64>, 
     (message.priority(), message.ice_controlling(), message.use_candidate())
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let key = IntegrityKey::short_term(PASSWORD);
     let bare = HmacSha1::new(PASSWORD.as_bytes());
     let mut buf = [0; 128];

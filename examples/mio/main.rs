@@ -2,7 +2,11 @@
 //!
 //! `cargo run --release --example mio`, then open the printed address in several tabs. A second thread serves the page and hands
 //! offers over; everything of the connections happens on the first.
-#![expect(clippy::print_stdout, reason = "a program for a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a program for a terminal; it picks the events it wants"
+)]
 
 #[path = "../common/address.rs"]
 mod address;

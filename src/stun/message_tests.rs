@@ -24,7 +24,10 @@ const LONG_TERM: &str = "000100602112a44278ad3433c6ad72c029da412e00060012e3839ee
     e0712e85c9a28ca89666";
 
 fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap())
+        .collect()
 }
 
 fn key() -> IntegrityKey {
@@ -280,8 +283,8 @@ fn an_attribute_that_does_not_fit_leaves_the_message_whole() {
 fn a_message_longer_than_its_length_field_is_not_built() {
     let mut buf = vec![0; 70_000];
     let mut builder = Builder::new(&mut buf, Class::Request, Method::BINDING, ID).unwrap();
-    assert!(builder.add(&Attribute::Data(&[0; 65_533])).is_err());
-    builder.add(&Attribute::Data(&[0; 65_528])).unwrap();
+    assert!(builder.add(&Attribute::Data(&vec![0; 65_533])).is_err());
+    builder.add(&Attribute::Data(&vec![0; 65_528])).unwrap();
     let len = builder.finish();
     assert!(Message::parse(&buf[..len]).is_ok());
 }

@@ -8,13 +8,13 @@ use core::time::Duration;
 use crate::world::{Op, START, Seen, Subject, World};
 
 /// What a world needs of a machine.
-pub trait Lawful: Subject<M: Machine<Path: Route + Debug + PartialEq, Event: Debug>> {}
+pub(crate) trait Lawful: Subject<M: Machine<Path: Route + Debug + PartialEq, Event: Debug>> {}
 impl<S: Subject<M: Machine<Path: Route + Debug + PartialEq, Event: Debug>>> Lawful for S {}
 
 macro_rules! laws {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $body:block)*) => {$(
         $(#[$doc])*
-        pub fn $name<S: Lawful>($($arg: $ty),*)
+        pub(crate) fn $name<S: Lawful>($($arg: $ty),*)
         where
             for<'i> <S::M as Machine>::Input<'i>: FromDatagram<'i>,
         $body
@@ -61,7 +61,7 @@ laws! {
 
     /// Law 11: at any instant, before and after the connection stands.
     fn fork(seed: u8, ops: &[Op], at: usize) {
-        let mut world = if seed % 2 == 0 { World::<S>::new(seed) } else { World::<S>::connected(seed) };
+        let mut world = if seed.is_multiple_of(2) { World::<S>::new(seed) } else { World::<S>::connected(seed) };
         let (before, after) = ops.split_at(at.min(ops.len()));
         world.run(before);
         let mut fork = world.fork();
@@ -139,7 +139,7 @@ laws! {
 
     /// Law 10: `World::drain` refuses any output after the closing event, which must come.
     fn closed(seed: u8, before: &[Op], after: &[Op]) {
-        let mut world = if seed % 2 == 0 { World::<S>::new(seed) } else { World::<S>::connected(seed) };
+        let mut world = if seed.is_multiple_of(2) { World::<S>::new(seed) } else { World::<S>::connected(seed) };
         world.run(before);
         S::close(&mut world.ends[0]);
         world.run(&[Op::Drain(false)]);
@@ -161,7 +161,7 @@ laws! {
         let mut buf = [0; 2048];
         for end in &mut world.ends {
             for _ in 0..100 {
-                let _ = end.poll_output(Instant::MAX, &mut buf);
+                drop(end.poll_output(Instant::MAX, &mut buf));
             }
         }
     }

@@ -21,7 +21,7 @@ fn rng(seed: u8, side: usize) -> Rng {
 }
 
 /// [`Agent`].
-pub struct Ice;
+pub(crate) struct Ice;
 
 impl Subject for Ice {
     type M = Agent;
@@ -37,7 +37,9 @@ impl Subject for Ice {
             let credentials = agents[from].local_credentials().clone();
             let candidates: Vec<_> = agents[from].local_candidates().cloned().collect();
             agents[to].set_remote(RemoteParameters::new(credentials));
-            candidates.iter().for_each(|candidate| agents[to].add_remote_candidate(candidate).unwrap());
+            for candidate in &candidates {
+                agents[to].add_remote_candidate(candidate).unwrap();
+            }
             agents[to].end_of_remote_candidates();
         }
         agents
@@ -85,7 +87,7 @@ fn payload(what: u8) -> Bytes {
 }
 
 /// [`dtls::Connection`].
-pub struct Dtls;
+pub(crate) struct Dtls;
 
 impl Subject for Dtls {
     type M = dtls::Connection;
@@ -132,7 +134,7 @@ impl Subject for Dtls {
 }
 
 /// [`sctp::Association`].
-pub struct Sctp;
+pub(crate) struct Sctp;
 
 impl Subject for Sctp {
     type M = sctp::Association;
@@ -154,9 +156,11 @@ impl Subject for Sctp {
         let reliability =
             if what == 7 { sctp::Reliability::MaxRetransmits(0) } else { sctp::Reliability::Reliable };
         // A refusal (not connected, buffer full) is one of the answers.
-        let _ = machine.send(now, &message, sctp::SendOptions { ordered: what != 5, reliability });
+        machine
+            .send(now, &message, sctp::SendOptions { ordered: what != 5, reliability })
+            .unwrap_or_default();
         if what == 3 {
-            let _ = machine.reset_streams(&[1]);
+            machine.reset_streams(&[1]).unwrap_or_default();
         }
         None
     }
@@ -180,7 +184,7 @@ impl Subject for Sctp {
 
 /// [`Channels`] and the ids it has told.
 #[derive(Debug)]
-pub struct DataEnd {
+pub(crate) struct DataEnd {
     channels: Channels,
     ids: Vec<ChannelId>,
     connected: bool,
@@ -207,7 +211,7 @@ impl Machine for DataEnd {
 }
 
 /// [`Channels`].
-pub struct Data;
+pub(crate) struct Data;
 
 impl Subject for Data {
     type M = DataEnd;
@@ -226,9 +230,7 @@ impl Subject for Data {
     }
 
     fn act(machine: &mut DataEnd, now: Instant, what: u8) -> Option<Vec<u8>> {
-        let Some(&id) = machine.ids.get(usize::from(what / 2) % machine.ids.len().max(1)) else {
-            return None;
-        };
+        let &id = machine.ids.get(usize::from(what / 2) % machine.ids.len().max(1))?;
         match what {
             7 => machine.channels.close_channel(id),
             5 => {
@@ -240,7 +242,10 @@ impl Subject for Data {
                 machine.ids.extend(machine.channels.create("later", init));
             }
             _ => {
-                let _ = machine.channels.send(now, id, &Message { binary: true, data: payload(what) });
+                machine
+                    .channels
+                    .send(now, id, &Message { binary: true, data: payload(what) })
+                    .unwrap_or_default();
             }
         }
         None
@@ -268,7 +273,7 @@ impl Subject for Data {
 
 /// [`PeerConnection`] and the channels it has told.
 #[derive(Debug)]
-pub struct PeerEnd {
+pub(crate) struct PeerEnd {
     pc: PeerConnection,
     ids: Vec<ChannelId>,
     open: bool,
@@ -298,7 +303,7 @@ impl Machine for PeerEnd {
 }
 
 /// [`PeerConnection`].
-pub struct Peer;
+pub(crate) struct Peer;
 
 impl Subject for Peer {
     type M = PeerEnd;
@@ -342,8 +347,8 @@ impl Subject for Peer {
             }
             3 => machine.pc.restart_ice(),
             _ => {
-                let _ =
-                    machine.pc.data_channel(id)?.send(now, &Message { binary: true, data: payload(what) });
+                let message = Message { binary: true, data: payload(what) };
+                machine.pc.data_channel(id)?.send(now, &message).unwrap_or_default();
             }
         }
         None

@@ -28,6 +28,7 @@ enum Fault {
 
 /// Says hello each second that brings no message, and once more when it hears the other.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of a toy")]
 struct Toy {
     fault: Fault,
     rng: [u8; 32],
@@ -209,6 +210,9 @@ impl<const FAULT: usize> Subject for Toys<FAULT> {
     }
 }
 
+/// One law, held against the toy.
+type Law<'a> = Box<dyn Fn() + 'a>;
+
 /// The names of the laws a toy is found to break by scripts written for it.
 fn broken<const FAULT: usize>() -> Vec<&'static str> {
     use Op::{Act, Advance, Backward, Deliver, DeliverAll, Drain, Drop, Junk, PollEmpty};
@@ -238,7 +242,7 @@ fn broken<const FAULT: usize>() -> Vec<&'static str> {
     ];
     let lossy = [Drain(false), Drain(true), Drop(false, 0), Drop(true, 0)];
     let junk = vec![vec![1, 2, 3]; 3];
-    let laws: [(&str, Box<dyn Fn()>); 10] = [
+    let laws: [(&str, Law<'_>); 10] = [
         ("any order", Box::new(|| laws::any_order::<Toys<FAULT>>(1, &script))),
         ("earlier now", Box::new(|| laws::earlier_now::<Toys<FAULT>>(1, &script))),
         ("deterministic", Box::new(|| laws::deterministic::<Toys<FAULT>>(1, &script))),
@@ -247,8 +251,8 @@ fn broken<const FAULT: usize>() -> Vec<&'static str> {
         ("heals", Box::new(|| laws::heals::<Toys<FAULT>>(1, &lossy))),
         ("batch", Box::new(|| laws::batch::<Toys<FAULT>>(1, &[0, 2, 4, 6]))),
         ("closed", Box::new(|| laws::closed::<Toys<FAULT>>(1, &script, &script))),
-        ("leap", Box::new(|| laws::leap::<Toys<FAULT>>())),
-        ("empty buffer", Box::new(|| laws::empty_buffer::<Toys<FAULT>>())),
+        ("leap", Box::new(laws::leap::<Toys<FAULT>>)),
+        ("empty buffer", Box::new(laws::empty_buffer::<Toys<FAULT>>)),
     ];
     let broken = laws.into_iter().filter(|(_, law)| catch_unwind(AssertUnwindSafe(law)).is_err());
     broken.map(|(name, _)| name).collect()

@@ -13,10 +13,10 @@ const BUFFER: usize = 2048;
 const DRAIN_MAX: usize = 20_000;
 
 /// When every world begins.
-pub const START: Instant = Instant::from_nanos(100 * 24 * 3600 * 1_000_000_000);
+pub(crate) const START: Instant = Instant::from_nanos(100 * 24 * 3600 * 1_000_000_000);
 
 /// How a machine is made, called and read.
-pub trait Subject: Sized {
+pub(crate) trait Subject: Sized {
     type M: Machine;
     /// Two ends that know of each other and have been told to begin.
     fn pair(seed: u8, now: Instant) -> [Self::M; 2];
@@ -32,7 +32,7 @@ pub trait Subject: Sized {
 
 /// One call, or one thing that happens to the datagrams on their way.
 #[derive(Clone, Debug)]
-pub enum Op {
+pub(crate) enum Op {
     Drain(bool),
     /// Up to so many polls, and no more even if there is more.
     Poll(bool, u8),
@@ -54,7 +54,7 @@ pub enum Op {
 
 impl Op {
     /// What a bad network does, and what a good caller does.
-    pub fn network() -> impl Strategy<Value = Self> {
+    pub(crate) fn network() -> impl Strategy<Value = Self> {
         let side = any::<bool>;
         prop_oneof![
             6 => side().prop_map(Self::Drain),
@@ -85,18 +85,18 @@ impl Op {
 }
 
 /// Calls in any order.
-pub fn script() -> impl Strategy<Value = Vec<Op>> {
+pub(crate) fn script() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(Op::any(), 0..120)
 }
 
 /// The two addresses.
-pub fn addresses() -> [SocketAddr; 2] {
+pub(crate) fn addresses() -> [SocketAddr; 2] {
     ["10.0.0.1:5000".parse().unwrap(), "10.0.0.2:5000".parse().unwrap()]
 }
 
 /// What was observed, in order: events, datagrams, waits, messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Event(usize, String),
     Datagram(usize, Path, Vec<u8>),
     Wait(usize, Option<Instant>),
@@ -110,7 +110,7 @@ fn drawn(event: &str) -> bool {
         || event == "ConnectionStateChange(Failed)"
 }
 
-pub struct World<S: Subject> {
+pub(crate) struct World<S: Subject> {
     pub ends: [S::M; 2],
     pub now: Instant,
     /// Datagrams on their way to each side, as it will see them.
@@ -129,7 +129,7 @@ where
     <S::M as Machine>::Event: Debug,
     for<'i> <S::M as Machine>::Input<'i>: FromDatagram<'i>,
 {
-    pub fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         Self {
             ends: S::pair(seed, START),
             now: START,
@@ -143,14 +143,14 @@ where
     }
 
     /// A world whose two ends have connected.
-    pub fn connected(seed: u8) -> Self {
+    pub(crate) fn connected(seed: u8) -> Self {
         let mut world = Self::new(seed);
         world.connect();
         world
     }
 
     /// Lets a good network work until both are connected.
-    pub fn connect(&mut self) {
+    pub(crate) fn connect(&mut self) {
         let patience = self.now + Duration::from_secs(300);
         while !self.ends.iter().all(S::is_connected) {
             assert!(self.now < patience, "not connected within 300 s");
@@ -159,7 +159,7 @@ where
         self.quiet();
     }
 
-    pub fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self {
             ends: [S::fork(&self.ends[0]), S::fork(&self.ends[1])],
             now: self.now,
@@ -173,7 +173,7 @@ where
     }
 
     /// Delivers all there is both ways; where nothing moves, time goes to the next deadline.
-    pub fn exchange(&mut self) {
+    pub(crate) fn exchange(&mut self) {
         let mut moved = 0;
         for side in 0..2 {
             moved += self.wire[side].len();
@@ -187,7 +187,7 @@ where
     }
 
     /// Exchanges until nothing is on its way.
-    pub fn quiet(&mut self) {
+    pub(crate) fn quiet(&mut self) {
         for _ in 0..10_000 {
             for side in 0..2 {
                 self.deliver_all(side);
@@ -200,7 +200,7 @@ where
         panic!("two machines never stop answering each other");
     }
 
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         antiphon::time::earliest(self.deadline[0], self.deadline[1])
     }
 
@@ -209,13 +209,13 @@ where
         self.now - core::mem::take(&mut self.skew)
     }
 
-    pub fn input(&mut self, side: usize, path: Path, data: &[u8]) {
+    pub(crate) fn input(&mut self, side: usize, path: Path, data: &[u8]) {
         let now = self.call_now();
         let datagram = Datagram { path, ecn: Ecn::NotEct, data };
         self.ends[side].handle_input(now, <S::M as Machine>::Input::from_datagram(datagram));
     }
 
-    pub fn act(&mut self, side: usize, what: u8) {
+    pub(crate) fn act(&mut self, side: usize, what: u8) {
         let now = self.call_now();
         if let Some(data) = S::act(&mut self.ends[side], now, what) {
             self.seen.push(Seen::Datagram(side, Self::path(side), data.clone()));
@@ -223,19 +223,19 @@ where
         }
     }
 
-    pub fn deliver_all(&mut self, side: usize) {
+    pub(crate) fn deliver_all(&mut self, side: usize) {
         for (path, data) in core::mem::take(&mut self.wire[side]) {
             self.input(side, path, &data);
         }
     }
 
     /// The path on which a side sees the other.
-    pub fn path(side: usize) -> Path {
+    pub(crate) fn path(side: usize) -> Path {
         Path::udp(addresses()[side], addresses()[1 - side])
     }
 
     /// Up to `most` polls, until `Wait`; holds the laws that one run can show.
-    pub fn drain(&mut self, side: usize, full: bool, most: usize) {
+    pub(crate) fn drain(&mut self, side: usize, full: bool, most: usize) {
         let now = self.call_now();
         let mut buf = vec![0; if full { BUFFER } else { 0 }];
         let mut transmitted = false;
@@ -286,7 +286,7 @@ where
         self.seen.push(Seen::Wait(side, deadline));
     }
 
-    pub fn take(&mut self, side: usize) {
+    pub(crate) fn take(&mut self, side: usize) {
         for message in S::take(&mut self.ends[side]) {
             self.seen.push(Seen::Message(side, message));
         }
@@ -297,8 +297,10 @@ where
         (len > 0).then(|| usize::from(index) % len)
     }
 
-    pub fn run(&mut self, ops: &[Op]) {
-        ops.iter().for_each(|op| self.step(op));
+    pub(crate) fn run(&mut self, ops: &[Op]) {
+        for op in ops {
+            self.step(op);
+        }
     }
 
     fn step(&mut self, op: &Op) {
@@ -356,7 +358,7 @@ where
     }
 
     /// Messages that have been taken, those of each side in their order.
-    pub fn messages(&self) -> [Vec<&[u8]>; 2] {
+    pub(crate) fn messages(&self) -> [Vec<&[u8]>; 2] {
         [0, 1].map(|side| {
             self.seen
                 .iter()
