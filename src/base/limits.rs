@@ -166,6 +166,9 @@ pub const MAX_SECTION_CANDIDATES: usize = 256;
 
 // ---- wire::rtp, wire::rtcp ------------------------------------------------------------------------------------------
 
+/// References of one frame that a dependency descriptor may list; encoders use up to eight.
+pub const DEPENDENCY_REFERENCES: usize = 32;
+
 // ---- codec ----------------------------------------------------------------------------------------------------------
 
 // ---- rtp ------------------------------------------------------------------------------------------------------------
