@@ -21,10 +21,10 @@ const FRAME: Duration = Duration::from_nanos(16_666_667);
 /// One player's game: a connection, and where both stand.
 struct Player {
     name: &'static str,
-    pc: PeerConnection,
+    pc: Box<PeerConnection>,
     socket: UdpSocket,
     local: SocketAddr,
-    buf: [u8; 2048],
+    buf: Box<[u8]>,
     /// The game's clock: it moves by whole frames, whatever the wall's does.
     now: Instant,
     positions: Option<DataChannelId>,
@@ -45,10 +45,10 @@ impl Player {
         let mut pc = PeerConnection::new(now, StdClock::unix_time(), Seed::from_os()?, &Config::new())?;
         pc.add_local_candidate(LocalCandidate::udp(local))?;
         let (place, other) = ([0.0; 2], [f32::NAN; 2]);
-        let (buf, positions) = ([0; 2048], None);
+        let (buf, positions) = (vec![0; 2048].into(), None);
         Ok(Self {
             name,
-            pc,
+            pc: Box::new(pc),
             socket,
             local,
             buf,
@@ -138,8 +138,8 @@ impl Player {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let seconds: u32 = std::env::args().nth(1).map_or(Ok(3), |arg| arg.parse())?;
-    let mut players = Box::new([Player::new("red")?, Player::new("blue")?]);
-    let [red, blue] = &mut *players;
+    let mut players = [Player::new("red")?, Player::new("blue")?];
+    let [red, blue] = &mut players;
     let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };
     red.pc.create_data_channel("positions", init)?;
     red.pc.set_local_description(None)?;
@@ -160,7 +160,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         std::thread::sleep(FRAME);
     }
-    let [red, blue] = &mut *players;
+    let [red, blue] = &mut players;
     red.pc.close();
     red.tick(FRAME)?;
     blue.tick(FRAME)?;
