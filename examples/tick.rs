@@ -148,11 +148,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     red.pc.set_remote_description(blue.pc.local_description().ok_or("no answer")?.clone())?;
 
     for frame in 1..=seconds * 60 {
-        for player in players.iter_mut() {
+        for player in &mut players {
             player.tick(FRAME)?;
         }
         if frame % 60 == 0 {
-            for Player { name, place, other, received, stale, .. } in players.iter() {
+            for Player { name, place, other, received, stale, .. } in &players {
                 println!(
                     "{name}: at {place:.2?}, sees the other at {other:.2?} ({received} positions, {stale} stale)"
                 );
