@@ -174,3 +174,14 @@ pub const DEPENDENCY_REFERENCES: usize = 32;
 // ---- rtp ------------------------------------------------------------------------------------------------------------
 
 // ---- sim ------------------------------------------------------------------------------------------------------------
+
+/// Mappings of one simulated NAT: the ports above the well-known ones.
+pub const SIM_NAT_MAPPINGS: usize = 64_512;
+/// Peers one mapping of a simulated NAT remembers for its filter; the oldest is forgotten.
+pub const SIM_NAT_PEERS: usize = 1024;
+/// Bytes a simulated host's socket holds while its process does not run: Linux's default receive buffer.
+pub const SIM_SOCKET_BYTES: usize = 212_992;
+/// Lines a simulated network's log holds; the oldest are forgotten.
+pub const SIM_LOG_LINES: usize = 1_000_000;
+/// Outputs without a `Wait` after which a simulated machine counts as one that never stops.
+pub const SIM_OUTPUTS: u64 = 10_000_000;

@@ -38,13 +38,35 @@
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
 
+mod apply;
+mod chance;
+mod clock;
+mod codel;
+mod fault;
+mod fork;
 mod host;
 mod link;
+mod log;
+mod nat;
 mod network;
+mod run;
 mod seed;
+mod server;
+mod topology;
 mod trace;
+mod translate;
+mod wire;
+mod world;
 
-pub use host::{App, FromDatagram, Route, ignore_events};
-pub use link::{Chance, Link};
-pub use network::{Counters, HostId, Network};
+pub use chance::Chance;
+pub use clock::Clock;
+pub use fault::Fault;
+pub use fork::Fork;
+pub use host::{App, FromDatagram, Notice, Polls, Route, Signal, ignore_events};
+pub use link::Link;
+pub use log::{Line, What};
+pub use nat::{Filtering, Mapping, Nat, finds_direct_path};
+pub use network::{Counters, HostId, NatId, Network, PipeId, ServerId};
 pub use seed::{Dice, deterministic, replay_seed, seed};
+pub use server::StunServer;
+pub use wire::DropReason;

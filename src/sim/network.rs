@@ -1,32 +1,56 @@
-//! Hosts, the links between them, and the heap of events that moves time.
+//! A network as its user builds it: hosts, links, NATs, servers, faults and what is recorded.
 
-use core::cmp::Reverse;
+use core::fmt;
 use core::time::Duration;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
-use super::host::{App, FromDatagram, Host, Route};
-use super::link::{Fate, Link, Wire};
-use super::seed::Dice;
+use super::clock::{Clock, LocalClock};
+use super::fault::Fault;
+use super::fork::Fork;
+use super::host::{Host, Interface, Polls};
+use super::link::Link;
+use super::log::{Line, Log, What};
+use super::nat::Nat;
+use super::seed::{Dice, label};
+use super::server::StunServer;
+use super::topology::{PUBLIC, Place};
 use super::trace::Trace;
-use crate::machine::{Machine, Output};
-use crate::net::{Datagram, Ecn, Path};
+use super::wire::DropReason;
+use super::world::{Server, World};
+use crate::net::{Ecn, Path};
 use crate::time::Instant;
 
-/// The buffer given to machines: above every MTU a test sets.
-const BUFFER: usize = 2048;
-/// A machine that gives more outputs than this without a `Wait` will never stop.
-const OUTPUTS_MAX: u64 = 10_000_000;
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident, $word:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub(super) usize);
 
-/// A host of one [`Network`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostId(usize);
+        impl $name {
+            /// In order of their adding: 0, 1, ..
+            pub const fn index(self) -> usize {
+                self.0
+            }
+        }
 
-impl HostId {
-    /// The hosts of a network in order of their adding: 0, 1, ..
-    pub const fn index(self) -> usize {
-        self.0
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($word, " {}"), self.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A host of one [`Network`].
+    HostId, "host";
+    /// A NAT or firewall of one [`Network`].
+    NatId, "nat";
+    /// A server of one [`Network`].
+    ServerId, "server";
+    /// One stretch of a way through a [`Network`]: see [`Network::add_pipe`].
+    PipeId, "pipe";
 }
 
 /// What happened to the datagrams of one host.
@@ -37,14 +61,18 @@ pub struct Counters {
     pub sent: u64,
     /// Their bytes (UDP payload).
     pub sent_bytes: u64,
-    /// Sent ones that were lost at random or exceeded the MTU.
+    /// Sent ones that were lost: at random, by a partition, because they exceeded the MTU or their receiver slept.
     pub lost: u64,
-    /// Sent ones dropped before a full queue.
+    /// Sent ones dropped by a full or managed queue.
     pub overflowed: u64,
     /// Sent ones delivered twice.
     pub duplicated: u64,
+    /// Sent ones whose bytes were changed on the way.
+    pub harmed: u64,
     /// Sent ones for an address nobody has, or from one it does not own.
     pub unroutable: u64,
+    /// Sent ones that a NAT or firewall stopped.
+    pub filtered: u64,
     /// Datagrams that were delivered to it.
     pub delivered: u64,
     /// Their bytes.
@@ -53,134 +81,129 @@ pub struct Counters {
     pub alarms: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    /// The packet in this slot arrives.
-    Arrival(usize),
-    /// This host wanted to be polled.
-    Alarm(usize),
-}
-
-/// A datagram on its way, as its receiver sees it. The buffer is used again.
-#[derive(Clone, Debug)]
-struct Packet {
-    to: usize,
-    path: Path,
-    ecn: Ecn,
-    len: usize,
-    buffer: Vec<u8>,
-}
-
-/// Where datagrams from one address to another go.
-#[derive(Clone, Copy, Debug)]
-struct Hop {
-    from: usize,
-    to: usize,
-    wire: usize,
-}
-
-/// Machines of one kind, the links between them, and virtual time.
+/// Machines of one kind, what lies between them, and virtual time.
 ///
-/// Every host reaches every other over the network's standard link, unless [`Network::set_link`] (two hosts) or
-/// [`Network::set_link_between`] (two addresses) says otherwise. See the [module](super) for an example.
+/// Every host reaches every other over the network's standard link, unless [`Network::set_link`] (two hosts),
+/// [`Network::set_link_between`] (two addresses) or [`Network::set_route`] (over several pipes) says otherwise. See the
+/// [module](super) for an example.
 #[derive(Debug)]
 pub struct Network<M> {
-    now: Instant,
-    dice: Dice,
-    hosts: Vec<Host<M>>,
-    counters: Vec<Counters>,
-    owners: BTreeMap<SocketAddr, usize>,
-    standard: Link,
-    wires: Vec<Wire>,
-    by_hosts: BTreeMap<(usize, usize), usize>,
-    by_addresses: BTreeMap<(SocketAddr, SocketAddr), usize>,
-    /// Resolved hops; emptied when a link or an address changes.
-    hops: BTreeMap<(SocketAddr, SocketAddr), Option<Hop>>,
-    last_hop: Option<((SocketAddr, SocketAddr), Hop)>,
-    heap: BinaryHeap<Reverse<(Instant, u64, Due)>>,
-    serial: u64,
-    packets: Vec<Packet>,
-    free: Vec<usize>,
-    scratch: Vec<u8>,
-    burst: usize,
-    trace: Option<Trace>,
+    pub(super) machines: Vec<M>,
+    pub(super) world: World,
 }
 
 impl<M> Network<M> {
     /// An empty network at one second past the epoch, whose every choice `seed` decides.
     pub fn new(seed: u64, standard: Link) -> Self {
-        Self {
-            now: Instant::from_nanos(1_000_000_000),
-            dice: Dice::new(seed),
-            hosts: Vec::new(),
-            counters: Vec::new(),
-            owners: BTreeMap::new(),
-            standard,
-            wires: Vec::new(),
-            by_hosts: BTreeMap::new(),
-            by_addresses: BTreeMap::new(),
-            hops: BTreeMap::new(),
-            last_hop: None,
-            heap: BinaryHeap::new(),
-            serial: 0,
-            packets: Vec::new(),
-            free: Vec::new(),
-            scratch: vec![0; BUFFER],
-            burst: 1,
-            trace: None,
-        }
+        Self { machines: Vec::new(), world: World::new(seed, standard) }
     }
 
-    /// Adds a host with its addresses. Machines that know no paths also need [`Network::join`].
+    // -- who is there
+
+    /// Adds a host with its public addresses. Machines that know no paths also need [`Network::join`].
     pub fn add_host(&mut self, machine: M, addresses: &[SocketAddr]) -> HostId {
-        let host = self.hosts.len();
+        self.add(machine, PUBLIC, addresses)
+    }
+
+    /// Adds a host with addresses of the network behind a NAT.
+    pub fn add_host_behind(&mut self, nat: NatId, machine: M, addresses: &[SocketAddr]) -> HostId {
+        self.add(machine, nat.0 + 1, addresses)
+    }
+
+    fn add(&mut self, machine: M, realm: usize, addresses: &[SocketAddr]) -> HostId {
+        let host = HostId(self.machines.len());
+        let own = addresses.first().map_or(0, |address| label(*address));
+        let dice = Dice::new(self.world.seed ^ own.rotate_left(7));
+        self.machines.push(machine);
+        self.world.hosts.push(Host::new(host.to_string(), self.world.now, dice));
+        self.world.counters.push(Counters::default());
         for address in addresses {
-            self.owners.insert(*address, host);
+            self.settle(host, realm, *address);
         }
-        self.forget_hops();
-        self.hosts.push(Host::new(machine, addresses));
-        self.counters.push(Counters::default());
-        HostId(host)
+        host
+    }
+
+    /// Gives a host one more address: public, or of the network behind a NAT.
+    pub fn add_interface(&mut self, host: HostId, nat: Option<NatId>, address: SocketAddr) {
+        self.settle(host, nat.map_or(PUBLIC, |nat| nat.0 + 1), address);
+    }
+
+    fn settle(&mut self, host: HostId, realm: usize, address: SocketAddr) {
+        self.world.topology.settle(Place::Host(host.0), realm, address);
+        self.world.hosts[host.0].interfaces.push(Interface { address, realm, up: true });
+    }
+
+    /// Adds a NAT with its external addresses on the public network. A firewall needs none.
+    pub fn add_nat(&mut self, nat: Nat, external: &[IpAddr]) -> NatId {
+        NatId(self.world.topology.add_gate(PUBLIC, nat, external) - 1)
+    }
+
+    /// Adds a NAT whose external addresses are of the network behind another: a home behind a provider's.
+    pub fn add_nat_behind(&mut self, outer: NatId, nat: Nat, external: &[IpAddr]) -> NatId {
+        NatId(self.world.topology.add_gate(outer.0 + 1, nat, external) - 1)
+    }
+
+    /// Adds a STUN server on the public network.
+    pub fn add_stun_server(&mut self, address: SocketAddr, manners: StunServer) -> ServerId {
+        let server = ServerId(self.world.servers.len());
+        self.world.servers.push(Server { manners, address });
+        self.world.topology.settle(World::server_place(server), PUBLIC, address);
+        server
     }
 
     /// Makes the first addresses of two hosts the two ends of the one path both have.
     pub fn join(&mut self, a: HostId, b: HostId) {
-        let first = |host: HostId| self.hosts[host.0].addresses.first().copied();
+        let first =
+            |host: HostId| self.world.hosts[host.0].interfaces.first().map(|interface| interface.address);
         if let (Some(at_a), Some(at_b)) = (first(a), first(b)) {
-            self.hosts[a.0].path = Some(Path::udp(at_a, at_b));
-            self.hosts[b.0].path = Some(Path::udp(at_b, at_a));
+            self.world.hosts[a.0].path = Some(Path::udp(at_a, at_b));
+            self.world.hosts[b.0].path = Some(Path::udp(at_b, at_a));
         }
+    }
+
+    /// Names a host for the log.
+    pub fn set_name(&mut self, host: HostId, name: &str) {
+        name.clone_into(&mut self.world.hosts[host.0].name);
+    }
+
+    /// A host's name: `host 0`, unless it was given another.
+    pub fn name(&self, host: HostId) -> &str {
+        &self.world.hosts[host.0].name
+    }
+
+    /// The addresses a host has at present.
+    pub fn addresses(&self, host: HostId) -> impl Iterator<Item = SocketAddr> {
+        self.world.hosts[host.0].interfaces.iter().filter(|i| i.up).map(|interface| interface.address)
+    }
+
+    // -- what it is like
+
+    /// Gives a host a clock of its own. Comparing instants of two hosts is then a mistake that shows.
+    pub fn set_clock(&mut self, host: HostId, clock: Clock) {
+        let seat = &mut self.world.hosts[host.0];
+        seat.clock = LocalClock::new(self.world.now, clock);
+        seat.alarm = None;
+        self.world.set_alarm(host.0);
     }
 
     /// Sets how far a host's clock is ahead of the network's.
     pub fn set_clock_ahead(&mut self, host: HostId, ahead: Duration) {
-        self.hosts[host.0].ahead = ahead;
+        self.set_clock(host, Clock::new().ahead(ahead));
+    }
+
+    /// Says when a host polls its machine.
+    pub fn set_polls(&mut self, host: HostId, polls: Polls) {
+        self.world.hosts[host.0].polls = polls;
     }
 
     /// How many datagrams that arrive together are given to a machine before it is polled. At first 1.
     pub fn set_burst(&mut self, datagrams: usize) {
-        self.burst = datagrams.max(1);
-    }
-
-    /// Starts hashing everything that is delivered.
-    pub fn start_trace(&mut self) {
-        self.trace = Some(Trace::new());
-    }
-
-    /// The hash of every delivery (instant, addresses, bytes) since [`Network::start_trace`].
-    pub fn trace_hash(&self) -> Option<u64> {
-        self.trace.as_ref().map(Trace::hash)
+        self.world.burst = datagrams.max(1);
     }
 
     /// Changes the link from one host to another, one way, from now on.
     pub fn set_link(&mut self, from: HostId, to: HostId, link: Link) {
-        if let Some(&wire) = self.by_hosts.get(&(from.0, to.0)) {
-            self.wires[wire].set(link);
-        } else {
-            self.by_hosts.insert((from.0, to.0), self.wires.len());
-            self.wires.push(Wire::new(link));
-        }
-        self.forget_hops();
+        self.inject(Fault::link(from, to, link));
     }
 
     /// Changes the link both ways.
@@ -191,284 +214,157 @@ impl<M> Network<M> {
 
     /// Changes what connects two addresses, both ways, whatever the link of their hosts is.
     pub fn set_link_between(&mut self, a: SocketAddr, b: SocketAddr, link: &Link) {
-        for pair in [(a, b), (b, a)] {
-            if let Some(&wire) = self.by_addresses.get(&pair) {
-                self.wires[wire].set(link.clone());
-            } else {
-                self.by_addresses.insert(pair, self.wires.len());
-                self.wires.push(Wire::new(link.clone()));
-            }
-        }
-        self.forget_hops();
+        self.world.topology.set_link_between(a, b, link.clone());
+        self.world.topology.set_link_between(b, a, link.clone());
     }
 
-    /// The network's present instant.
-    pub const fn now(&self) -> Instant {
-        self.now
+    /// Adds a stretch that several ways may share: a bottleneck, say.
+    pub fn add_pipe(&mut self, link: Link) -> PipeId {
+        let nth = self.world.topology.wires.len() as u64;
+        PipeId(self.world.topology.add_wire(link, Dice::new(nth).draw()))
     }
 
-    /// The present instant on a host's own clock: what its machine must be given.
-    pub fn host_now(&self, host: HostId) -> Instant {
-        self.now + self.hosts[host.0].ahead
+    /// Makes these pipes, one after the other, the way from one host to another. [`Network::set_link`] then speaks of the last.
+    pub fn set_route(&mut self, from: HostId, to: HostId, pipes: &[PipeId]) {
+        let wires = pipes.iter().map(|pipe| pipe.0).collect();
+        self.world.topology.set_route(Place::Host(from.0), Place::Host(to.0), wires);
     }
 
-    /// A host's machine.
-    pub fn machine(&self, host: HostId) -> &M {
-        &self.hosts[host.0].machine
+    /// Changes what a pipe does.
+    pub fn set_pipe(&mut self, pipe: PipeId, link: Link) {
+        self.world.topology.wires[pipe.0].set(link);
     }
 
-    /// A host's machine to call something on; it is polled before time moves on.
-    pub fn machine_mut(&mut self, host: HostId) -> &mut M {
-        let host = &mut self.hosts[host.0];
-        host.touched = true;
-        &mut host.machine
+    /// What the signalling channel does to messages, which are reliable, in order and at once unless this says otherwise.
+    pub fn set_signalling(&mut self, link: &Link) {
+        self.world.set_signalling(link);
+    }
+
+    /// Holds every machine to the contract beyond law 4, at some cost: a second poll at the same instant says the same (T3).
+    pub fn set_checks(&mut self, checks: bool) {
+        self.world.checks = checks;
+    }
+
+    // -- what happens
+
+    /// Lets a fault happen now.
+    pub fn inject(&mut self, fault: Fault) {
+        self.world.apply(fault);
+    }
+
+    /// Plans a fault.
+    pub fn after(&mut self, time: Duration, fault: Fault) {
+        self.world.plan(self.world.now + time, fault);
+    }
+
+    /// Plans a fault for an instant of the network's clock.
+    pub fn at(&mut self, at: Instant, fault: Fault) {
+        self.world.plan(at, fault);
+    }
+
+    /// Sends a message over the signalling channel: see [`App::on_signal`](super::App::on_signal).
+    pub fn signal(&mut self, from: HostId, to: HostId, body: &str) {
+        self.world.signal(from, to, body.to_owned());
+    }
+
+    /// Sends a datagram from a host's socket that is not its machine's: the application's own, or a forger's.
+    pub fn send(&mut self, host: HostId, path: Path, data: &[u8]) {
+        self.world.write(data);
+        self.world.carry(Place::Host(host.0), Some(path), Ecn::NotEct, data.len());
+    }
+
+    // -- what is recorded
+
+    /// Starts hashing everything that is delivered.
+    pub fn start_trace(&mut self) {
+        self.world.trace = Some(Trace::new());
+        self.world.hosts.iter_mut().for_each(|host| host.trace = Trace::new());
+    }
+
+    /// The hash of every delivery (instant, addresses, bytes) since [`Network::start_trace`].
+    pub fn trace_hash(&self) -> Option<u64> {
+        self.world.trace.as_ref().map(Trace::hash)
+    }
+
+    /// The hash of every delivery to one host.
+    pub fn host_trace_hash(&self, host: HostId) -> Option<u64> {
+        self.world.trace.as_ref().map(|_| self.world.hosts[host.0].trace.hash())
+    }
+
+    /// Starts keeping a readable log, datagrams and all.
+    pub fn start_log(&mut self) {
+        self.world.log = Some(Log::default());
+    }
+
+    /// The log since [`Network::start_log`]; each line has a `Display`.
+    pub fn log(&self) -> impl Iterator<Item = &Line> {
+        self.world.log.iter().flat_map(Log::lines)
+    }
+
+    /// Adds a line to the log.
+    pub fn note(&mut self, text: &str) {
+        self.world.record(|| What::Note(text.to_owned()));
+    }
+
+    /// Every datagram in the log, as a hex dump of IP packets that `text2pcap -l 101 -t '%s.%f'` turns into a capture.
+    pub fn pcap_text(&self) -> String {
+        self.world.log.as_ref().map(Log::pcap_text).unwrap_or_default()
     }
 
     /// What happened to a host's datagrams.
     pub fn counters(&self, host: HostId) -> Counters {
-        self.counters[host.0]
+        self.world.counters[host.0]
     }
 
-    /// How many datagrams are on their way.
+    /// How many datagrams went no further, by reason.
+    pub const fn drops(&self) -> &BTreeMap<DropReason, u64> {
+        &self.world.drops
+    }
+
+    /// How many datagrams are on their way, or wait in a socket.
     pub fn in_flight(&self) -> usize {
-        self.packets.len() - self.free.len()
+        self.world.packets.len() - self.world.free.len()
     }
 
-    fn forget_hops(&mut self) {
-        self.hops.clear();
-        self.last_hop = None;
+    // -- the present
+
+    /// The network's present instant.
+    pub const fn now(&self) -> Instant {
+        self.world.now
     }
 
-    fn hop(&mut self, path: Path) -> Option<Hop> {
-        let key = (path.local, path.remote);
-        if let Some((last, hop)) = self.last_hop
-            && last == key
-        {
-            return Some(hop);
-        }
-        let hop = if let Some(&hop) = self.hops.get(&key) {
-            hop
-        } else {
-            let hop = self.resolve(key);
-            self.hops.insert(key, hop);
-            hop
-        };
-        if let Some(hop) = hop {
-            self.last_hop = Some((key, hop));
-        }
-        hop
+    /// The present instant on a host's own clock: what its machine must be given.
+    pub fn host_now(&self, host: HostId) -> Instant {
+        self.world.host_now(host.0)
     }
 
-    fn resolve(&mut self, key: (SocketAddr, SocketAddr)) -> Option<Hop> {
-        let (from, to) = (*self.owners.get(&key.0)?, *self.owners.get(&key.1)?);
-        let known = self.by_addresses.get(&key).or_else(|| self.by_hosts.get(&(from, to))).copied();
-        let wire = known.unwrap_or(self.wires.len());
-        if known.is_none() {
-            self.by_hosts.insert((from, to), wire);
-            self.wires.push(Wire::new(self.standard.clone()));
-        }
-        Some(Hop { from, to, wire })
+    /// Whether a host runs: it does not sleep, and its process is not stopped.
+    pub fn is_awake(&self, host: HostId) -> bool {
+        self.world.hosts[host.0].sleep.is_none()
     }
 
-    fn schedule(&mut self, at: Instant, due: Due) {
-        self.serial += 1;
-        self.heap.push(Reverse((at, self.serial, due)));
+    /// A host's machine.
+    pub fn machine(&self, host: HostId) -> &M {
+        &self.machines[host.0]
     }
 
-    /// Puts the first `len` bytes of the scratch buffer on its way.
-    fn carry(&mut self, from: usize, path: Option<Path>, ecn: Ecn, len: usize) {
-        let counters = &mut self.counters[from];
-        counters.sent += 1;
-        counters.sent_bytes += u64::try_from(len).unwrap_or(0);
-        let Some((path, hop)) =
-            path.and_then(|path| Some((path, self.hop(path)?))).filter(|(_, hop)| hop.from == from)
-        else {
-            self.counters[from].unroutable += 1;
-            return;
-        };
-        match self.wires[hop.wire].carry(self.now, len, &mut self.dice) {
-            Fate::Lost => self.counters[from].lost += 1,
-            Fate::Overflow => self.counters[from].overflowed += 1,
-            Fate::Arrives(at, again) => {
-                let seen = Path { protocol: path.protocol, local: path.remote, remote: path.local };
-                if let Some(again) = again {
-                    self.counters[from].duplicated += 1;
-                    let copy = self.scratch.clone();
-                    self.put(again, Packet { to: hop.to, path: seen, ecn, len, buffer: copy });
-                }
-                // The packet takes the buffer it was written into; one that was used before takes its place.
-                let slot = self.free.last().copied();
-                let spare =
-                    slot.map_or_else(Vec::new, |slot| core::mem::take(&mut self.packets[slot].buffer));
-                let buffer = core::mem::replace(&mut self.scratch, spare);
-                self.scratch.resize(BUFFER, 0);
-                self.put(at, Packet { to: hop.to, path: seen, ecn, len, buffer });
-            }
-        }
+    /// A host's machine to call something on; it is polled before time moves on.
+    pub fn machine_mut(&mut self, host: HostId) -> &mut M {
+        self.world.hosts[host.0].touched = true;
+        &mut self.machines[host.0]
     }
 
-    fn put(&mut self, at: Instant, packet: Packet) {
-        let slot = self.free.pop().unwrap_or(self.packets.len());
-        if let Some(free) = self.packets.get_mut(slot) {
-            *free = packet;
-        } else {
-            self.packets.push(packet);
-        }
-        self.schedule(at, Due::Arrival(slot));
+    /// Every host.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<M> {
+        (0..self.machines.len()).map(HostId)
     }
 }
 
-impl<M> Network<M>
-where
-    M: Machine,
-    M::Path: Route,
-    for<'i> M::Input<'i>: FromDatagram<'i>,
-{
-    /// Lets everything happen that is due until `limit`, and moves the clock there.
-    ///
-    /// # Panics
-    /// If a machine breaks law 4 (a `Wait` that is not later than now) or never stops talking.
-    pub fn run_until(&mut self, limit: Instant, app: &mut impl App<M>) {
-        while self.step(limit, app) {}
-        self.now = self.now.max(limit);
-    }
-
-    /// [`Network::run_until`] so much later than now.
-    pub fn run_for(&mut self, time: Duration, app: &mut impl App<M>) {
-        self.run_until(self.now + time, app);
-    }
-
-    /// Runs while `more` says so (then `true`) and `limit` is not reached (then `false`). It is asked after each event
-    /// of the network.
-    pub fn run_while(
-        &mut self,
-        limit: Instant,
-        app: &mut impl App<M>,
-        mut more: impl FnMut(&mut Self) -> bool,
-    ) -> bool {
-        self.poll_touched(app);
-        while more(self) {
-            if !self.step(limit, app) {
-                self.now = self.now.max(limit);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Lets the next thing happen that is due until `limit`; `false` if there is none. Machines that were called from
-    /// outside are polled first.
-    pub fn step(&mut self, limit: Instant, app: &mut impl App<M>) -> bool {
-        self.poll_touched(app);
-        let Some(&Reverse((at, _, due))) = self.heap.peek() else { return false };
-        if at > limit {
-            return false;
-        }
-        self.heap.pop();
-        self.now = self.now.max(at);
-        match due {
-            Due::Arrival(slot) => {
-                let host = self.deliver(slot);
-                for _ in 1..self.burst {
-                    match self.heap.peek() {
-                        Some(&Reverse((next, _, Due::Arrival(slot))))
-                            if next <= self.now && self.packets[slot].to == host =>
-                        {
-                            self.heap.pop();
-                            self.deliver(slot);
-                        }
-                        _ => break,
-                    }
-                }
-                self.drain(host, app);
-            }
-            Due::Alarm(host) => {
-                if self.hosts[host].alarm == Some(at) {
-                    self.hosts[host].alarm = None;
-                    if self.hosts[host].deadline.is_some_and(|deadline| deadline <= self.now) {
-                        self.counters[host].alarms += 1;
-                        self.drain(host, app);
-                    } else {
-                        self.set_alarm(host);
-                    }
-                }
-            }
-        }
-        true
-    }
-
-    fn poll_touched(&mut self, app: &mut impl App<M>) {
-        for host in 0..self.hosts.len() {
-            if self.hosts[host].touched {
-                self.drain(host, app);
-            }
-        }
-    }
-
-    /// Gives a packet to its host's machine.
-    fn deliver(&mut self, slot: usize) -> usize {
-        let packet = &self.packets[slot];
-        let host = &mut self.hosts[packet.to];
-        let data = packet.buffer.get(..packet.len).unwrap_or_default();
-        if let Some(trace) = &mut self.trace {
-            trace.arrival(self.now, packet.path, data);
-        }
-        let counters = &mut self.counters[packet.to];
-        counters.delivered += 1;
-        counters.delivered_bytes += u64::try_from(packet.len).unwrap_or(0);
-        let datagram = Datagram { path: packet.path, ecn: packet.ecn, data };
-        host.machine.handle_input(self.now + host.ahead, M::Input::from_datagram(datagram));
-        self.free.push(slot);
-        packet.to
-    }
-
-    /// Polls a machine until it waits.
-    fn drain(&mut self, host: usize, app: &mut impl App<M>) {
-        self.hosts[host].touched = false;
-        let now = self.now + self.hosts[host].ahead;
-        for _ in 0..OUTPUTS_MAX {
-            match self.hosts[host].machine.poll_output(now, &mut self.scratch) {
-                Output::Event(event) => app.on_event(now, HostId(host), &mut self.hosts[host].machine, event),
-                Output::Transmit(transmit) => {
-                    let path = transmit.path.path(self.hosts[host].path);
-                    self.send(host, path, transmit.ecn, transmit.len, transmit.segment_len);
-                }
-                Output::Wait(deadline) => {
-                    if let Some(at) = deadline {
-                        assert!(at > now, "law 4: host {host} waits for {at:?} at {now:?}");
-                    }
-                    let ahead = self.hosts[host].ahead;
-                    self.hosts[host].deadline = deadline.map(|at| at - ahead);
-                    self.set_alarm(host);
-                    return;
-                }
-            }
-        }
-        panic!("host {host} gave {OUTPUTS_MAX} outputs at {now:?} and no Wait");
-    }
-
-    /// Sends what stands in the scratch buffer, cut into its segments.
-    fn send(&mut self, host: usize, path: Option<Path>, ecn: Ecn, len: usize, segment: usize) {
-        if segment >= len || segment == 0 {
-            return self.carry(host, path, ecn, len);
-        }
-        let whole = core::mem::replace(&mut self.scratch, vec![0; BUFFER]);
-        for part in whole.get(..len).unwrap_or_default().chunks(segment) {
-            self.scratch.resize(BUFFER.max(part.len()), 0);
-            self.scratch.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
-            self.carry(host, path, ecn, part.len());
-        }
-    }
-
-    /// Sees to an alarm no later than the host's deadline.
-    fn set_alarm(&mut self, host: usize) {
-        let (alarm, deadline) = (self.hosts[host].alarm, self.hosts[host].deadline);
-        if let Some(at) = deadline
-            && alarm.is_none_or(|alarm| at < alarm)
-        {
-            self.hosts[host].alarm = Some(at);
-            self.schedule(at, Due::Alarm(host));
-        }
+impl<M: Fork> Network<M> {
+    /// The whole world again, every datagram in the air included (law 11): given the same calls it does the same.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { machines: self.machines.iter().map(Fork::fork).collect(), world: self.world.clone() }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::machine::{Machine, Output};
 use crate::net::Transmit;
 use crate::sim::{Chance, ignore_events};
 

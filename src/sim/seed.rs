@@ -1,5 +1,7 @@
 //! Seeds in, seeds out: how one number decides a run, and how a failure prints it.
 
+use std::net::SocketAddr;
+
 use crate::crypto::Certificate;
 use crate::rng::Seed;
 
@@ -45,6 +47,18 @@ pub fn replay_seed(text: &str) -> Option<u64> {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.trim().parse().ok(),
     }
+}
+
+/// A number that follows from an address: choices drawn from it do not depend on who else is there.
+pub(super) fn label(address: SocketAddr) -> u64 {
+    let ip = match address {
+        SocketAddr::V4(v4) => u128::from(v4.ip().to_bits()),
+        SocketAddr::V6(v6) => v6.ip().to_bits(),
+    };
+    let (high, low) =
+        (u64::try_from(ip >> 64).unwrap_or(0), u64::try_from(ip & u128::from(u64::MAX)).unwrap_or(0));
+    let mut dice = Dice::new(high ^ u64::from(address.port()).rotate_left(48));
+    Dice::new(dice.draw() ^ low).draw()
 }
 
 /// A fast generator for the network's own choices (`SplitMix64`). Machines draw from their [`Seed`] instead.
