@@ -159,6 +159,12 @@ pub const TRIM_AFTER: Duration = Duration::from_secs(2);
 pub const MAX_ROUTED_PATHS: usize = 32;
 /// Outstanding STUN transactions a router remembers of one connection: more than checks can be in progress.
 pub const MAX_ROUTED_TRANSACTIONS: usize = 256;
+/// Transceivers of one connection: as many as a description may have sections.
+pub const MAX_TRANSCEIVERS: usize = MAX_SDP_MEDIA;
+/// Layers one transceiver sends: three are usual, and a mid is seldom cut finer than this.
+pub const MAX_ENCODINGS: usize = 8;
+/// Streams one track belongs to, and header extensions, sources or rids of one section that are looked at.
+pub const MAX_STREAMS: usize = 16;
 /// Candidates kept in one media section once it stands: as many as an agent pairs, and a hundred to spare.
 pub const MAX_SECTION_CANDIDATES: usize = 256;
 

@@ -4,8 +4,8 @@ use super::connection::{Life, PeerConnection};
 use super::error::{Failure, IceCandidateError};
 use super::event::{Event, IceCandidate};
 use super::jsep::{
-    Applied, CandidatePlace, CandidateTarget, DtlsRole, LocalTransport, NegotiatedData, NegotiationError,
-    Negotiator, OfferOptions, RemoteCandidateError, SessionDescription, SignalingState,
+    Applied, CandidatePlace, CandidateTarget, DtlsRole, LocalTransport, NegotiatedData, NegotiatedTransport,
+    NegotiationError, Negotiator, OfferOptions, RemoteCandidateError, SessionDescription, SignalingState,
 };
 use super::setup;
 use super::state::{DtlsState, IceGatheringState};
@@ -68,42 +68,55 @@ impl PeerConnection {
             }
             self.announce();
         }
-        if let Some(data) = applied.negotiated.and_then(|negotiated| negotiated.data) {
-            self.apply_transport(data);
+        if let Some(negotiated) = applied.negotiated {
+            if let Some(data) = negotiated.data {
+                self.apply_data(data);
+            }
+            if let Some(transport) = negotiated.transport {
+                self.apply_transport(transport);
+            }
         }
     }
 
-    /// Offer and answer are there: ICE gets its peer, DTLS its role and what to verify, SCTP its limits.
-    fn apply_transport(&mut self, data: NegotiatedData) {
-        let first = self.transport.dtls.is_none();
-        if first {
-            self.transport.ice.set_role(if data.controlling { Role::Controlling } else { Role::Controlled });
-        }
-        self.transport.ice.set_remote(data.remote_ice);
-        for candidate in &data.remote_candidates {
-            // One that cannot be used is the peer's affair; ICE counts it.
-            self.transport.ice.add_remote_candidate(candidate).unwrap_or_default();
-        }
-        if data.remote_ended {
-            self.transport.ice.end_of_remote_candidates();
-        }
+    /// Offer and answer agree on data channels: SCTP gets its ports and limits.
+    fn apply_data(&mut self, data: NegotiatedData) {
         self.remote_max_message_size = Some(data.remote_max_message_size);
         self.transport.data.set_remote_max_message_size(self.remote_max_message_size);
         self.transport.data.set_ports(data.local_sctp_port, data.remote_sctp_port);
-        let role = match data.dtls_role {
+    }
+
+    /// Offer and answer are there: ICE gets its peer, DTLS its role and what to verify.
+    fn apply_transport(&mut self, transport: NegotiatedTransport) {
+        let first = self.transport.dtls.is_none();
+        if first {
+            self.transport.ice.set_role(if transport.controlling {
+                Role::Controlling
+            } else {
+                Role::Controlled
+            });
+        }
+        self.transport.ice.set_remote(transport.remote_ice);
+        for candidate in &transport.remote_candidates {
+            // One that cannot be used is the peer's affair; ICE counts it.
+            self.transport.ice.add_remote_candidate(candidate).unwrap_or_default();
+        }
+        if transport.remote_ended {
+            self.transport.ice.end_of_remote_candidates();
+        }
+        let role = match transport.dtls_role {
             DtlsRole::Client => dtls::Role::Client,
             DtlsRole::Server => dtls::Role::Server,
         };
         if first {
             self.open_dtls(role);
-        } else if data.new_association {
+        } else if transport.new_association {
             // RFC 8842 §5.5 lets the peer do so; a second association is not supported (docs/not-supported.md).
             self.transport.dtls_state = DtlsState::Failed;
             self.failure = Some(Failure::AssociationReplaced);
             return;
         }
         if let Some(dtls) = &mut self.transport.dtls {
-            dtls.set_remote_fingerprints(data.remote_fingerprints);
+            dtls.set_remote_fingerprints(transport.remote_fingerprints);
         }
         self.start_dtls();
         self.start_data();

@@ -5,6 +5,7 @@ use crate::ice::{Credentials, RemoteParameters};
 use crate::peer::jsep::check;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::error::{NegotiationError, Side};
+use crate::peer::jsep::negotiated::{NegotiatedMedia, Refusal, TrackChange};
 use crate::peer::jsep::negotiator::Negotiator;
 use crate::peer::jsep::remote::{RemoteTransport, View, is_live};
 use crate::peer::jsep::section;
@@ -32,11 +33,20 @@ pub(crate) struct Applied {
     pub(crate) local_credentials: Option<Credentials>,
     /// An answer, ours or theirs, provisional or not, came into force.
     pub(crate) negotiated: Option<Negotiated>,
+    /// What is received of which transceiver has changed, in this order.
+    #[expect(dead_code, reason = "nothing carries media yet")]
+    pub(crate) tracks: Vec<TrackChange>,
 }
 
 impl Applied {
     pub(super) fn to(after: SignalingState, before: SignalingState) -> Self {
-        Self { state: after, changed: after != before, local_credentials: None, negotiated: None }
+        Self {
+            state: after,
+            changed: after != before,
+            local_credentials: None,
+            negotiated: None,
+            tracks: Vec::new(),
+        }
     }
 
     /// Tells the credentials of the live section of a local description.
@@ -52,13 +62,22 @@ impl Applied {
 pub(crate) struct Negotiated {
     /// Whether another answer may follow.
     pub(crate) provisional: bool,
+    /// The transport all sections share; `None` where none was accepted.
+    pub(crate) transport: Option<NegotiatedTransport>,
     /// What was settled about the data section; `None` where there is none, or it was rejected.
     pub(crate) data: Option<NegotiatedData>,
+    /// What was settled about each media section that both sides accepted, in the order of the sections. A transceiver that is not
+    /// here does not send and does not receive any more.
+    #[expect(dead_code, reason = "nothing carries media yet")]
+    pub(crate) media: Vec<NegotiatedMedia>,
+    /// The sections of the peer's offer that our answer refuses, and why; none where the answer is the peer's.
+    #[expect(dead_code, reason = "nobody asks yet")]
+    pub(crate) refused: Vec<(usize, Refusal)>,
 }
 
-/// The transport of the data section, as offer and answer settled it.
+/// The transport, as offer and answer settled it.
 #[derive(Debug)]
-pub(crate) struct NegotiatedData {
+pub(crate) struct NegotiatedTransport {
     /// The peer's agent.
     pub(crate) remote_ice: RemoteParameters,
     /// The candidates of its description, those included that were added to it before it came into force.
@@ -73,6 +92,11 @@ pub(crate) struct NegotiatedData {
     pub(crate) new_association: bool,
     /// Our part in ICE (RFC 8445 §6.1.1): the first offerer controls, unless it is lite and the answerer is not.
     pub(crate) controlling: bool,
+}
+
+/// The data section, as offer and answer settled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NegotiatedData {
     /// Our SCTP port, as our description says it.
     pub(crate) local_sctp_port: u16,
     /// The peer's SCTP port.
@@ -216,9 +240,14 @@ impl Negotiator {
             let controlling = previous.map_or(first, |previous| previous.controlling);
             InEffect { remote, role, controlling }
         });
-        let data = effect.as_ref().map(|InEffect { remote, role, controlling }| {
+        let data = effect.as_ref().map(|effect| NegotiatedData {
+            local_sctp_port: self.settings.sctp_port,
+            remote_sctp_port: effect.remote.sctp_port,
+            remote_max_message_size: effect.remote.max_message_size,
+        });
+        let transport = effect.as_ref().map(|InEffect { remote, role, controlling }| {
             let view = View::of(theirs, remote.section);
-            NegotiatedData {
+            NegotiatedTransport {
                 remote_ice: remote.ice.clone(),
                 remote_candidates: view.candidates().cloned().collect(),
                 remote_ended: view.ended(),
@@ -227,12 +256,10 @@ impl Negotiator {
                 new_association: previous
                     .is_some_and(|p| p.remote.changes_association(remote) || p.role != *role),
                 controlling: *controlling,
-                local_sctp_port: self.settings.sctp_port,
-                remote_sctp_port: remote.sctp_port,
-                remote_max_message_size: remote.max_message_size,
             }
         });
-        (Negotiated { provisional: kind == SdpType::Pranswer, data }, effect)
+        let provisional = kind == SdpType::Pranswer;
+        (Negotiated { provisional, transport, data, media: Vec::new(), refused: Vec::new() }, effect)
     }
 
     /// Keeps the descriptions as the W3C says where they belong.

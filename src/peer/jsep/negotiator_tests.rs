@@ -1,5 +1,5 @@
 use super::*;
-use crate::peer::jsep::apply::{DtlsRole, NegotiatedData};
+use crate::peer::jsep::apply::{DtlsRole, Negotiated, NegotiatedData, NegotiatedTransport};
 use crate::peer::jsep::candidates::{CandidatePlace, CandidateTarget};
 use crate::peer::jsep::error::RemoteCandidateError;
 use crate::rng::Seed;
@@ -85,15 +85,36 @@ fn travel(description: &SessionDescription) -> SessionDescription {
     SessionDescription::parse(description.kind(), &description.to_sdp()).unwrap()
 }
 
+/// What was settled about a description of data.
+struct Settled {
+    transport: NegotiatedTransport,
+    data: NegotiatedData,
+}
+
+impl core::ops::Deref for Settled {
+    type Target = NegotiatedTransport;
+
+    fn deref(&self) -> &NegotiatedTransport {
+        &self.transport
+    }
+}
+
+impl Settled {
+    fn of(negotiated: Negotiated) -> Option<Self> {
+        let (transport, data) = negotiated.transport.zip(negotiated.data)?;
+        Some(Self { transport, data })
+    }
+}
+
 /// One whole exchange; returns what each side settled.
-fn exchange(offerer: &mut Peer, answerer: &mut Peer) -> (Option<NegotiatedData>, Option<NegotiatedData>) {
+fn exchange(offerer: &mut Peer, answerer: &mut Peer) -> (Option<Settled>, Option<Settled>) {
     let offer = offerer.describe();
     answerer.set_remote(&offer).unwrap();
     let at_answerer = answerer.set_local(None).unwrap().negotiated.unwrap();
     let answer = travel(answerer.negotiator.local_description().unwrap());
     let at_offerer = offerer.set_remote(&answer).unwrap().negotiated.unwrap();
     assert_eq!((offerer.state(), answerer.state()), (Stable, Stable));
-    (at_offerer.data, at_answerer.data)
+    (Settled::of(at_offerer), Settled::of(at_answerer))
 }
 
 /// A remote offer of one data section with these media-level lines.
@@ -152,7 +173,7 @@ fn an_exchange_settles_both_transports() {
     assert_eq!((&a.remote_fingerprints, &b.remote_fingerprints), (&bob.fingerprints, &alice.fingerprints));
     assert_eq!(b.remote_candidates, [candidate(4000)]);
     assert_eq!((a.remote_ended, b.remote_ended), (true, false));
-    assert_eq!((a.remote_sctp_port, a.remote_max_message_size), (5000, 262_144));
+    assert_eq!((a.data.remote_sctp_port, a.data.remote_max_message_size), (5000, 262_144));
     assert!(a.remote_ice.trickle && a.remote_ice.ice2 && !a.remote_ice.lite);
     assert!(!a.new_association);
     assert!(!alice.negotiator.negotiation_needed() && !bob.negotiator.negotiation_needed());
@@ -169,7 +190,7 @@ fn media_is_rejected_in_its_place_and_data_accepted() {
     let mut bob = peer(2);
     bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
     let negotiated = bob.set_local(None).unwrap().negotiated.unwrap();
-    assert_eq!(negotiated.data.unwrap().remote_ice.credentials.ufrag(), "Vs3v");
+    assert_eq!(negotiated.transport.unwrap().remote_ice.credentials.ufrag(), "Vs3v");
     let answer = bob.negotiator.current_local_description().unwrap().to_sdp();
     assert!(
         answer.contains("m=audio 0 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\na=mid:a\r\na=inactive\r\n"),
@@ -195,7 +216,7 @@ fn a_peer_that_offers_no_data_is_asked_for_it() {
     let mut bob = with_data(2);
     bob.set_remote(&SessionDescription::offer(text).unwrap()).unwrap();
     let applied = bob.set_local(None).unwrap();
-    assert!(applied.negotiated.unwrap().data.is_none());
+    assert!(applied.negotiated.unwrap().transport.is_none());
     assert!(applied.local_credentials.is_none());
     assert!(!bob.negotiator.current_local_description().unwrap().to_sdp().contains("BUNDLE"));
     assert!(bob.negotiator.negotiation_needed());
@@ -227,7 +248,7 @@ fn the_setup_of_the_answer_fits_the_offer() {
         let mut bob = peer(2);
         bob.negotiator.settings.answer_active = answer_active;
         bob.set_remote(&offer_with_setup(offered)).unwrap();
-        let negotiated = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+        let negotiated = bob.set_local(None).unwrap().negotiated.unwrap().transport.unwrap();
         let answer = bob.negotiator.local_description().unwrap();
         assert_eq!(answer.session().media[0].attributes.setup(), Some(&answered), "{offered}");
         assert_eq!(negotiated.dtls_role, role, "{offered}");
@@ -249,7 +270,9 @@ fn an_answer_must_choose_its_part() {
         let answer = bob.describe().to_sdp().replace("a=setup:active", &format!("a=setup:{answered}"));
         let applied = alice.set_remote(&SessionDescription::answer(&answer).unwrap());
         match (applied, expected) {
-            (Ok(applied), Ok(role)) => assert_eq!(applied.negotiated.unwrap().data.unwrap().dtls_role, role),
+            (Ok(applied), Ok(role)) => {
+                assert_eq!(applied.negotiated.unwrap().transport.unwrap().dtls_role, role)
+            }
             (Err(NegotiationError::BadSetup { setup, .. }), Err(expected)) => assert_eq!(setup, expected),
             (other, _) => panic!("{answered}: {other:?}"),
         }
@@ -299,7 +322,7 @@ fn a_new_certificate_needs_a_restart() {
     assert_eq!(error, NegotiationError::AssociationWithoutRestart(0));
     let offer = alice.offer(true);
     bob.set_remote(&offer).unwrap();
-    let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    let settled = bob.set_local(None).unwrap().negotiated.unwrap().transport.unwrap();
     assert!(settled.new_association);
 }
 
@@ -314,7 +337,7 @@ fn a_new_tls_id_is_a_new_association() {
         alice.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
     let text = text.replace(theirs.unwrap().as_str(), "0123456789abcdef0123456789abcdef");
     bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
-    let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    let settled = bob.set_local(None).unwrap().negotiated.unwrap().transport.unwrap();
     assert!(settled.new_association);
     let new =
         bob.negotiator.current_local_description().unwrap().session().media[0].attributes.tls_id().cloned();
@@ -393,13 +416,13 @@ fn provisional_answers_come_before_the_final_one() {
     assert!(applied.negotiated.unwrap().provisional);
     assert_eq!(bob.state(), HaveLocalPranswer);
     let applied = alice.set_remote(&provisional).unwrap();
-    assert!(applied.negotiated.unwrap().data.is_some());
+    assert!(applied.negotiated.unwrap().transport.is_some());
     assert_eq!(alice.state(), HaveRemotePranswer);
     assert!(matches!(alice.set_local(None), Err(NegotiationError::InvalidState { .. })));
     let last = bob.describe();
     assert_eq!((bob.state(), last.kind()), (Stable, SdpType::Answer));
     let settled = alice.set_remote(&last).unwrap().negotiated.unwrap();
-    let data = settled.data.unwrap();
+    let data = settled.transport.unwrap();
     assert!(!settled.provisional && !data.new_association);
     assert_eq!(alice.state(), Stable);
     assert!(alice.negotiator.pending_local_description().is_none());
@@ -577,11 +600,11 @@ fn the_session_level_is_inherited() {
     );
     let mut bob = peer(2);
     bob.set_remote(&SessionDescription::offer(&text).unwrap()).unwrap();
-    let data = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    let data = Settled::of(bob.set_local(None).unwrap().negotiated.unwrap()).unwrap();
     assert_eq!(data.dtls_role, DtlsRole::Client);
     assert!(data.remote_ice.lite && !data.remote_ice.trickle && !data.remote_ice.ice2 && data.remote_ended);
     assert_eq!(data.remote_ice.pacing, Some(Duration::from_millis(30)));
-    assert_eq!(data.remote_max_message_size, 65_536);
+    assert_eq!(data.data.remote_max_message_size, 65_536);
     // RFC 8445 §6.1.1: against a lite agent the full one controls.
     assert!(data.controlling);
     assert_eq!(bob.negotiator.can_trickle(), Some(false));
@@ -631,7 +654,7 @@ fn candidates_go_where_they_belong() {
     assert_eq!(add(&mut bob, index(0), 2), Ok(CandidateTarget::Later));
     let old = CandidatePlace { mid: Some("0"), ufrag: Some("gone"), index: None };
     assert_eq!(add(&mut bob, old, 3), Err(RemoteCandidateError::UnknownUfrag));
-    let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    let settled = bob.set_local(None).unwrap().negotiated.unwrap().transport.unwrap();
     assert_eq!(settled.remote_candidates, [candidate(1), candidate(2)]);
     assert_eq!(add(&mut bob, place("0"), 4), Ok(CandidateTarget::Now));
     assert_eq!(
@@ -658,7 +681,7 @@ fn candidates_of_a_restart_wait_for_its_answer() {
         bob.negotiator.add_remote_candidate(of(old.ufrag()), Some(&candidate(8))),
         Ok(CandidateTarget::Now)
     );
-    let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    let settled = bob.set_local(None).unwrap().negotiated.unwrap().transport.unwrap();
     assert_eq!(settled.remote_candidates, [candidate(7)]);
     let late = bob.negotiator.add_remote_candidate(of(old.ufrag()), Some(&candidate(9)));
     assert_eq!(late, Err(RemoteCandidateError::UnknownUfrag));
@@ -736,9 +759,9 @@ fn take(step: Step, alice: &mut Peer, bob: &mut Peer) {
         offerer.set_remote(&provisional).unwrap();
         answer = answerer.answer();
     }
-    let at_answerer = answerer.set_local(Some(answer)).unwrap().negotiated.unwrap().data.unwrap();
+    let at_answerer = answerer.set_local(Some(answer)).unwrap().negotiated.unwrap().transport.unwrap();
     let answer = answerer.negotiator.local_description().unwrap().clone();
-    let at_offerer = offerer.set_remote(&answer).unwrap().negotiated.unwrap().data.unwrap();
+    let at_offerer = offerer.set_remote(&answer).unwrap().negotiated.unwrap().transport.unwrap();
     assert_ne!(at_answerer.dtls_role, at_offerer.dtls_role);
     assert_ne!(at_answerer.controlling, at_offerer.controlling);
     assert_eq!(at_answerer.remote_ice.credentials, offerer.credentials);
@@ -767,8 +790,8 @@ proptest::proptest! {
             }
         }
         let (a, b) = exchange(&mut alice, &mut bob);
-        proptest::prop_assert_eq!(a.unwrap().remote_max_message_size, sizes[1]);
-        proptest::prop_assert_eq!(b.unwrap().remote_max_message_size, sizes[0]);
+        proptest::prop_assert_eq!(a.unwrap().data.remote_max_message_size, sizes[1]);
+        proptest::prop_assert_eq!(b.unwrap().data.remote_max_message_size, sizes[0]);
         for step in steps {
             take(step, &mut alice, &mut bob);
             proptest::prop_assert_eq!((alice.state(), bob.state()), (Stable, Stable));
@@ -793,7 +816,7 @@ fn one_transport_for_all_trickles_under_the_first_section() {
         bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(1))),
         Ok(CandidateTarget::Later)
     );
-    let settled = bob.set_local(None).unwrap().negotiated.unwrap().data.unwrap();
+    let settled = bob.set_local(None).unwrap().negotiated.unwrap().transport.unwrap();
     assert_eq!(settled.remote_candidates, [candidate(1)]);
     assert_eq!(
         bob.negotiator.add_remote_candidate(place("a"), Some(&candidate(2))),
