@@ -138,7 +138,7 @@ impl Hash {
     }
 }
 
-/// A digest or code of one of the [`Hash`] functions. Compared in constant time.
+/// A digest or code of one of the [`Hash`](enum@Hash) functions. Compared in constant time.
 #[derive(Clone, Copy)]
 pub struct Digest {
     bytes: [u8; 48],
@@ -184,7 +184,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// HMAC with one of the [`Hash`] functions under one key.
+/// HMAC with one of the [`Hash`](enum@Hash) functions under one key.
 ///
 /// ```
 /// use antiphon::crypto::digest::{Hash, Hmac, HmacSha256};
