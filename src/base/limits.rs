@@ -170,6 +170,12 @@ pub const MAX_SECTION_CANDIDATES: usize = 256;
 
 // ---- srtp -----------------------------------------------------------------------------------------------------------
 
+/// Sources that one session sends from. Their indices must be remembered as long as the keys live (RFC 7714 §8.4), so none is ever
+/// forgotten: a forwarding server that shows each viewer a hundred sources at a time may replace all of them forty times.
+pub const SRTP_SENDING_SOURCES: usize = 4096;
+/// Sources whose authenticated packets are taken: as many as we would send from. Each is some 150 bytes.
+pub const SRTP_RECEIVING_SOURCES: usize = 4096;
+
 // ---- wire::rtp, wire::rtcp ------------------------------------------------------------------------------------------
 
 /// References of one frame that a dependency descriptor may list; encoders use up to eight.

@@ -125,6 +125,20 @@ impl AeadKey {
         buf: &mut [u8],
         tag: &[u8],
     ) -> Result<(), CryptoError> {
+        self.open_parts(nonce, &[aad], buf, tag)
+    }
+
+    /// As [`open`](Self::open), where the additional data stands in several places.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_parts(
+        &mut self,
+        nonce: &[u8; 12],
+        aad: &[&[u8]],
+        buf: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), CryptoError> {
         let opened = self.decrypt(nonce, aad, buf, tag);
         if opened.is_err() {
             buf.fill(0);
@@ -135,7 +149,7 @@ impl AeadKey {
     fn decrypt(
         &mut self,
         nonce: &[u8; 12],
-        aad: &[u8],
+        aad: &[&[u8]],
         buf: &mut [u8],
         tag: &[u8],
     ) -> Result<(), CryptoError> {
@@ -151,8 +165,8 @@ impl AeadKey {
         let ctx = self.open.as_mut().ok_or(CryptoError::UnsupportedKey)?;
         ctx.decrypt_init(None, None, Some(nonce))?;
         ctx.set_tag(tag)?;
-        if !aad.is_empty() {
-            ctx.cipher_update(aad, None)?;
+        for part in aad.iter().filter(|part| !part.is_empty()) {
+            ctx.cipher_update(part, None)?;
         }
         if !buf.is_empty() {
             let len = buf.len();
@@ -194,6 +208,8 @@ mod tests {
                 assert_eq!(a, b);
                 key.open(&nonce, b"aad", &mut a, &tag).unwrap();
                 assert_eq!(a, [round; 100]);
+                key.open_parts(&nonce, &[b"a", b"", b"ad"], &mut b, &tag).unwrap();
+                assert_eq!(b, [round; 100]);
             }
         }
     }

@@ -103,6 +103,49 @@ hmac!(HmacSha1, Sha1, sha1, 64, 20, "HMAC-SHA-1 (RFC 2104) under one key.");
 hmac!(HmacSha256, Sha256, sha256, 64, 32, "HMAC-SHA-256 (RFC 2104) under one key.");
 hmac!(HmacSha384, Sha384, sha384, 128, 48, "HMAC-SHA-384 (RFC 2104) under one key.");
 
+impl HmacSha1 {
+    /// Absorbs the first parts of a message that may end in more than one way.
+    pub fn absorb(&self, parts: &[&[u8]]) -> HmacSha1Prefix<'_> {
+        let mut inner = self.inner.clone();
+        for part in parts {
+            inner.update(part);
+        }
+        HmacSha1Prefix { inner, outer: &self.outer }
+    }
+}
+
+/// HMAC-SHA-1 of the beginning of a message: what follows costs no more than its own length.
+///
+/// ```
+/// use antiphon::crypto::digest::HmacSha1;
+///
+/// let mac = HmacSha1::new(b"key");
+/// let prefix = mac.absorb(&[b"a long beginning"]);
+/// assert_eq!(prefix.sign(b", an end"), mac.sign(&[b"a long beginning, an end"]));
+/// assert_ne!(prefix.sign(b", an end"), prefix.sign(b", another"));
+/// ```
+#[derive(Clone)]
+pub struct HmacSha1Prefix<'a> {
+    inner: Sha1,
+    outer: &'a Sha1,
+}
+
+impl HmacSha1Prefix<'_> {
+    /// The code of the beginning and `end`.
+    pub fn sign(&self, end: &[u8]) -> [u8; HmacSha1::LEN] {
+        let (mut inner, mut outer) = (self.inner.clone(), self.outer.clone());
+        inner.update(end);
+        outer.update(&inner.finish());
+        outer.finish()
+    }
+}
+
+impl fmt::Debug for HmacSha1Prefix<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HmacSha1Prefix(..)")
+    }
+}
+
 /// The hash functions of TLS cipher suites.
 ///
 /// ```
