@@ -7,6 +7,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "seeds come from outside, and failures name theirs"
 )]
 
@@ -19,6 +20,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[path = "swarm/losses.rs"]
+mod losses;
 
 const UNIX_TIME: Duration = Duration::from_secs(1_790_000_000);
 

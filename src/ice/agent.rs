@@ -10,12 +10,13 @@ use crate::ice::candidate::{Local, canonical};
 use crate::ice::consent::Consent;
 use crate::ice::event::Attached;
 use crate::ice::gather::Gathering;
-use crate::ice::pair::pair_priority;
+use crate::ice::pair::{Pair, pair_priority};
 use crate::ice::reply::Reply;
 use crate::ice::session::{Peer, Phase, Session};
 use crate::ice::stats::Counters;
 use crate::ice::{
-    Config, ConfigError, Credentials, Event, IceConnectionState, IceGatheringState, RemoteParameters, Role,
+    CandidatePairState, Config, ConfigError, Credentials, Event, IceConnectionState, IceGatheringState,
+    RemoteParameters, Role,
 };
 use crate::machine::{Machine, Output};
 use crate::net::{Datagram, Path};
@@ -294,6 +295,21 @@ impl Agent {
             || heard(&self.current)
             || early(&self.current)
             || self.previous.as_deref().is_some_and(heard)
+    }
+
+    /// Data came over a pair that the peer has validated and we have not: the way works, so it is our check or its answer that was lost.
+    /// It is asked again at the next slot, rather than after its timeout; not within the pacing interval of the last time.
+    pub fn recheck(&mut self, now: Instant, path: &Path) {
+        let unsure = |pair: &Pair| {
+            pair.path == *path
+                && pair.state == CandidatePairState::InProgress
+                && pair.checked_at.is_some_and(|at| at + self.current.pacing <= now)
+        };
+        let found = self.current.list.iter().find(|(_, pair)| unsure(pair)).map(|(key, _)| key);
+        if let Some(key) = found {
+            self.trigger(key, false);
+            self.busy = true;
+        }
     }
 
     /// The smoothed round trip of the path in use, by its checks.

@@ -284,7 +284,7 @@ impl Agent {
     }
 
     /// RFC 8445 §7.3.1.4 and §7.3.1.5.
-    fn trigger(&mut self, key: Key, nominates: bool) {
+    pub(crate) fn trigger(&mut self, key: Key, nominates: bool) {
         let Some(pair) = self.current.list.get_mut(key) else { return };
         let (state, transaction) = (pair.state, pair.transaction);
         match state {

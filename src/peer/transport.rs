@@ -70,6 +70,7 @@ impl Transport {
                 self.datagrams.unvalidated_path += 1;
             }
             self.early.push_back((datagram.path, datagram.data.into()));
+            self.ice.recheck(now, &datagram.path);
         } else {
             // No work at all for who has not proved a path to us: no signature, no amplification.
             self.datagrams.unvalidated_path += 1;
