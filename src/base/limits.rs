@@ -183,6 +183,15 @@ pub const DEPENDENCY_REFERENCES: usize = 32;
 
 // ---- codec ----------------------------------------------------------------------------------------------------------
 
+/// Longest frame that is put together: a key frame of 8K at the highest rates stays below it.
+pub const CODEC_FRAME: usize = 8 * 1024 * 1024;
+/// Units of one frame that are sent: twice the slices that the largest level of H.265 allows, and more than the 512 tiles of AV1.
+pub const CODEC_UNITS: usize = 1200;
+/// Bytes of parameter sets kept to be sent again; a set takes some hundred.
+pub const CODEC_PARAMETER_SETS: usize = 8 * 1024;
+/// Blocks of one RED payload: browsers send up to nine older ones (RFC 2198).
+pub const CODEC_RED_BLOCKS: usize = 32;
+
 // ---- rtp ------------------------------------------------------------------------------------------------------------
 
 // ---- sim ------------------------------------------------------------------------------------------------------------
