@@ -10,10 +10,11 @@ use antiphon::srtp::{Session, Side};
 use serde_json::Value;
 
 /// The published cases; `None`, and a word about it, where they are not to be had.
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+#[expect(clippy::disallowed_methods, reason = "a test may ask where its vectors are")]
+#[expect(clippy::unwrap_in_result, reason = "what fails here must be seen")]
 fn vectors() -> Option<Value> {
-    #[expect(clippy::disallowed_methods, reason = "a test may ask where its vectors are")]
-    let root = std::env::var("ANTIPHON_SHARED").ok();
-    let Some(root) = root else {
+    let Ok(root) = std::env::var("ANTIPHON_SHARED") else {
         eprintln!("skipped: ANTIPHON_SHARED is not set");
         return None;
     };
@@ -26,8 +27,9 @@ fn unhex(value: &Value) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
+/// The profile of a case, if it is one of ours.
 fn profile(case: &Value) -> Option<SrtpProfile> {
-    match case["profile"].as_str().unwrap() {
+    match case["profile"].as_str()? {
         "AES_CM_128_HMAC_SHA1_80" => Some(SrtpProfile::Aes128CmSha1_80),
         "AES_CM_128_HMAC_SHA1_32" => Some(SrtpProfile::Aes128CmSha1_32),
         "AEAD_AES_128_GCM" => Some(SrtpProfile::AeadAes128Gcm),
