@@ -56,7 +56,7 @@ impl Channels {
                     self.on_reset_failed(stream);
                 }
             }
-            sctp::Event::PeerError { .. } => {}
+            sctp::Event::TotalBufferedAmountLow | sctp::Event::PeerError { .. } => {}
             sctp::Event::Closed(reason) => self.on_closed(reason),
         }
     }

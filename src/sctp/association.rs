@@ -225,6 +225,8 @@ impl Association {
             self.tx.queue.low_taken(stream);
         } else if let Event::IncomingReset { stream } = event {
             self.rx.reset_taken(stream);
+        } else if event == Event::TotalBufferedAmountLow {
+            self.tx.queue.total.reported = false;
         }
         Some(event)
     }
@@ -303,6 +305,16 @@ impl Association {
     /// `BufferedAmountLow` is reported when the buffered amount falls to this from above. 0 at first.
     pub fn set_buffered_amount_low_threshold(&mut self, stream: u16, bytes: usize) {
         self.tx.queue.set_threshold(stream, bytes, &mut self.events);
+    }
+
+    /// Payload bytes of all streams not yet handed to the network.
+    pub const fn total_buffered_amount(&self) -> usize {
+        self.tx.queue.buffered()
+    }
+
+    /// `TotalBufferedAmountLow` is reported when the total falls to this from above; never before a threshold is set.
+    pub fn set_total_buffered_amount_low_threshold(&mut self, bytes: usize) {
+        self.tx.queue.set_total_threshold(bytes, &mut self.events);
     }
 
     /// Whether `send` would take a message of allowed length on `stream` now.

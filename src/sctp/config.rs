@@ -31,8 +31,10 @@ pub struct Config {
     pub max_send_message_size: usize,
     /// Longest message we put together, in bytes. A longer one ends the association.
     pub max_receive_message_size: usize,
-    /// How many streams we want outbound, and allow inbound (RFC 8831 §6.2 asks for 65535).
+    /// How many streams we want outbound (RFC 8831 §6.2 asks for 65535).
     pub streams: u16,
+    /// How many we allow inbound. Each that the peer uses costs some hundred bytes for as long as the association lives.
+    pub inbound_streams: u16,
     /// Least retransmission timeout.
     pub rto_min: Duration,
     /// Greatest retransmission timeout.
@@ -41,6 +43,12 @@ pub struct Config {
     pub rto_initial: Duration,
     /// How long an acknowledgement may wait for company (RFC 9260 §6.2: at most 500 ms).
     pub sack_delay: Duration,
+    /// How long the peer may keep an acknowledgement back, until it has shown otherwise: the retransmission timeout stays above.
+    pub peer_sack_delay: Duration,
+    /// Whether messages may be given up, by either side (RFC 3758).
+    pub partial_reliability: bool,
+    /// Whether streams may be reset, by either side (RFC 6525).
+    pub stream_reset: bool,
     /// How long a path may be silent before a HEARTBEAT goes out; `None`: never.
     pub heartbeat_interval: Option<Duration>,
     /// How often INIT or COOKIE ECHO is repeated before the association fails; `None`: for ever, since ICE's consent decides.
@@ -70,10 +78,14 @@ impl Default for Config {
             max_send_message_size: limits::SCTP_MAX_MESSAGE,
             max_receive_message_size: limits::SCTP_MAX_MESSAGE,
             streams: u16::MAX,
+            inbound_streams: u16::MAX,
             rto_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(60),
             rto_initial: Duration::from_secs(1),
             sack_delay: Duration::from_millis(200),
+            peer_sack_delay: limits::SCTP_ACK_DELAY,
+            partial_reliability: true,
+            stream_reset: true,
             heartbeat_interval: Some(Duration::from_secs(30)),
             max_init_retransmits: None,
             max_retransmits: None,
@@ -130,8 +142,9 @@ impl Config {
             let (bytes, window) = (self.max_receive_message_size, self.receive_window);
             return Err(ConfigError::MessageSize { bytes, window });
         }
-        let counts = [
+        let counts: [usize; 7] = [
             usize::from(self.streams),
+            usize::from(self.inbound_streams),
             self.send_limit,
             self.max_send_message_size,
             self.max_receive_message_size,

@@ -5,14 +5,16 @@ use core::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::association::Association;
+use super::config::Config;
 use super::cookie::{Cookie, Unsealed};
 use super::event::{CloseReason, Event};
 use super::state::{AbortCause, Answer, Local, Peer, Phase, Repeat};
+use super::stats::PeerImplementation;
 use crate::base::limits;
 use crate::base::serial::Tsn;
 use crate::log;
 use crate::time::Instant;
-use crate::wire::sctp::{Init, Parameter, kind};
+use crate::wire::sctp::{Init, Parameter, kind, parameter};
 
 /// What the parameters of INIT or INIT ACK say.
 #[derive(Default)]
@@ -20,23 +22,33 @@ struct Offer<'a> {
     cookie: Option<&'a [u8]>,
     partial: bool,
     reconfig: bool,
+    /// A host name, which nobody resolves (RFC 9260 §3.3.2.1.4).
+    host_name: Option<&'a [u8]>,
+    /// A parameter is not what its type says.
+    malformed: bool,
     /// Parameters to report, each padded.
     unrecognized: BytesMut,
 }
 
 impl<'a> Offer<'a> {
     /// Reads the parameters; unknown ones as the highest bits of their types say (§3.2.1).
-    fn read(init: &Init<'a>) -> Self {
+    fn read(init: &Init<'a>, config: &Config) -> Self {
         let mut offer = Self::default();
         for parameter in init.parameters.iter() {
-            let Ok(parameter) = parameter else { break };
+            let Ok(parameter) = parameter else {
+                offer.malformed = true;
+                break;
+            };
             match parameter {
                 Parameter::StateCookie(cookie) => offer.cookie = Some(cookie),
-                Parameter::ForwardTsn => offer.partial = true,
+                Parameter::ForwardTsn if config.partial_reliability => offer.partial = true,
+                // Not offered by us: unknown, as far as the peer is concerned.
+                Parameter::ForwardTsn => offer.report(&FORWARD_TSN_SUPPORTED),
                 Parameter::SupportedExtensions(kinds) => {
-                    offer.partial |= kinds.contains(&kind::FORWARD_TSN);
-                    offer.reconfig |= kinds.contains(&kind::RE_CONFIG);
+                    offer.partial |= config.partial_reliability && kinds.contains(&kind::FORWARD_TSN);
+                    offer.reconfig |= config.stream_reset && kinds.contains(&kind::RE_CONFIG);
                 }
+                Parameter::HostName(name) => offer.host_name = Some(name),
                 Parameter::Unknown { raw, .. } => {
                     let Some(action) = parameter.action() else { continue };
                     if action.reports() {
@@ -48,7 +60,6 @@ impl<'a> Offer<'a> {
                 }
                 Parameter::Unrecognized(_)
                 | Parameter::CookiePreservative(_)
-                | Parameter::HostName(_)
                 | Parameter::Address(_)
                 | Parameter::SupportedAddressTypes(_)
                 | Parameter::EcnCapable
@@ -66,6 +77,35 @@ impl<'a> Offer<'a> {
             self.unrecognized.put_bytes(0, padded - raw.len());
         }
     }
+}
+
+/// A FORWARD TSN parameter (RFC 3758 §3.1), as it is reported by who does not know it.
+const FORWARD_TSN_SUPPORTED: [u8; 4] = [0xc0, 0, 0, 4];
+
+/// The parameter with a host name again, for the report; nothing if it is too long for one.
+fn host_name(name: &[u8]) -> Bytes {
+    let len = name.len() + 4;
+    let Some(length) = u16::try_from(len).ok().filter(|_| len <= limits::SCTP_MAX_REPORT) else {
+        return Bytes::new();
+    };
+    let mut parameter = BytesMut::with_capacity(len);
+    parameter.put_u16(parameter::HOST_NAME);
+    parameter.put_u16(length);
+    parameter.put_slice(name);
+    parameter.freeze()
+}
+
+/// Why an INIT or INIT ACK is answered with an ABORT (§3.3.2, §3.3.3).
+fn refusal_of(init: &Init<'_>, offer: &Offer<'_>) -> Option<AbortCause> {
+    if let Some(name) = offer.host_name {
+        return Some(AbortCause::UnresolvableAddress(host_name(name)));
+    }
+    if offer.malformed {
+        return Some(AbortCause::ProtocolViolation);
+    }
+    let possible =
+        init.outbound_streams != 0 && init.inbound_streams != 0 && init.a_rwnd >= limits::SCTP_MIN_WINDOW;
+    (!possible).then_some(AbortCause::InvalidMandatoryParameter)
 }
 
 impl Association {
@@ -91,39 +131,38 @@ impl Association {
             initiate_tag: local.tag,
             a_rwnd: u32::try_from(self.rx.free()).unwrap_or(u32::MAX),
             outbound_streams: self.config.streams,
-            inbound_streams: self.config.streams,
+            inbound_streams: self.config.inbound_streams,
             initial_tsn: local.initial_tsn,
             ..Init::default()
         }
     }
 
-    /// What a valid INIT or INIT ACK tells about the peer; `None` if it has an impossible value (§3.3.2).
-    fn peer_of(&self, init: &Init<'_>, offer: &Offer<'_>) -> Option<Peer> {
-        let possible = init.initiate_tag != 0
-            && init.outbound_streams != 0
-            && init.inbound_streams != 0
-            && init.a_rwnd >= limits::SCTP_MIN_WINDOW;
-        possible.then(|| Peer {
+    /// What INIT or INIT ACK tells about the peer.
+    fn peer_of(&self, init: &Init<'_>, offer: &Offer<'_>) -> Peer {
+        Peer {
             tag: init.initiate_tag,
             initial_tsn: init.initial_tsn,
             window: init.a_rwnd,
             outbound: init.inbound_streams.min(self.config.streams),
-            inbound: init.outbound_streams.min(self.config.streams),
+            inbound: init.outbound_streams.min(self.config.inbound_streams),
             partial: offer.partial,
             reconfig: offer.reconfig,
-        })
+        }
     }
 
     /// INIT: answered with a cookie and not remembered (§5.1, §5.2.1, §5.2.2).
     pub(super) fn on_init(&mut self, now: Instant, init: &Init<'_>) {
-        let offer = Offer::read(init);
-        let Some(peer) = self.peer_of(init, &offer) else {
+        let offer = Offer::read(init, &self.config);
+        if init.initiate_tag == 0 {
             self.stats.drops.bad_init += 1;
-            if init.initiate_tag != 0 {
-                self.answer(Answer::Refuse { to: init.initiate_tag });
-            }
             return;
-        };
+        }
+        if let Some(cause) = refusal_of(init, &offer) {
+            self.stats.drops.bad_init += 1;
+            self.answer(Answer::Refuse { to: init.initiate_tag, reflected: false, cause: Some(cause) });
+            return;
+        }
+        let peer = self.peer_of(init, &offer);
         let (local, tie) = match &mut self.phase {
             // Both sides called: the usual case. Our INIT ACK says what our INIT said.
             Phase::CookieWait { .. } => (self.local, (0, 0)),
@@ -160,26 +199,38 @@ impl Association {
             return;
         };
         let rtt = (init.sent == 1).then(|| now.saturating_duration_since(init.first_at));
-        let offer = Offer::read(ack);
-        let Some(peer) = self.peer_of(ack, &offer) else {
+        let offer = Offer::read(ack, &self.config);
+        let peer = self.peer_of(ack, &offer);
+        let missing = offer.cookie.is_none().then_some(AbortCause::MissingCookie);
+        let refusal = if ack.initiate_tag == 0 { Some(AbortCause::NoTag) } else { refusal_of(ack, &offer) };
+        if let Some(cause) = refusal.or(missing) {
             self.stats.drops.bad_init += 1;
+            self.refuse_init_ack(peer, cause);
             return;
-        };
+        }
+        let cookie = offer.cookie.unwrap_or_default();
         self.peer = Some(peer);
-        let Some(cookie) = offer.cookie else {
-            self.stats.drops.bad_init += 1;
-            self.close_with(CloseReason::ProtocolViolation, AbortCause::MissingCookie);
-            return;
-        };
+        self.stats.peer_implementation = PeerImplementation::of_cookie(cookie);
         if let Some(rtt) = rtt {
             self.tx.rto.measured(now, rtt);
         }
-        self.tx.rto.acknowledged();
+        self.tx.rto.collapse();
         self.errors = 0;
         self.begin(peer);
         self.phase = Phase::CookieEchoed { echo: Repeat::new(), cookie: Bytes::copy_from_slice(cookie) };
         if !offer.unrecognized.is_empty() {
             self.answer(Answer::UnrecognizedParameters(offer.unrecognized.freeze()));
+        }
+    }
+
+    /// An INIT ACK that cannot be ends the association, unless the window alone is wrong (§3.3.3).
+    fn refuse_init_ack(&mut self, peer: Peer, cause: AbortCause) {
+        let window = cause == AbortCause::InvalidMandatoryParameter && peer.outbound > 0 && peer.inbound > 0;
+        if window {
+            self.answer(Answer::Refuse { to: peer.tag, reflected: false, cause: Some(cause) });
+        } else {
+            self.peer = Some(peer);
+            self.close_with(CloseReason::ProtocolViolation, cause);
         }
     }
 
@@ -226,7 +277,10 @@ impl Association {
             // B, and the first of a collision: its INIT reached us, our INIT or its INIT ACK got lost.
             self.begin(cookie.peer);
             self.establish(now);
-        } else if !ours && !theirs && tied && cookie.tie.0 != 0 {
+        } else if ours && self.tx.is_fresh() && self.rx.tracker.is_fresh() {
+            // B: the peer has begun anew while we set up, and nothing has been exchanged with the one before.
+            self.begin(cookie.peer);
+        } else if ours || (!theirs && tied && cookie.tie.0 != 0) {
             // A: the peer has started anew.
             if let Phase::ShutdownAckSent { ack } = &mut self.phase {
                 ack.due = true;
@@ -286,7 +340,7 @@ impl Association {
         log::debug!(from = ?self.phase.state(), "association established");
         self.phase = Phase::Established;
         self.errors = 0;
-        self.tx.rto.acknowledged();
+        self.tx.rto.collapse();
         self.tx.resume(now);
         self.heartbeat.active(now);
         self.rest_heartbeat(now);
@@ -304,7 +358,7 @@ impl Association {
         self.begin(cookie.peer);
         self.phase = Phase::Established;
         self.errors = 0;
-        self.tx.rto.acknowledged();
+        self.tx.rto.collapse();
         self.heartbeat.active(now);
         self.rest_heartbeat(now);
         self.shutdown_guard.stop();

@@ -36,6 +36,8 @@ pub(super) struct CookieJar {
     lifetime: Duration,
 }
 
+/// What our cookies begin with.
+pub(super) const SIGNATURE: &[u8] = b"ANTI";
 const BODY: usize = 46;
 const SEAL: usize = 32;
 /// Bytes of a sealed cookie.
@@ -55,6 +57,7 @@ impl CookieJar {
         let Cookie { made_at, local, peer, tie } = cookie;
         let flags = u16::from(peer.partial) | u16::from(peer.reconfig) << 1;
         let fields: [&[u8]; 12] = [
+            SIGNATURE,
             &made_at.as_nanos().to_be_bytes(),
             &local.tag.to_be_bytes(),
             &local.initial_tsn.0.to_be_bytes(),
@@ -66,8 +69,6 @@ impl CookieJar {
             &flags.to_be_bytes(),
             &tie.0.to_be_bytes(),
             &tie.1.to_be_bytes(),
-            // Room for what a later version of the cookie may need.
-            &[0; 4],
         ];
         let mut at = 0;
         for field in fields {
@@ -98,6 +99,7 @@ impl CookieJar {
 
 fn read(body: &[u8]) -> Option<Cookie> {
     let mut reader = Reader::new(body);
+    reader.skip(SIGNATURE.len())?;
     let made_at = Instant::from_nanos(reader.u64()?);
     let local = Local { tag: reader.u32()?, initial_tsn: Tsn(reader.u32()?) };
     let (tag, initial_tsn, window) = (reader.u32()?, Tsn(reader.u32()?), reader.u32()?);

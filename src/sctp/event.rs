@@ -12,6 +12,8 @@ pub enum Event {
     Readable(u16),
     /// A stream's unsent bytes fell to its threshold, or, after a refusal, to the greater of that and half the limit.
     BufferedAmountLow(u16),
+    /// The unsent bytes of all streams together fell to the threshold set for them.
+    TotalBufferedAmountLow,
     /// The peer performed our reset of this stream: its sequence numbers begin again at 0.
     OutgoingReset {
         /// The stream, in our sending direction.

@@ -8,7 +8,7 @@ use super::rx::receiver::Verdict;
 use super::state::{AbortCause, Answer, Phase};
 use crate::base::limits;
 use crate::time::Instant;
-use crate::wire::sctp::{Causes, Chunk, Data, Packet, ParseError, Sack, UnknownChunk, cause, kind};
+use crate::wire::sctp::{Causes, Chunk, Chunks, Data, Packet, ParseError, Sack, UnknownChunk, cause};
 
 /// Whether the chunks that follow are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,13 +34,14 @@ impl Association {
         }
         self.stats.packets_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
-        for chunk in packet.chunks() {
+        let mut chunks = packet.chunks();
+        while let Some(chunk) = chunks.next() {
             let Ok(chunk) = chunk else {
                 // A length that cannot be leaves no way to find the next chunk.
                 self.stats.drops.malformed += 1;
                 break;
             };
-            if self.on_chunk(now, bytes, &chunk) == Rest::Drop || self.phase.is_over() {
+            if self.on_chunk(now, bytes, &chunk, chunks.raw()) == Rest::Drop || self.phase.is_over() {
                 break;
             }
         }
@@ -68,6 +69,11 @@ impl Association {
         if let Chunk::CookieEcho(cookie) = first {
             return self.on_cookie_echo(now, tag, cookie);
         }
+        if matches!(first, Chunk::InitAck(_) | Chunk::ShutdownComplete { .. }) && chunks.next().is_some() {
+            // §6.10: alone, like INIT.
+            self.stats.drops.unexpected_chunk += 1;
+            return false;
+        }
         // §8.5.1 B, C
         if matches!(first, Chunk::Abort { reflected: true, .. } | Chunk::ShutdownComplete { reflected: true })
         {
@@ -76,16 +82,38 @@ impl Association {
             return theirs;
         }
         // §8.5.1 E: the peer has an association that we do not have any more.
-        if matches!(first, Chunk::ShutdownAck) && !self.phase.is_up() && !matches!(self.phase, Phase::Idle) {
+        if matches!(first, Chunk::ShutdownAck) && !self.phase.is_up() {
+            self.stats.drops.verification_tag += 1;
             self.answer(Answer::ShutdownComplete { to: tag });
             return false;
         }
-        let ours = tag == self.local.tag && !matches!(self.phase, Phase::Idle);
+        if matches!(self.phase, Phase::Idle) {
+            self.out_of_the_blue(tag, &packet.chunks());
+            return false;
+        }
+        let ours = tag == self.local.tag;
         self.stats.drops.verification_tag += u64::from(!ours);
         ours
     }
 
-    fn on_chunk(&mut self, now: Instant, packet: &Bytes, chunk: &Chunk<'_>) -> Rest {
+    /// A packet of an association that we do not have, yet or any more (§8.4).
+    fn out_of_the_blue(&mut self, tag: u32, chunks: &Chunks<'_>) {
+        self.stats.drops.verification_tag += 1;
+        let silent = chunks.clone().any(|chunk| match chunk {
+            Ok(Chunk::Error(causes)) => {
+                causes.iter().flatten().any(|each| each.code() == cause::STALE_COOKIE)
+            }
+            Ok(chunk) => {
+                matches!(chunk, Chunk::Abort { .. } | Chunk::ShutdownComplete { .. } | Chunk::CookieAck)
+            }
+            Err(_) => true,
+        });
+        if !silent {
+            self.answer(Answer::Refuse { to: tag, reflected: true, cause: None });
+        }
+    }
+
+    fn on_chunk(&mut self, now: Instant, packet: &Bytes, chunk: &Chunk<'_>, raw: &[u8]) -> Rest {
         match chunk {
             Chunk::Data(data) => return self.on_data(packet, data),
             Chunk::Sack(sack) => {
@@ -118,26 +146,28 @@ impl Association {
             Chunk::ShutdownAck => self.on_shutdown_ack(),
             Chunk::ShutdownComplete { .. } => self.on_shutdown_complete(),
             Chunk::ForwardTsn(forward) => {
-                let agreed = self.peer.is_some_and(|peer| peer.partial) && self.phase.takes_data();
-                if !agreed {
+                if !self.peer.is_some_and(|peer| peer.partial) {
                     self.stats.drops.bad_forward_tsn += 1;
-                    self.report_chunk(&[kind::FORWARD_TSN, 0, 0, 4]);
+                    self.report_chunk(raw);
+                } else if !self.phase.takes_data() {
+                    self.stats.drops.unexpected_chunk += 1;
                 } else if !self.rx.on_forward(forward, &mut self.events) {
                     self.stats.drops.bad_forward_tsn += 1;
                 } else if self.resets.is_waiting() {
                     self.perform_deferred();
                 }
             }
+            Chunk::ReConfig(_) if !self.config.stream_reset => self.stats.drops.unknown_chunk += 1,
             Chunk::ReConfig(reconfig) if self.phase.is_up() => self.on_reconfig(reconfig),
             // Not offered by us: unknown chunks, as far as the peer is concerned.
             Chunk::IData(_) => {
                 self.stats.drops.unknown_chunk += 1;
-                self.report_chunk(&[kind::I_DATA, 0, 0, 4]);
+                self.report_chunk(raw);
                 return Rest::Drop;
             }
             Chunk::IForwardTsn(_) => {
                 self.stats.drops.unknown_chunk += 1;
-                self.report_chunk(&[kind::I_FORWARD_TSN, 0, 0, 4]);
+                self.report_chunk(raw);
             }
             Chunk::Heartbeat(_) | Chunk::HeartbeatAck(_) | Chunk::ReConfig(_) => {
                 self.stats.drops.unexpected_chunk += 1;
@@ -173,7 +203,7 @@ impl Association {
     }
 
     fn on_sack(&mut self, now: Instant, sack: &Sack<'_>) {
-        if self.tx.on_sack(now, sack, &mut self.stats) {
+        if self.tx.on_sack(now, sack, &mut self.stats, &mut self.events) {
             self.stats.sacks_received += 1;
             self.errors = 0;
             self.heartbeat.active(now);

@@ -24,5 +24,5 @@ pub use error::{ResetError, SendError};
 pub use event::{CloseReason, Event, ResetFailure};
 pub use message::{Message, Reliability, SendOptions};
 pub use state::State;
-pub use stats::{Drops, Stats};
+pub use stats::{Drops, PeerImplementation, Stats};
 pub use tx::congestion;

@@ -1,14 +1,27 @@
 //! What leaves: one packet at a time, written when it is asked for.
 
 use super::association::Association;
+use super::config::Config;
 use super::state::{AbortCause, Answer, Farewell, Phase};
 use crate::base::reader::Reader;
 use crate::base::serial::Tsn;
 use crate::time::Instant;
 use crate::wire::sctp::{Cause, PacketWriter, Parameter, U16List, kind, parameter};
 
-/// The chunk types beyond RFC 9260 that we know (RFC 5061 §4.2.7).
-const EXTENSIONS: [u8; 2] = [kind::RE_CONFIG, kind::FORWARD_TSN];
+/// What our INIT and INIT ACK say that we can do: the chunk types beyond RFC 9260 (RFC 5061 §4.2.7), and FORWARD TSN once more
+/// as RFC 3758 has it.
+fn capabilities(config: &Config) -> [Option<Parameter<'static>>; 2] {
+    const EXTENSIONS: [u8; 2] = [kind::RE_CONFIG, kind::FORWARD_TSN];
+    let types: &[u8] = match (config.stream_reset, config.partial_reliability) {
+        (true, true) => &EXTENSIONS,
+        (true, false) => &[kind::RE_CONFIG],
+        (false, true) => &[kind::FORWARD_TSN],
+        (false, false) => &[],
+    };
+    let forward = config.partial_reliability.then_some(Parameter::ForwardTsn);
+    let types = (!types.is_empty()).then_some(Parameter::SupportedExtensions(types));
+    [forward, types]
+}
 
 impl Association {
     /// Writes the next packet into `buf` and returns its length.
@@ -40,9 +53,10 @@ impl Association {
     fn draw_init(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
         let init = self.own_init(self.local);
         let timeout = self.tx.rto.current();
+        let own = capabilities(&self.config);
         let mut packet = self.packet(buf, self.config.mtu, 0);
         let repeat = self.phase.repeat_mut().filter(|repeat| repeat.due)?;
-        packet.init(&init, [Parameter::ForwardTsn, Parameter::SupportedExtensions(&EXTENSIONS)]).ok()?;
+        packet.init(&init, own.into_iter().flatten()).ok()?;
         repeat.left(now, timeout);
         Some(packet.finish())
     }
@@ -56,18 +70,16 @@ impl Association {
             Answer::InitAck { to, local, cookie, unrecognized } => {
                 let init = self.own_init(local);
                 let mut packet = self.packet(buf, len, to);
-                let own = [
-                    Parameter::StateCookie(&cookie),
-                    Parameter::ForwardTsn,
-                    Parameter::SupportedExtensions(&EXTENSIONS),
-                ];
                 let reports = Reports { reader: Reader::new(&unrecognized) };
-                packet.init_ack(&init, own.into_iter().chain(reports.map(Parameter::Unrecognized))).ok()?;
+                let [forward, types] = capabilities(&self.config);
+                let own = [Some(Parameter::StateCookie(&cookie)), forward, types].into_iter().flatten();
+                packet.init_ack(&init, own.chain(reports.map(Parameter::Unrecognized))).ok()?;
                 Some(packet.finish())
             }
-            Answer::Refuse { to } => {
+            Answer::Refuse { to, reflected, cause } => {
                 let mut packet = self.packet(buf, len, to);
-                packet.abort(false, [Cause::InvalidMandatoryParameter]).ok()?;
+                let missing = [parameter::STATE_COOKIE];
+                packet.abort(reflected, cause.as_ref().and_then(|cause| cause.on_wire(&missing))).ok()?;
                 Some(packet.finish())
             }
             Answer::ShutdownComplete { to } => {
@@ -90,20 +102,15 @@ impl Association {
 
     /// The last datagram, if the goodbye has one.
     fn draw_farewell(&mut self, buf: &mut [u8]) -> Option<usize> {
-        let tag = self.peer?.tag;
-        let mut packet = self.packet(buf, self.config.mtu, tag);
         let Phase::Closing(goodbye) = &mut self.phase else { return None };
-        let written = match goodbye.farewell.take()? {
+        let farewell = goodbye.farewell.take()?;
+        let reflected = farewell == Farewell::Abort(AbortCause::NoTag);
+        let tag = if reflected { self.local.tag } else { self.peer?.tag };
+        let mut packet = self.packet(buf, self.config.mtu, tag);
+        let missing = [parameter::STATE_COOKIE];
+        let written = match &farewell {
             Farewell::ShutdownComplete => packet.shutdown_complete(false),
-            Farewell::Abort(AbortCause::User) => packet.abort(false, [Cause::UserInitiatedAbort(&[])]),
-            Farewell::Abort(AbortCause::ProtocolViolation) => {
-                packet.abort(false, [Cause::ProtocolViolation(&[])])
-            }
-            Farewell::Abort(AbortCause::NoUserData(tsn)) => packet.abort(false, [Cause::NoUserData(tsn)]),
-            Farewell::Abort(AbortCause::MissingCookie) => {
-                let missing = [parameter::STATE_COOKIE];
-                packet.abort(false, [Cause::MissingParameters(U16List::new(&missing))])
-            }
+            Farewell::Abort(cause) => packet.abort(reflected, cause.on_wire(&missing)),
         };
         written.ok()?;
         Some(packet.finish())
@@ -119,6 +126,9 @@ impl Association {
         }
         if self.cookie_ack_due && packet.cookie_ack().is_ok() {
             self.cookie_ack_due = false;
+        }
+        if self.phase.has_data_out() {
+            self.tx.give_up(now, &mut self.events);
         }
         let wants_to_send = self.phase.has_data_out() && self.tx.wants_to_send();
         let pending = self.rx.acks.is_pending() && wants_to_send;
@@ -198,6 +208,21 @@ impl Association {
             && packet.shutdown_ack().is_ok()
         {
             ack.left(now, timeout);
+        }
+    }
+}
+
+impl AbortCause {
+    /// The cause as ABORT carries it; `missing` are the parameters that were.
+    fn on_wire<'a>(&'a self, missing: &'a [u16]) -> Option<Cause<'a>> {
+        match self {
+            Self::User => Some(Cause::UserInitiatedAbort(&[])),
+            Self::ProtocolViolation => Some(Cause::ProtocolViolation(&[])),
+            Self::MissingCookie => Some(Cause::MissingParameters(U16List::new(missing))),
+            Self::NoUserData(tsn) => Some(Cause::NoUserData(*tsn)),
+            Self::InvalidMandatoryParameter => Some(Cause::InvalidMandatoryParameter),
+            Self::UnresolvableAddress(parameter) => Some(Cause::UnresolvableAddress(parameter)),
+            Self::NoTag => None,
         }
     }
 }

@@ -27,7 +27,6 @@ struct Deferred {
     number: u32,
     /// Unwrapped.
     last: u64,
-    streams: Vec<u16>,
 }
 
 /// Requests and responses.
@@ -134,25 +133,22 @@ impl Association {
             return ReConfigResult::Denied;
         }
         // No stream named is every stream.
-        let named =
+        let mut named: Vec<u16> =
             if streams.is_empty() { self.rx.stream_ids().collect() } else { streams.iter().collect() };
+        named.sort_unstable();
+        named.dedup();
         if self.resets.performed.as_ref().is_some_and(|(at, streams)| *at == last && *streams == named) {
             return ReConfigResult::Performed;
         }
         // A peer that was told "in progress" may ask again under a new number: that replaces what waits.
-        if let Some(old) = self.resets.deferred.take() {
-            for stream in old.streams {
-                self.rx.undefer_reset(stream);
-            }
-        }
+        self.resets.deferred = None;
+        self.rx.release();
         if last <= cumulative {
             self.perform(named, last);
             return ReConfigResult::Performed;
         }
-        for stream in &named {
-            self.rx.defer_reset(*stream, last);
-        }
-        self.resets.deferred = Some(Deferred { number, last, streams: named });
+        self.rx.hold(named, last);
+        self.resets.deferred = Some(Deferred { number, last });
         ReConfigResult::InProgress
     }
 
@@ -160,7 +156,8 @@ impl Association {
     pub(super) fn perform_deferred(&mut self) {
         let cumulative = self.rx.tracker.cumulative();
         if let Some(deferred) = self.resets.deferred.take_if(|deferred| deferred.last <= cumulative) {
-            self.perform(deferred.streams, deferred.last);
+            let streams = self.rx.release();
+            self.perform(streams, deferred.last);
             self.resets.answered = Some((deferred.number, ReConfigResult::Performed));
             self.queue_response(deferred.number, ReConfigResult::Performed);
         }

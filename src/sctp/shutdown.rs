@@ -32,12 +32,18 @@ impl Association {
         if !self.tx.is_done() {
             return;
         }
+        if matches!(self.phase, Phase::ShutdownPending | Phase::ShutdownReceived) {
+            self.tx.stop();
+        }
         if matches!(self.phase, Phase::ShutdownPending) {
             self.phase = Phase::ShutdownSent { shutdown: Repeat::new() };
             self.guard_shutdown();
         } else if matches!(self.phase, Phase::ShutdownReceived) {
             self.phase = Phase::ShutdownAckSent { ack: Repeat::new() };
-            self.guard_shutdown();
+            // T5 is who began's (§9.2); here it stands in where nothing else bounds the repetitions.
+            if self.config.max_retransmits.is_none() {
+                self.guard_shutdown();
+            }
         }
     }
 
@@ -107,7 +113,8 @@ impl Association {
         if self.phase.is_over() {
             return;
         }
-        let farewell = self.peer.map(|_| Farewell::Abort(cause));
+        let known = self.peer.is_some() || cause == AbortCause::NoTag;
+        let farewell = known.then_some(Farewell::Abort(cause));
         self.phase = Phase::Closing(Goodbye { reason, farewell });
         self.forget();
     }

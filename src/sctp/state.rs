@@ -92,7 +92,7 @@ pub(super) struct Goodbye {
 }
 
 /// The last datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Farewell {
     /// ABORT with this cause.
     Abort(AbortCause),
@@ -101,12 +101,17 @@ pub(super) enum Farewell {
 }
 
 /// Why we abort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AbortCause {
     User,
     ProtocolViolation,
     MissingCookie,
     NoUserData(Tsn),
+    InvalidMandatoryParameter,
+    /// The address parameter, header and all.
+    UnresolvableAddress(Bytes),
+    /// The peer has told no tag to answer to: ours is reflected (RFC 9260 §3.3.3).
+    NoTag,
 }
 
 impl Phase {
@@ -216,9 +221,12 @@ pub(super) enum Answer {
         cookie: Bytes,
         unrecognized: Bytes,
     },
-    /// ABORT to an INIT that cannot be accepted, alone in its packet.
+    /// ABORT to what cannot be accepted or belongs to no association, alone in its packet.
     Refuse {
         to: u32,
+        /// The T bit: the tag is the sender's own idea of ours.
+        reflected: bool,
+        cause: Option<AbortCause>,
     },
     /// SHUTDOWN COMPLETE with the T bit to a SHUTDOWN ACK of an association we do not have.
     ShutdownComplete {

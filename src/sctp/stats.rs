@@ -55,8 +55,40 @@ pub struct Stats {
     pub smoothed_rtt: Duration,
     /// Present retransmission timeout, without back-off.
     pub rto: Duration,
+    /// Whose SCTP the peer uses, as far as its cookie tells.
+    pub peer_implementation: PeerImplementation,
     /// Why packets and chunks were dropped.
     pub drops: Drops,
+}
+
+/// Whose SCTP a peer uses. Told by the first bytes of the cookie in its INIT ACK, which some stacks sign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum PeerImplementation {
+    /// No INIT ACK has come, or its cookie says nothing.
+    #[default]
+    Unknown,
+    /// This crate.
+    Antiphon,
+    /// That of libwebrtc, which Chromium and Firefox use.
+    DcSctp,
+    /// usrsctp, and the kernels it descends from.
+    Usrsctp,
+}
+
+impl PeerImplementation {
+    pub(super) fn of_cookie(cookie: &[u8]) -> Self {
+        if cookie.starts_with(super::cookie::SIGNATURE) {
+            Self::Antiphon
+        } else if cookie.starts_with(b"dcSCTP00") {
+            Self::DcSctp
+        } else if cookie.starts_with(b"KAME-BSD") {
+            Self::Usrsctp
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 /// One counter for each reason to drop what arrived.

@@ -1,6 +1,6 @@
 //! The receiving half of an association: what DATA becomes, and what the peer is told of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
@@ -31,6 +31,21 @@ pub(crate) enum Verdict {
     TooLong,
 }
 
+/// Streams whose reset waits for data sent before it.
+#[derive(Clone, Debug)]
+struct HeldBack {
+    /// Sorted.
+    streams: Vec<u16>,
+    /// The last TSN before the reset.
+    last: u64,
+}
+
+impl HeldBack {
+    fn holds(&self, stream: u16, tsn: u64) -> bool {
+        tsn > self.last && self.streams.binary_search(&stream).is_ok()
+    }
+}
+
 /// The receiving half.
 #[derive(Clone, Debug)]
 pub(crate) struct Receiver {
@@ -47,6 +62,9 @@ pub(crate) struct Receiver {
     advertised: usize,
     /// Streams to read, in turn.
     readable: VecDeque<u16>,
+    held_back: Option<HeldBack>,
+    /// Streams whose `IncomingReset` waits to be read.
+    resets_unread: BTreeSet<u16>,
     /// For messages much shorter than their packet.
     small: Arena,
     /// The packet being read had DATA; it is to be acknowledged at once.
@@ -68,6 +86,8 @@ impl Receiver {
             messages: 0,
             advertised: config.receive_window,
             readable: VecDeque::new(),
+            held_back: None,
+            resets_unread: BTreeSet::new(),
             small: Arena::new(block, blocks),
             saw_data: false,
             at_once: false,
@@ -78,6 +98,7 @@ impl Receiver {
     pub(crate) fn begin(&mut self, initial: Tsn, inbound: u16) {
         self.tracker = Tracker::new(UNWRAPPED_BASE + u64::from(initial.0));
         self.fragments = Reassembler::default();
+        self.held_back = None;
         self.inbound = inbound;
         for stream in self.streams.iter_mut() {
             self.messages -= stream.restart();
@@ -133,14 +154,13 @@ impl Receiver {
             self.note(tsn);
             return Verdict::NoSuchStream;
         }
-        let slot = self.streams.slot_or_insert(data.stream, || InStream::new(data.stream));
-        let resets_after = self.streams.at(slot).and_then(|stream| stream.resets_after);
-        if resets_after.is_some_and(|last| tsn > last) {
+        if self.held_back.as_ref().is_some_and(|held| held.holds(data.stream, tsn)) {
             // The peer promised not to send on the stream until we have answered (RFC 6525 §5.1.2 A4). Not acknowledged, it
             // comes again after the reset.
             stats.drops.resetting += 1;
             return Verdict::Fine;
         }
+        let slot = self.streams.slot_or_insert(data.stream, || InStream::new(data.stream));
         stats.data_chunks_received += 1;
         self.note(tsn);
         let (ssn, ppid, unordered) = (data.ssn.0, data.ppid, data.flags.unordered);
@@ -278,38 +298,31 @@ impl Receiver {
         written.is_ok()
     }
 
-    /// Holds back the streams of a reset until everything up to `last` has arrived.
-    pub(crate) fn defer_reset(&mut self, stream: u16, last: u64) {
-        let slot = self.streams.slot_or_insert(stream, || InStream::new(stream));
-        if let Some(stream) = self.streams.at_mut(slot) {
-            stream.resets_after = Some(last);
-        }
+    /// Holds back `streams`, sorted, until everything up to `last` has arrived: they will be reset.
+    pub(crate) fn hold(&mut self, streams: Vec<u16>, last: u64) {
+        self.held_back = Some(HeldBack { streams, last });
     }
 
-    /// A reset that waited is replaced by another.
-    pub(crate) fn undefer_reset(&mut self, stream: u16) {
-        if let Some(stream) = self.streams.get_mut(stream) {
-            stream.resets_after = None;
-        }
+    /// Ends the holding back and says which streams it was about.
+    pub(crate) fn release(&mut self) -> Vec<u16> {
+        self.held_back.take().map(|held| held.streams).unwrap_or_default()
     }
 
-    /// The sequence numbers of a stream begin again, which is reported once until it has been read.
+    /// The sequence numbers of a stream begin again, which is reported once until it has been read. A stream that nothing came
+    /// on costs no more than the report.
     pub(crate) fn reset(&mut self, stream: u16, events: &mut Outbox<Event>) {
-        let slot = self.streams.slot_or_insert(stream, || InStream::new(stream));
-        if let Some(stream) = self.streams.at_mut(slot) {
+        if let Some(stream) = self.streams.get_mut(stream) {
             stream.reset();
             announce(stream, &mut self.readable, events);
-            if !stream.reset_reported {
-                stream.reset_reported = events.push(Event::IncomingReset { stream: stream.id });
-            }
+        }
+        if self.resets_unread.insert(stream) {
+            events.push(Event::IncomingReset { stream });
         }
     }
 
     /// An `IncomingReset` has been read.
     pub(crate) fn reset_taken(&mut self, stream: u16) {
-        if let Some(stream) = self.streams.get_mut(stream) {
-            stream.reset_reported = false;
-        }
+        self.resets_unread.remove(&stream);
     }
 
     /// Numbers of the streams that anything arrived on.

@@ -34,12 +34,8 @@ pub(crate) struct InStream {
     queue: VecDeque<Arrived>,
     /// `Readable` has been reported and the queue not been empty since.
     pub(crate) reported: bool,
-    /// An `IncomingReset` waits to be read.
-    pub(crate) reset_reported: bool,
     /// In the ring of readable streams.
     pub(crate) listed: bool,
-    /// A reset waits for data up to this TSN.
-    pub(crate) resets_after: Option<u64>,
 }
 
 impl InStream {
@@ -50,9 +46,7 @@ impl InStream {
             waiting: BTreeMap::new(),
             queue: VecDeque::new(),
             reported: false,
-            reset_reported: false,
             listed: false,
-            resets_after: None,
         }
     }
 
@@ -112,7 +106,6 @@ impl InStream {
             self.queue.push_back(message);
         }
         self.next = SSN_BASE;
-        self.resets_after = None;
     }
 
     /// Drops what waits for its turn and returns its charge: the peer has started anew.
@@ -120,7 +113,6 @@ impl InStream {
         let charge = self.waiting.values().map(Arrived::charge).sum();
         self.waiting.clear();
         self.next = SSN_BASE;
-        self.resets_after = None;
         charge
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Arrival {
 /// The cumulative TSN and what has arrived beyond it, unwrapped.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracker {
+    /// The first TSN.
+    initial: u64,
     cumulative: u64,
     beyond: RangeSet,
     duplicates: Vec<Tsn>,
@@ -27,7 +29,12 @@ pub(crate) struct Tracker {
 impl Tracker {
     /// Nothing has arrived; the first TSN will be `initial`, unwrapped.
     pub(crate) const fn new(initial: u64) -> Self {
-        Self { cumulative: initial - 1, beyond: RangeSet::new(), duplicates: Vec::new() }
+        Self { initial, cumulative: initial - 1, beyond: RangeSet::new(), duplicates: Vec::new() }
+    }
+
+    /// Whether nothing has arrived.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.cumulative + 1 == self.initial && self.beyond.is_empty()
     }
 
     pub(crate) const fn unwrap(&self, tsn: Tsn) -> u64 {

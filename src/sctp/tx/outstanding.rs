@@ -86,6 +86,8 @@ pub(crate) struct Outstanding {
     sequence: u64,
     pub(crate) loss: LossDetector,
     pub(crate) progress: Progress,
+    /// The highest TSN acknowledged in any way.
+    highest_acked: u64,
     /// Everything up to this may be skipped (RFC 3758 §3.5 C1: Advanced.Peer.Ack.Point).
     advanced_to: u64,
     /// Messages given up.
@@ -103,6 +105,7 @@ impl Outstanding {
             sequence: 1,
             loss: LossDetector::new(initial),
             progress: Progress::default(),
+            highest_acked: initial - 1,
             advanced_to: initial - 1,
             abandoned: 0,
         }
@@ -117,8 +120,29 @@ impl Outstanding {
         self.base - 1
     }
 
+    /// Whether nothing has ever been in it.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.ring.is_empty() && self.sequence == 1
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.is_empty()
+    }
+
+    /// Whether all there is has been given up.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.advanced_to + 1 >= self.next_tsn()
+    }
+
+    /// The first chunk that is neither acknowledged nor given up, if one behind it has been acknowledged.
+    pub(crate) fn first_passed_over(&self) -> Option<u64> {
+        let first = (self.advanced_to + 1).max(self.base);
+        (first < self.highest_acked && self.get(first).is_some_and(Chunk::is_open)).then_some(first)
+    }
+
+    /// Whether the lifetime of a chunk's message has passed.
+    pub(crate) fn is_overdue(&self, now: Instant, tsn: u64) -> bool {
+        self.get(tsn).is_some_and(|sent| sent.expires_at <= now)
     }
 
     pub(crate) fn index(&self, tsn: u64) -> Option<usize> {
@@ -224,6 +248,7 @@ impl Outstanding {
             }
             let first = usize::from(block.start) - 1;
             let end = usize::from(block.end).min(self.ring.len());
+            self.highest_acked = self.highest_acked.max(self.base + end as u64 - 1);
             self.ack_range(first, end, &mut acked, queue);
         }
         if self.advanced_to < cumulative {
@@ -321,26 +346,34 @@ impl Outstanding {
         sent.data.len()
     }
 
-    /// T3 ran out: all that is in flight is to be sent again (RFC 9260 §6.3.3 E3). With `reneged`, what the peer once reported in
-    /// gap blocks too: it may have discarded it since (§6.2.1).
-    pub(crate) fn lose_all(&mut self, reneged: bool, queue: &mut SendQueue) {
+    /// T3 ran out: all that is in flight is to be sent again (RFC 9260 §6.3.3 E3).
+    pub(crate) fn lose_all(&mut self) {
         let base = self.base;
         self.loss.clear(self.next_tsn());
         for (sent, tsn) in self.ring.iter_mut().zip(base..) {
-            match sent.state {
-                State::InFlight | State::Lost => {}
-                State::Acked if reneged => {
-                    sent.skip = 0;
-                    queue.unsettled(sent.slot);
-                }
-                State::Acked | State::Abandoned => continue,
+            if matches!(sent.state, State::InFlight | State::Lost) {
+                sent.state = State::Lost;
+                self.loss.lost(tsn);
             }
-            sent.skip = 0;
-            sent.state = State::Lost;
-            self.loss.lost(tsn);
         }
         self.in_flight_bytes = 0;
         self.in_flight_chunks = 0;
+    }
+
+    /// A peer whose cumulative TSN stands right before what it once reported has thrown that away (§6.2.1 D iii): it is sent again.
+    pub(crate) fn find_reneged(&mut self, queue: &mut SendQueue) {
+        if self.ring.front().is_none_or(|first| first.state != State::Acked) {
+            return;
+        }
+        for (sent, tsn) in self.ring.iter_mut().zip(self.base..) {
+            if sent.state == State::Acked {
+                sent.state = State::Lost;
+                sent.skip = 0;
+                queue.unsettled(sent.slot);
+                self.loss.lost(tsn);
+            }
+        }
+        self.highest_acked = self.base - 1;
     }
 
     /// The lowest TSN waiting to be sent again.
@@ -446,6 +479,11 @@ impl Outstanding {
 }
 
 impl Chunk {
+    /// Whether it is neither acknowledged nor given up.
+    const fn is_open(&self) -> bool {
+        matches!(self.state, State::InFlight | State::Lost)
+    }
+
     const fn sending(&self) -> Sending {
         Sending { sequence: self.sequence, left: self.left, asked: self.asked }
     }

@@ -113,6 +113,36 @@ struct Current {
     begun: bool,
 }
 
+/// The threshold of all streams together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Total {
+    threshold: Option<usize>,
+    /// A `TotalBufferedAmountLow` waits to be read.
+    pub(crate) reported: bool,
+}
+
+impl Total {
+    fn fell(&mut self, before: usize, after: usize, events: &mut Outbox<Event>) {
+        let crossed = self.threshold.is_some_and(|threshold| before > threshold && after <= threshold);
+        if crossed && !self.reported {
+            self.reported = events.push(Event::TotalBufferedAmountLow);
+        }
+    }
+}
+
+/// How long a fragment may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Bytes that the packet has room for, and that an empty one would have: what fits that is not cut, for the loss of one of two
+    /// packets would be the loss of both.
+    pub(crate) packet: usize,
+    pub(crate) whole_packet: usize,
+    /// A message that does not fit the packet begins only where so much of it does.
+    pub(crate) least: usize,
+    /// Bytes that the peer has room for. Nothing is cut to fit: small fragments would only beget more of them.
+    pub(crate) peer: usize,
+}
+
 /// Everything that waits.
 #[derive(Clone, Debug)]
 pub(crate) struct SendQueue {
@@ -123,6 +153,7 @@ pub(crate) struct SendQueue {
     mtu: usize,
     /// Bytes over all streams.
     buffered: usize,
+    pub(crate) total: Total,
     /// Streams whose reset can be requested.
     pub(crate) ready_to_reset: VecDeque<u16>,
     /// Messages that expired before they were sent.
@@ -138,6 +169,7 @@ impl SendQueue {
             limit,
             mtu,
             buffered: 0,
+            total: Total::default(),
             ready_to_reset: VecDeque::new(),
             expired: 0,
         }
@@ -179,22 +211,18 @@ impl SendQueue {
         Ok(())
     }
 
-    /// The next fragment of at most `room` bytes. A message that does not fit begins only where `least` bytes of it do.
-    pub(crate) fn next(
-        &mut self,
-        now: Instant,
-        room: usize,
-        least: usize,
-        events: &mut Outbox<Event>,
-    ) -> Option<Fragment> {
+    /// The next fragment, if there is room for it.
+    pub(crate) fn next(&mut self, now: Instant, room: Room, events: &mut Outbox<Event>) -> Option<Fragment> {
         let current = self.select(now, events)?;
         let stream = self.streams.at_mut(current.slot)?;
         let message = stream.queue.front_mut()?;
         let whole = message.data.len();
-        if room == 0 || (whole > room && room < least) {
+        let ending = whole <= room.packet;
+        let len = whole.min(room.packet);
+        let waits = !ending && !current.begun && (len < room.least || whole <= room.whole_packet);
+        if len == 0 || len > room.peer || waits {
             return None;
         }
-        let ending = whole <= room;
         let ssn = stream.next_ssn;
         let (ppid, ordered) = (message.ppid, message.ordered);
         let (max_retransmits, expires_at) = (message.max_retransmits, message.expires_at);
@@ -204,7 +232,7 @@ impl SendQueue {
             }
             stream.queue.pop_front()?.data
         } else {
-            message.data.split_to(room)
+            message.data.split_to(len)
         };
         Ring::charge(stream, data.len(), self.mtu);
         stream.in_flight += 1;
@@ -250,6 +278,7 @@ impl SendQueue {
         let Some(stream) = self.streams.at_mut(slot) else { return };
         let before = stream.buffered;
         stream.buffered -= bytes;
+        self.total.fell(self.buffered, self.buffered - bytes, events);
         self.buffered -= bytes;
         if let OutReset::Draining { left } = &mut stream.reset
             && message
@@ -357,6 +386,14 @@ impl SendQueue {
         }
     }
 
+    pub(crate) fn set_total_threshold(&mut self, bytes: usize, events: &mut Outbox<Event>) {
+        let was_above = self.total.threshold.is_some_and(|threshold| self.buffered > threshold);
+        self.total.threshold = Some(bytes);
+        if was_above {
+            self.total.fell(usize::MAX, self.buffered, events);
+        }
+    }
+
     /// Marks a `BufferedAmountLow` as read.
     pub(crate) fn low_taken(&mut self, stream: u16) {
         if let Some(stream) = self.streams.get_mut(stream) {
@@ -410,6 +447,7 @@ impl SendQueue {
         }
         self.ring.clear();
         self.current = None;
+        self.total.fell(self.buffered, 0, events);
         self.buffered = 0;
         self.ready_to_reset.clear();
     }

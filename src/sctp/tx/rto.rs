@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::base::limits;
+use crate::sctp::config::Config;
 use crate::time::Instant;
 
 /// Smoothed round trip, its variation, and the timeouts that follow from them.
@@ -11,12 +12,16 @@ pub(crate) struct Rto {
     min: Duration,
     max: Duration,
     initial: Duration,
+    /// How long the peer may keep an acknowledgement back, until we know.
+    ack_delay: Duration,
     srtt: Option<Duration>,
     var: Duration,
     /// Least round trip seen.
     least: Option<Duration>,
-    /// Doublings since the last acknowledgement.
+    /// Doublings since the last measurement: only that says that the timeout is long enough again (§6.3.3).
     backoff: u32,
+    /// Expiries since the last acknowledgement.
+    expiries: u32,
     /// When the next round trip may be measured: once per round trip (§6.3.1 C4).
     measure_at: Instant,
     acks: AckManner,
@@ -31,15 +36,17 @@ struct AckManner {
 }
 
 impl Rto {
-    pub(crate) const fn new(min: Duration, max: Duration, initial: Duration) -> Self {
+    pub(crate) const fn new(config: &Config) -> Self {
         Self {
-            min,
-            max,
-            initial,
+            min: config.rto_min,
+            max: config.rto_max,
+            initial: config.rto_initial,
+            ack_delay: config.peer_sack_delay,
             srtt: None,
             var: Duration::ZERO,
             least: None,
             backoff: 0,
+            expiries: 0,
             measure_at: Instant::ZERO,
             acks: AckManner { prompt: 0, delay: None },
         }
@@ -53,6 +60,7 @@ impl Rto {
     /// A round trip that is certain to be one: the packet was sent once.
     pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
         self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
+        self.backoff = 0;
         if now < self.measure_at {
             return;
         }
@@ -84,17 +92,24 @@ impl Rto {
 
     /// Something new was acknowledged.
     pub(crate) const fn acknowledged(&mut self) {
+        self.expiries = 0;
+    }
+
+    /// The peer is there: what was doubled for its silence counts no more.
+    pub(crate) const fn collapse(&mut self) {
         self.backoff = 0;
+        self.expiries = 0;
     }
 
     /// §6.3.3 E2
     pub(crate) const fn expired(&mut self) {
         self.backoff = self.backoff.saturating_add(1);
+        self.expiries = self.expiries.saturating_add(1);
     }
 
     /// How often the timer ran out since the last acknowledgement.
     pub(crate) const fn expiries(&self) -> u32 {
-        self.backoff
+        self.expiries
     }
 
     pub(crate) const fn smoothed(&self) -> Option<Duration> {
@@ -114,7 +129,7 @@ impl Rto {
     /// The timeout without back-off.
     pub(crate) fn base(&self) -> Duration {
         let honours = self.acks.prompt >= limits::SCTP_PROMPT_ACKS;
-        let delay = self.acks.delay.unwrap_or(limits::SCTP_ACK_DELAY);
+        let delay = self.acks.delay.unwrap_or(self.ack_delay);
         let margin = limits::SCTP_RTO_MARGIN;
         let timeout = match (self.srtt, self.least) {
             (Some(srtt), Some(least)) => {
@@ -142,7 +157,7 @@ mod tests {
     }
 
     fn rto() -> Rto {
-        Rto::new(ms(200), ms(60_000), ms(1000))
+        Rto::new(&Config::default())
     }
 
     #[test]
@@ -190,8 +205,11 @@ mod tests {
             rto.expired();
         }
         assert_eq!(rto.current(), ms(60_000));
+        // An acknowledgement may be of what was sent first; only a round trip says something (Karn's algorithm).
         rto.acknowledged();
-        assert_eq!(rto.current(), ms(1000));
+        assert_eq!((rto.current(), rto.expiries()), (ms(60_000), 0));
+        rto.measured(Instant::from_nanos(1), ms(100));
+        assert_eq!(rto.current(), ms(350));
     }
 
     #[test]

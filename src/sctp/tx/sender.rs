@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::congestion::{Ack, CongestionControl, Departure, Loss, Start};
 use super::outstanding::{Acked, Outstanding};
 use super::pacer::Pacer;
-use super::queue::SendQueue;
+use super::queue::{Room, SendQueue};
 use super::rto::Rto;
 use crate::base::limits;
 use crate::base::outbox::Outbox;
@@ -14,7 +14,7 @@ use crate::sctp::config::Config;
 use crate::sctp::event::Event;
 use crate::sctp::stats::Stats;
 use crate::time::{Instant, Timer};
-use crate::wire::sctp::{Data, ForwardTsn, PacketWriter, Sack, Skipped};
+use crate::wire::sctp::{COMMON_HEADER_LEN, Data, ForwardTsn, PacketWriter, Sack, Skipped};
 
 /// FORWARD TSN (RFC 3758 §3.5).
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ struct Forward {
     due: bool,
     /// When one last left.
     sent_at: Instant,
+    /// What it told.
+    told: u64,
     /// Room for the list it carries.
     skipped: Vec<(u16, u16)>,
 }
@@ -63,7 +65,7 @@ impl Sender {
         Self {
             queue: SendQueue::new(config.send_limit, config.mtu),
             out: Outstanding::new(unwrapped(initial)),
-            rto: Rto::new(config.rto_min, config.rto_max, config.rto_initial),
+            rto: Rto::new(config),
             congestion: config.congestion.start(&start),
             pacer: Pacer::default(),
             t3: Timer::stopped(),
@@ -92,7 +94,6 @@ impl Sender {
         self.queue.clear(events);
         self.rebase(initial);
         self.t3.stop();
-        self.forward.due = false;
         self.forced = false;
         self.probing = false;
         self.timed_out_below = 0;
@@ -102,6 +103,7 @@ impl Sender {
     pub(crate) fn rebase(&mut self, initial: Tsn) {
         let abandoned = self.out.abandoned;
         self.out = Outstanding::new(unwrapped(initial));
+        self.forward = Forward::default();
         self.out.abandoned = abandoned;
     }
 
@@ -117,9 +119,21 @@ impl Sender {
         Tsn::wrap(self.out.next_tsn() - 1)
     }
 
-    /// Whether everything sent has been acknowledged and nothing waits.
+    /// Whether everything sent has been acknowledged or given up, with nothing behind it that the peer could not deliver, and
+    /// nothing waits.
     pub(crate) fn is_done(&self) -> bool {
-        self.out.is_empty() && self.queue.buffered() == 0
+        self.out.is_settled() && self.queue.buffered() == 0
+    }
+
+    /// Nothing more will be sent.
+    pub(crate) fn stop(&mut self) {
+        self.t3.stop();
+        self.pacer.release();
+    }
+
+    /// Whether nothing has been sent since the beginning.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.out.is_fresh()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -139,11 +153,17 @@ impl Sender {
     pub(crate) fn packet_len(&mut self) -> usize {
         let lost = self.out.loss.has_lost().then(|| self.out.next_lost()).flatten();
         let chunk = lost.and_then(|tsn| self.out.encode(tsn)).map_or(0, |data| data.payload.len());
-        self.mtu.max(chunk + Data::HEADER_LEN + crate::wire::sctp::COMMON_HEADER_LEN + 3)
+        self.mtu.max(chunk + Data::HEADER_LEN + COMMON_HEADER_LEN + 3)
     }
 
     /// Takes a SACK; false if it is old or impossible.
-    pub(crate) fn on_sack(&mut self, now: Instant, sack: &Sack<'_>, stats: &mut Stats) -> bool {
+    pub(crate) fn on_sack(
+        &mut self,
+        now: Instant,
+        sack: &Sack<'_>,
+        stats: &mut Stats,
+        events: &mut Outbox<Event>,
+    ) -> bool {
         let cumulative = sack.cumulative_tsn.unwrap_near(self.out.cumulative());
         let in_flight = self.out.in_flight_bytes;
         let least = self.rto.least();
@@ -185,12 +205,25 @@ impl Sender {
         if self.probing && self.peer_window >= limits::SCTP_LEAST_FRAGMENT {
             // The peer has room again; what it did not take meanwhile need not wait for the doubled timer.
             self.probing = false;
-            self.rto.acknowledged();
-            self.out.lose_all(false, &mut self.queue);
+            self.rto.collapse();
+            self.out.lose_all();
             self.t3.stop();
+        }
+        self.out.find_reneged(&mut self.queue);
+        if self.partial && sack.gap_blocks().len() > 0 {
+            self.give_up_overdue(now, events);
         }
         self.after_sack(now, acked.advanced);
         true
+    }
+
+    /// Gives up what keeps the peer from what it has already and would come too late anyway (RFC 3758 §4.1 TR4).
+    fn give_up_overdue(&mut self, now: Instant, events: &mut Outbox<Event>) {
+        while let Some(tsn) = self.out.first_passed_over()
+            && self.out.is_overdue(now, tsn)
+        {
+            self.abandon(tsn, events);
+        }
     }
 
     /// Takes the acknowledgement that SHUTDOWN carries.
@@ -203,9 +236,9 @@ impl Sender {
     }
 
     fn after_sack(&mut self, now: Instant, advanced: bool) {
-        if self.out.forward_to().is_some() {
+        if let Some(to) = self.out.forward_to() {
             let again = self.forward.sent_at + self.rto.smoothed().unwrap_or_default();
-            self.forward.due |= now >= again;
+            self.forward.due |= to > self.forward.told || now >= again;
         }
         if self.out.is_empty() {
             self.t3.stop();
@@ -255,7 +288,7 @@ impl Sender {
         if !self.probing {
             self.congestion.on_timeout(now, expiries);
         }
-        self.out.lose_all(expiries > 1, &mut self.queue);
+        self.out.lose_all();
         self.timed_out_below = self.out.next_tsn();
         self.forward.due = self.out.forward_to().is_some();
         if !self.out.is_empty() {
@@ -266,7 +299,7 @@ impl Sender {
 
     /// COOKIE ECHO is unanswered, and the data that rode with it rides with the next one. T1 is the timer of both.
     pub(crate) fn ride_again(&mut self) {
-        self.out.lose_all(false, &mut self.queue);
+        self.out.lose_all();
         self.timed_out_below = self.out.next_tsn();
         self.t3.stop();
     }
@@ -325,6 +358,7 @@ impl Sender {
         if packet.forward_tsn(Tsn::wrap(reached), streams).is_ok() {
             self.forward.due = false;
             self.forward.sent_at = now;
+            self.forward.told = reached;
             if !self.t3.is_running() {
                 self.t3.set(now + self.rto.current());
             }
@@ -339,9 +373,6 @@ impl Sender {
         stats: &mut Stats,
         events: &mut Outbox<Event>,
     ) -> bool {
-        if self.out.loss.has_lost() && self.partial {
-            self.give_up(now, events);
-        }
         if !self.wants_to_send() {
             self.pacer.release();
             return false;
@@ -382,8 +413,11 @@ impl Sender {
         true
     }
 
-    /// Gives up what is lost and not worth another attempt.
-    fn give_up(&mut self, now: Instant, events: &mut Outbox<Event>) {
+    /// Gives up what is lost and not worth another attempt, so that FORWARD TSN leaves in place of it.
+    pub(crate) fn give_up(&mut self, now: Instant, events: &mut Outbox<Event>) {
+        if !self.partial || !self.out.loss.has_lost() {
+            return;
+        }
         while let Some(tsn) = self.out.next_lost()
             && self.out.is_given_up(now, tsn)
         {
@@ -397,7 +431,12 @@ impl Sender {
         {
             self.out.insert_placeholder(end);
         }
-        self.forward.due |= self.out.forward_to().is_some();
+        self.tell();
+    }
+
+    /// There may be more to skip than the peer has been told.
+    fn tell(&mut self) {
+        self.forward.due |= self.out.forward_to().is_some_and(|to| to > self.forward.told);
     }
 
     /// Repeats lost chunks, the lowest TSN first; whether the first chunk outstanding was one of them.
@@ -436,10 +475,14 @@ impl Sender {
                 self.abandon_current(events);
                 continue;
             }
-            let peer_room = self.peer_room();
-            let room = packet.data_room().min(peer_room);
             let least = limits::SCTP_LEAST_FRAGMENT.min(self.mtu / 4);
-            let Some(fragment) = self.queue.next(now, room, least, events) else { break };
+            let room = Room {
+                packet: packet.data_room(),
+                whole_packet: (self.mtu & !3).saturating_sub(COMMON_HEADER_LEN + Data::HEADER_LEN),
+                least,
+                peer: self.peer_room(),
+            };
+            let Some(fragment) = self.queue.next(now, room, events) else { break };
             self.probing |= fragment.data.len() > self.peer_window.saturating_sub(self.out.in_flight_bytes);
             stats.messages_sent += u64::from(fragment.ending);
             stats.data_chunks_sent += 1;
@@ -459,7 +502,7 @@ impl Sender {
             // All that left has been acknowledged already.
             self.out.abandoned += 1;
             self.out.insert_placeholder(end);
-            self.forward.due |= self.out.forward_to().is_some();
+            self.tell();
         }
     }
 

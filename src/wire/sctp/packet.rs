@@ -163,7 +163,7 @@ impl<'a> Packet<'a> {
 
     /// The chunks in their order. Ends after the first error.
     pub const fn chunks(&self) -> Chunks<'a> {
-        Chunks { bytes: self.bytes, position: COMMON_HEADER_LEN }
+        Chunks { bytes: self.bytes, position: COMMON_HEADER_LEN, raw: &[] }
     }
 
     /// Whether the checksum field is zero, as RFC 9653 has it.
@@ -301,6 +301,14 @@ fn heartbeat(value: &[u8]) -> Option<&[u8]> {
 pub struct Chunks<'a> {
     bytes: &'a [u8],
     position: usize,
+    raw: &'a [u8],
+}
+
+impl<'a> Chunks<'a> {
+    /// The chunk that came last as it stands in the packet, without its padding.
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
 }
 
 impl<'a> Iterator for Chunks<'a> {
@@ -314,6 +322,7 @@ impl<'a> Iterator for Chunks<'a> {
             _ => (rest.first().copied().unwrap_or_default(), 0),
         };
         let len = usize::from(length);
+        self.raw = rest.get(..len).unwrap_or_default();
         let parsed = match rest.get(..len) {
             Some(raw) if len >= 4 => Chunk::parse(raw, at),
             _ => Err(ParseError::ChunkLength { kind, length, left: rest.len() }),
