@@ -1,4 +1,5 @@
 //! What the simulator found, each as the run that shows it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use antiphon::sim::{HostId, Link, Network, Peers, ignore_events};
 use antiphon::{Config, ConnectionState, DataChannelInit, PeerConnection};

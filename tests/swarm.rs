@@ -8,7 +8,8 @@
     clippy::disallowed_methods,
     clippy::print_stderr,
     clippy::print_stdout,
-    reason = "seeds come from outside, and failures name theirs"
+    clippy::unwrap_used,
+    reason = "seeds come from outside, failures name theirs, and a test may panic, its helpers too"
 )]
 
 use antiphon::base::bitrate::Bitrate;

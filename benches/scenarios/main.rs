@@ -25,6 +25,7 @@ mod idle_poll;
 mod measure;
 mod memory;
 mod pair;
+mod sim;
 mod stun;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -36,7 +37,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A name and what prints its lines.
 type Scenario = (&'static str, fn());
 
-const SCENARIOS: [Scenario; 9] = [
+const SCENARIOS: [Scenario; 10] = [
     ("connect", connect::run),
     ("dc_bulk", dc_bulk::run),
     ("dc_net", dc_net::run),
@@ -46,6 +47,7 @@ const SCENARIOS: [Scenario; 9] = [
     ("idle_poll", idle_poll::run),
     ("ice", ice::run),
     ("stun", stun::run),
+    ("sim", sim::run),
 ];
 
 fn main() {

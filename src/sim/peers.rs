@@ -349,16 +349,16 @@ fn question() -> Option<Vec<u8>> {
 
 impl<A: App<PeerConnection>> App<PeerConnection> for Peers<A> {
     fn on_event(&mut self, now: Instant, host: HostId, pc: &mut PeerConnection, event: Event) {
-        match &event {
-            Event::NegotiationNeeded => self.offer(host, pc),
-            Event::IceCandidate(Some(candidate)) => self.tell_candidate(host, candidate),
-            Event::ConnectionStateChange(ConnectionState::Disconnected | ConnectionState::Failed) => {
-                let first = self.sides.get(&host).is_some_and(|side| !side.polite);
-                if self.restarts && first {
-                    pc.restart_ice();
-                }
-            }
-            _ => {}
+        if event == Event::NegotiationNeeded {
+            self.offer(host, pc);
+        } else if let Event::IceCandidate(Some(candidate)) = &event {
+            self.tell_candidate(host, candidate);
+        } else if let Event::ConnectionStateChange(ConnectionState::Disconnected | ConnectionState::Failed) =
+            event
+            && self.restarts
+            && self.sides.get(&host).is_some_and(|side| !side.polite)
+        {
+            pc.restart_ice();
         }
         self.app.on_event(now, host, pc, event);
     }

@@ -109,6 +109,11 @@ impl Topology {
         &mut self.gates[gate].translator
     }
 
+    /// What a place's choices are drawn from.
+    pub(super) fn label_of(&self, place: Place) -> u64 {
+        self.labels.get(&place).copied().unwrap_or(0)
+    }
+
     pub(super) fn part(&mut self, a: usize, b: usize, parted: bool) {
         let pair = (a.min(b), a.max(b));
         if parted {
@@ -143,8 +148,7 @@ impl Topology {
         if let Some(route) = self.by_places.get(&(from, to)) {
             return *route;
         }
-        let own = |place: Place| self.labels.get(&place).copied().unwrap_or(0);
-        let label = own(from).rotate_left(32) ^ own(to);
+        let label = self.label_of(from).rotate_left(32) ^ self.label_of(to);
         let wire = self.add_wire(self.standard.clone(), label);
         self.set_route(from, to, vec![wire]);
         self.routes.len() - 1

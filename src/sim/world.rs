@@ -440,12 +440,11 @@ impl World {
 
     /// Sends a message over the signalling channel.
     pub(super) fn signal(&mut self, from: HostId, to: HostId, body: String) {
-        let (now, link, seed) = (self.now, &self.signalling, self.seed);
+        let (now, link) = (self.now, &self.signalling);
         let key = (from.index(), to.index());
-        let wire = self.signal_wires.entry(key).or_insert_with(|| {
-            let label = (key.0 as u64) << 32 | key.1 as u64;
-            Wire::new(link.clone(), Dice::new(seed ^ Dice::new(label).draw()))
-        });
+        let own = |host: usize| self.topology.label_of(Place::Host(host));
+        let label = self.seed ^ own(key.0).rotate_left(16) ^ own(key.1);
+        let wire = self.signal_wires.entry(key).or_insert_with(|| Wire::new(link.clone(), Dice::new(label)));
         let fate = wire.carry(now, body.len(), Ecn::NotEct);
         self.record(|| What::Signalled { from, to, bytes: body.len() });
         let Fate::Arrives(delivery) = fate else { return };
