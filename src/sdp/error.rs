@@ -8,7 +8,7 @@ use thiserror::Error;
 /// use antiphon::sdp::Session;
 ///
 /// let error = "v=0\no=- 1 1 IN IP7 x\ns=-\n".parse::<Session>().unwrap_err();
-/// assert_eq!((error.line, error.column), (2, 14));
+/// assert_eq!((error.line, error.column), (2, 12));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("line {line}, column {column}: {kind}")]
