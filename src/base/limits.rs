@@ -165,6 +165,8 @@ pub const MAX_TRANSCEIVERS: usize = MAX_SDP_MEDIA;
 pub const MAX_ENCODINGS: usize = 8;
 /// Streams one track belongs to, and header extensions, sources or rids of one section that are looked at.
 pub const MAX_STREAMS: usize = 16;
+/// Sources of one section that are looked at (`a=ssrc`): three layers with repetitions and correction, several times over.
+pub const MAX_SECTION_SOURCES: usize = 64;
 /// Candidates kept in one media section once it stands: as many as an agent pairs, and a hundred to spare.
 pub const MAX_SECTION_CANDIDATES: usize = 256;
 

@@ -8,7 +8,10 @@ use super::config::Config;
 use super::data_channel::DataChannel;
 use super::error::{ConfigError, Failure, IceCandidateError};
 use super::event::{Event, IceCandidate};
-use super::jsep::{NegotiationError, Negotiator, OfferOptions, SessionDescription, Settings, SignalingState};
+use super::jsep::{
+    MediaCapabilities, NegotiationError, Negotiator, OfferOptions, SessionDescription, Settings,
+    SignalingState,
+};
 use super::state::{ConnectionState, IceGatheringState};
 use super::stats::Stats;
 use super::transport::Transport;
@@ -115,6 +118,7 @@ impl PeerConnection {
             max_message_size: config.max_message_size as u64,
             sctp_port: limits::SCTP_PORT,
             answer_active: true,
+            media: MediaCapabilities::none(),
         };
         let negotiator = Negotiator::new(rng.fork("jsep"), settings);
         Ok(Self {

@@ -23,10 +23,10 @@ pub use data_channel::DataChannel;
 pub use error::{ConfigError, Failure, IceCandidateError};
 pub use event::{Event, IceCandidate};
 pub use jsep::{
-    Codec, CodecParameters, Encoding, Feedback, LocalSource, MediaKind, NegotiatedCodec, NegotiatedExtension,
-    NegotiatedMedia, NegotiationError, OfferOptions, Refusal, RemoteCandidateError, RemoteLayer,
-    RemoteSource, SdpType, SessionDescription, Side, SignalingState, TrackChange, TransceiverError,
-    TransceiverId, TransceiverInit,
+    Codec, CodecParameters, Encoding, Feedback, KindCapabilities, LocalSource, MediaCapabilities,
+    NegotiatedCodec, NegotiatedExtension, NegotiatedMedia, NegotiationError, OfferOptions, Refusal,
+    RemoteCandidateError, RemoteLayer, RemoteSource, SdpType, SessionDescription, Side, SignalingState,
+    TrackChange, TransceiverError, TransceiverId, TransceiverInit,
 };
 pub use router::{ConnectionId, Router, RouterStats};
 pub use state::{ConnectionState, IceGatheringState};

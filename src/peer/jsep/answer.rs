@@ -1,17 +1,25 @@
 //! Remote offer to answer (RFC 9429 §5.3).
 
 use crate::peer::jsep::apply::DtlsRole;
+use crate::peer::jsep::assess::{Verdict, shares};
 use crate::peer::jsep::description::{SdpType, SessionDescription};
+use crate::peer::jsep::direction::{self, intersection, receives, reversed, sends};
 use crate::peer::jsep::error::NegotiationError;
-use crate::peer::jsep::negotiator::{LocalTransport, Negotiator};
-use crate::peer::jsep::offer::bundle;
-use crate::peer::jsep::remote::RemoteTransport;
-use crate::peer::jsep::section::{self, DataSection};
+use crate::peer::jsep::extensions;
+use crate::peer::jsep::format::Format;
+use crate::peer::jsep::media_section::{self, MediaSection, RtcpFlags};
+use crate::peer::jsep::negotiator::{Created, LocalTransport, Negotiator};
+use crate::peer::jsep::remote::{RemoteTransport, View};
+use crate::peer::jsep::section::{self, DataSection, TransportLines};
+use crate::peer::jsep::simulcast;
 use crate::peer::jsep::state::SignalingState;
-use crate::sdp::{Attributes, Session, Setup, Token};
+use crate::peer::jsep::transceiver::Transceiver;
+use crate::sdp::attribute::Group;
+use crate::sdp::{Attribute, Attributes, Media, Session, Setup, Text, Token};
+use crate::wire::rtp::ExtensionKind;
 
 impl Negotiator {
-    /// Answers the peer's offer: its data section is accepted, every other is rejected in its place.
+    /// Answers the peer's offer: what can be served over one transport is accepted, all else is rejected in its place.
     pub(crate) fn create_answer(
         &mut self,
         transport: &LocalTransport<'_>,
@@ -26,32 +34,23 @@ impl Negotiator {
         };
         let answer = self.answer_to(offer.session(), transport);
         self.pending_remote = Some(offer);
-        let answer = answer?;
-        self.created_answer = Some(answer.clone());
-        Ok(SessionDescription::new(SdpType::Answer, answer))
+        let created = answer?;
+        let session = created.session.clone();
+        self.created_answer = Some(created);
+        Ok(SessionDescription::new(SdpType::Answer, session))
     }
 
     fn answer_to(
         &mut self,
         offer: &Session,
         transport: &LocalTransport<'_>,
-    ) -> Result<Session, NegotiationError> {
-        let accepted = self.data_section(offer);
-        let remote = accepted.map(|index| RemoteTransport::read(offer, index, SdpType::Offer)).transpose()?;
-        // RFC 9429 §5.3.1: only what was offered.
-        let known = ["trickle", "ice2"].iter().filter_map(|option| Token::new(*option).ok());
-        let offered = |option: &Token| {
-            let of_section = accepted.and_then(|index| offer.media.get(index)).map(|media| &media.attributes);
-            offer
-                .attributes
-                .ice_options()
-                .chain(of_section.into_iter().flat_map(Attributes::ice_options))
-                .any(|o| o == option)
-        };
-        let options = known.filter(offered).collect();
-        let mut session = self.blank(transport, options);
+    ) -> Result<Created, NegotiationError> {
+        let primary = self.choose_transport(offer);
+        let verdicts = self.assess(offer, primary);
+        let remote = primary.map(|index| RemoteTransport::read(offer, index, SdpType::Offer)).transpose()?;
+        let mut session = self.blank(transport, answered_options(offer, primary));
         session.media = offer.media.iter().map(section::rejection).collect();
-        if let (Some(remote), Some(model)) = (remote, accepted.and_then(|index| offer.media.get(index))) {
+        if let Some(remote) = remote {
             let previous = self.provisional.as_ref().or(self.in_effect.as_ref());
             let restart = previous.is_some_and(|previous| previous.remote.restarts(&remote));
             let continues = previous.filter(|previous| !previous.remote.changes_association(&remote));
@@ -65,34 +64,122 @@ impl Negotiator {
                 local.session().media.iter().find_map(|media| media.attributes.tls_id().cloned())
             });
             let (credentials, present) = self.credentials(restart, transport);
-            let tls_id =
-                remote.tls_id.as_ref().and_then(|_| current.or_else(|| section::fresh_tls_id(&mut self.rng)));
-            let data = DataSection {
-                mid: model.attributes.mid().cloned(),
-                model: Some(model),
-                setup,
-                tls_id,
-                credentials: &credentials,
-                fingerprints: transport.fingerprints,
-            };
-            let mut media = data.build(&self.settings);
-            if present {
-                section::refresh_candidates(&mut media, transport);
+            let offered = remote.tls_id.as_ref();
+            let tls_id = offered.and_then(|_| current.or_else(|| section::fresh_tls_id(&mut self.rng)));
+            let fingerprints = transport.fingerprints;
+            let lines = TransportLines { setup, tls_id, credentials: &credentials, fingerprints };
+            for ((index, model), verdict) in offer.media.iter().enumerate().zip(&verdicts) {
+                let media = match verdict {
+                    Verdict::Dead | Verdict::Refused(_) => None,
+                    Verdict::Data => {
+                        let data = DataSection { mid: model.attributes.mid().cloned(), model: Some(model) };
+                        Some(data.build(&self.settings, &lines))
+                    }
+                    Verdict::Media(formats) => self
+                        .transceiver_at(index)
+                        .and_then(|its| self.answer_media(its, offer, model, formats, &lines)),
+                };
+                if let Some((place, media)) = session.media.get_mut(index).zip(media) {
+                    *place = media;
+                }
             }
-            // RFC 9143 §7.3: a group is answered where one was offered.
-            let mid = media.attributes.mid();
-            if offer
-                .attributes
-                .groups()
-                .any(|g| g.semantics == "BUNDLE" && mid.is_some_and(|mid| g.mids.contains(mid)))
-            {
-                bundle(&mut session, &media);
-            }
-            if let Some(place) = session.media.get_mut(remote.section) {
-                *place = media;
+            answer_groups(&mut session, offer, remote.section);
+            if present && let Some(media) = session.media.get_mut(remote.section) {
+                section::refresh_candidates(media, transport);
             }
         }
         session.shrink();
-        Ok(session)
+        let refused = verdicts.iter().enumerate();
+        let refused =
+            refused.filter_map(
+                |(index, its)| if let Verdict::Refused(why) = its { Some((index, *why)) } else { None },
+            );
+        Ok(Created { session, places: Vec::new(), refused: refused.collect() })
     }
+
+    /// The section that accepts media.
+    fn answer_media(
+        &self,
+        its: &Transceiver,
+        offer: &Session,
+        model: &Media,
+        formats: &[Format],
+        lines: &TransportLines<'_>,
+    ) -> Option<Media> {
+        let ours = self.settings.media.of(its.kind);
+        let theirs = reversed(direction::of(offer, model));
+        let direction = intersection(its.direction(), theirs);
+        let mixed = extensions::mixed(&offer.attributes, model);
+        let extensions = extensions::answer(&ours.extensions, &extensions::read(model, mixed));
+        let by_rid = extensions.iter().any(|its| its.kind == ExtensionKind::Rid);
+        let wanted = simulcast::wanted(model);
+        let mut send_layers = media_section::layer_names(&its.settled.layers);
+        send_layers.retain(|rid| by_rid && sends(direction) && wanted.iter().any(|(its, _)| its == rid));
+        let receives_layers = by_rid && self.settings.media.receive_simulcast && receives(direction);
+        let told = |local: &SessionDescription| {
+            let media = its.settled.section.and_then(|index| local.session().media.get(index));
+            media.is_some_and(|media| media.attributes.iter().any(|a| matches!(a, Attribute::Msid(..))))
+        };
+        let congestion = extensions.iter().any(|its| its.kind == ExtensionKind::TransportSequence);
+        let mut formats = formats.to_vec();
+        for format in &mut formats {
+            // Without the number that it is about there is nothing to feed back.
+            format
+                .feedback
+                .retain(|kind| congestion || *kind != crate::peer::jsep::codec::Feedback::TransportCc);
+        }
+        let cname = self.cname.clone().or_else(|| Text::new("-").ok())?;
+        let receive_layers = if receives_layers { simulcast::accepted(model, &formats) } else { Vec::new() };
+        let section = MediaSection {
+            transceiver: its,
+            mid: model.attributes.mid().cloned(),
+            protocol: Some(&model.protocol),
+            direction,
+            tells_streams: sends(its.direction()) || self.current_local.as_ref().is_some_and(told),
+            receive_layers,
+            formats,
+            extensions,
+            flags: RtcpFlags {
+                mux_only: false,
+                reduced_size: View::of_section(offer, model).has(&Attribute::RtcpRsize),
+                mixed,
+            },
+            send_layers: if send_layers.len() > 1 { send_layers } else { Vec::new() },
+            cname: &cname,
+        };
+        Some(section.build(lines))
+    }
+}
+
+/// The options of ours that were offered (RFC 9429 §5.3.1), by the session or by the section of the transport.
+fn answered_options(offer: &Session, primary: Option<usize>) -> Vec<Token> {
+    let of_section = primary.and_then(|index| offer.media.get(index)).map(|media| &media.attributes);
+    let offered = |option: &Token| {
+        let its = of_section.into_iter().flat_map(Attributes::ice_options);
+        offer.attributes.ice_options().chain(its).any(|o| o == option)
+    };
+    ["trickle", "ice2"].iter().filter_map(|option| Token::new(*option).ok()).filter(offered).collect()
+}
+
+/// The groups of an answer: the bundle of what was accepted, where one was offered (RFC 9143 §7.3), the section of the transport first;
+/// and what is to be played in step.
+fn answer_groups(session: &mut Session, offer: &Session, primary: usize) {
+    let accepted = |mid: &&Token| session.media_by_mid(mid).is_some_and(|(_, media)| media.port != 0);
+    let mut groups = Vec::new();
+    for group in offer.attributes.groups() {
+        let mids: Vec<Token> = group.mids.iter().filter(accepted).cloned().collect();
+        let holds = mids
+            .iter()
+            .any(|mid| offer.media_by_mid(mid).is_some_and(|(index, _)| shares(offer, primary, index)));
+        let keeps = match group.semantics.as_str() {
+            "BUNDLE" => holds && !mids.is_empty(),
+            // Ours are played in step with each other if theirs are.
+            "LS" => mids.len() > 1,
+            _ => false,
+        };
+        if keeps {
+            groups.push(Attribute::Group(Group { semantics: group.semantics.clone(), mids }));
+        }
+    }
+    session.attributes.0.splice(0..0, groups);
 }

@@ -2,13 +2,16 @@
 
 use crate::crypto::Fingerprint;
 use crate::ice::{Credentials, RemoteParameters};
+use crate::peer::jsep::assess::Verdict;
 use crate::peer::jsep::check;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::error::{NegotiationError, Side};
+use crate::peer::jsep::extensions;
 use crate::peer::jsep::negotiated::{NegotiatedMedia, Refusal, TrackChange};
 use crate::peer::jsep::negotiator::Negotiator;
-use crate::peer::jsep::remote::{RemoteTransport, View, is_live};
+use crate::peer::jsep::remote::{self, RemoteTransport, View, is_live};
 use crate::peer::jsep::section;
+use crate::peer::jsep::settle::{self, Both};
 use crate::peer::jsep::state::SignalingState;
 use crate::sdp::{Attribute, Candidate, Session, Setup};
 
@@ -34,7 +37,6 @@ pub(crate) struct Applied {
     /// An answer, ours or theirs, provisional or not, came into force.
     pub(crate) negotiated: Option<Negotiated>,
     /// What is received of which transceiver has changed, in this order.
-    #[expect(dead_code, reason = "nothing carries media yet")]
     pub(crate) tracks: Vec<TrackChange>,
 }
 
@@ -49,10 +51,12 @@ impl Applied {
         }
     }
 
-    /// Tells the credentials of the live section of a local description.
+    /// Tells the credentials of a local description.
     pub(super) fn describe_local(&mut self, local: &Session) {
-        let live = local.media.iter().find(|media| is_live(media)).map(|media| &media.attributes);
-        let pair = live.and_then(|attributes| attributes.ice_ufrag().zip(attributes.ice_pwd()));
+        let media = section::tagged(local).and_then(|index| local.media.get(index));
+        let pair = media
+            .map(|media| &media.attributes)
+            .and_then(|attributes| attributes.ice_ufrag().zip(attributes.ice_pwd()));
         self.local_credentials = pair.and_then(|(ufrag, pwd)| Credentials::new(ufrag, pwd).ok());
     }
 }
@@ -68,10 +72,8 @@ pub(crate) struct Negotiated {
     pub(crate) data: Option<NegotiatedData>,
     /// What was settled about each media section that both sides accepted, in the order of the sections. A transceiver that is not
     /// here does not send and does not receive any more.
-    #[expect(dead_code, reason = "nothing carries media yet")]
     pub(crate) media: Vec<NegotiatedMedia>,
     /// The sections of the peer's offer that our answer refuses, and why; none where the answer is the peer's.
-    #[expect(dead_code, reason = "nobody asks yet")]
     pub(crate) refused: Vec<(usize, Refusal)>,
 }
 
@@ -105,6 +107,15 @@ pub(crate) struct NegotiatedData {
     pub(crate) remote_max_message_size: u64,
 }
 
+/// An answer and the offer it answers, both taken.
+#[derive(Clone, Copy)]
+struct Exchange<'a> {
+    answerer: Side,
+    kind: SdpType,
+    ours: &'a Session,
+    theirs: &'a Session,
+}
+
 /// What the transport runs by.
 #[derive(Clone, Debug)]
 pub(super) struct InEffect {
@@ -114,18 +125,49 @@ pub(super) struct InEffect {
 }
 
 impl Negotiator {
-    /// The section of a description of the peer's that carries data, or will: the one that does so already, or the
-    /// first. Others are rejected: there is one SCTP association.
-    pub(super) fn data_section(&self, session: &Session) -> Option<usize> {
-        let live = |index: &usize| session.media.get(*index).is_some_and(is_live);
-        let present = self.in_effect.as_ref().map(|in_effect| in_effect.remote.section).filter(live);
-        present.or_else(|| (0..session.media.len()).find(live))
+    /// The peer's offer gets under way.
+    pub(super) fn apply_remote_offer(
+        &mut self,
+        description: SessionDescription,
+        after: SignalingState,
+    ) -> Result<Applied, NegotiationError> {
+        let offer = description.session();
+        check::consistency(offer)?;
+        check::continues(self.current_remote.as_ref(), offer)?;
+        let before = self.transceivers.clone();
+        let mut applied = Applied::to(after, self.state);
+        // Glare: the peer's offer wins here; who should win is for the application to decide before it comes here.
+        let glare = self.pending_local.is_some();
+        if glare {
+            applied.tracks = self.undo();
+        }
+        self.associate_remote(offer);
+        let section = self.choose_transport(offer);
+        if let Err(error) = self.check_offer(offer, section) {
+            self.transceivers = before;
+            return Err(error);
+        }
+        applied.tracks.extend(self.apply_directions(Side::Remote, SdpType::Offer, offer));
+        if let Some(current) = self.current_local.as_ref().filter(|_| glare) {
+            applied.describe_local(current.session());
+        }
+        self.pending_local = None;
+        self.created_answer = None;
+        self.created_offer = None;
+        self.pending_section = section;
+        self.pending_remote = Some(description);
+        self.state = after;
+        Ok(applied)
     }
 
     /// Checks an offer of the peer's against what is in effect.
-    pub(super) fn check_offer(&self, offer: &Session) -> Result<(), NegotiationError> {
-        let Some(section) = self.data_section(offer) else { return Ok(()) };
+    fn check_offer(&self, offer: &Session, section: Option<usize>) -> Result<(), NegotiationError> {
+        let Some(section) = section else { return Ok(()) };
         let new = RemoteTransport::read(offer, section, SdpType::Offer)?;
+        let verdicts = self.assess(offer, Some(section));
+        if let Some(data) = verdicts.iter().position(|verdict| *verdict == Verdict::Data) {
+            remote::read_data(offer, data, self.settings.sctp_port)?;
+        }
         // While an offer may still be rolled back, only a final answer counts.
         let Some(previous) = &self.in_effect else { return Ok(()) };
         if previous.remote.changes_association(&new) {
@@ -148,24 +190,28 @@ impl Negotiator {
         &mut self,
         answer: SessionDescription,
         after: SignalingState,
+        refused: Vec<(usize, Refusal)>,
     ) -> Result<Applied, NegotiationError> {
-        let Some(offer) = &self.pending_remote else {
+        let Some(offer) = self.pending_remote.clone() else {
             return Err(NegotiationError::NoRemoteOffer(self.state));
         };
-        let session = answer.session();
-        let accepted = session.media.iter().position(is_live);
-        let remote = accepted
-            .map(|index| RemoteTransport::read(offer.session(), index, SdpType::Offer))
+        let (ours, theirs) = (answer.session(), offer.session());
+        let remote = section::tagged(ours)
+            .map(|index| RemoteTransport::read(theirs, index, SdpType::Offer))
             .transpose()?;
         let effect = remote.map(|remote| {
-            let setup = session.media.get(remote.section).and_then(|media| media.attributes.setup());
+            let setup = ours.media.get(remote.section).and_then(|media| media.attributes.setup());
             let role = if setup == Some(&Setup::Passive) { DtlsRole::Server } else { DtlsRole::Client };
             (remote, role)
         });
-        let negotiated = self.settle(Side::Local, answer.kind(), effect, session, offer.session());
+        let exchange = Exchange { answerer: Side::Local, kind: answer.kind(), ours, theirs };
+        let data = self.settle_data(&exchange)?;
         let mut applied = Applied::to(after, self.state);
-        applied.describe_local(session);
-        self.finish(Side::Local, answer, after, negotiated, &mut applied);
+        applied.describe_local(ours);
+        let (mut negotiated, effect) = self.settle(&exchange, effect);
+        (negotiated.data, negotiated.refused) = (data, refused);
+        applied.tracks = self.settle_media(&exchange, &mut negotiated);
+        self.finish(Side::Local, answer, after, (negotiated, effect), &mut applied);
         Ok(applied)
     }
 
@@ -177,20 +223,20 @@ impl Negotiator {
     ) -> Result<Applied, NegotiationError> {
         let invalid =
             NegotiationError::InvalidState { state: self.state, side: Side::Remote, kind: answer.kind() };
-        let Some(offer) = self.pending_local.as_ref().map(SessionDescription::session) else {
-            return Err(invalid);
-        };
-        let session = answer.session();
-        check::consistency(session)?;
-        check::answers(offer, session)?;
-        let offered = offer.media.iter().position(is_live);
-        let accepted = offered.filter(|index| session.media.get(*index).is_some_and(is_live));
-        let remote =
-            accepted.map(|index| RemoteTransport::read(session, index, answer.kind())).transpose()?;
-        let effect = remote.map(|remote| self.check_answer(remote, offer)).transpose()?;
-        let negotiated = self.settle(Side::Remote, answer.kind(), effect, offer, session);
+        let offer = self.pending_local.clone().ok_or(invalid)?;
+        let (ours, theirs) = (offer.session(), answer.session());
+        check::consistency(theirs)?;
+        check::answers(ours, theirs)?;
+        let accepted = section::tagged(theirs);
+        let remote = accepted.map(|index| RemoteTransport::read(theirs, index, answer.kind())).transpose()?;
+        let effect = remote.map(|remote| self.check_answer(remote, ours)).transpose()?;
+        let exchange = Exchange { answerer: Side::Remote, kind: answer.kind(), ours, theirs };
+        let data = self.settle_data(&exchange)?;
         let mut applied = Applied::to(after, self.state);
-        self.finish(Side::Remote, answer, after, negotiated, &mut applied);
+        let (mut negotiated, effect) = self.settle(&exchange, effect);
+        negotiated.data = data;
+        applied.tracks = self.settle_media(&exchange, &mut negotiated);
+        self.finish(Side::Remote, answer, after, (negotiated, effect), &mut applied);
         Ok(applied)
     }
 
@@ -223,15 +269,47 @@ impl Negotiator {
         Ok((remote, role))
     }
 
-    /// Offer and answer are both there: what follows from them.
+    /// What follows for data from offer and answer.
+    fn settle_data(&self, exchange: &Exchange<'_>) -> Result<Option<NegotiatedData>, NegotiationError> {
+        let sections = exchange.ours.media.iter().zip(&exchange.theirs.media);
+        let mut sections = sections.map(|(ours, theirs)| ours.is_data() && is_live(ours) && is_live(theirs));
+        let section = sections.position(|both| both);
+        section.map(|index| remote::read_data(exchange.theirs, index, self.settings.sctp_port)).transpose()
+    }
+
+    /// What follows for media: directions, what is gone, and the sections both accept. Returns what is received otherwise than before.
+    fn settle_media(&mut self, exchange: &Exchange<'_>, negotiated: &mut Negotiated) -> Vec<TrackChange> {
+        let Exchange { answerer, kind, ours, theirs } = *exchange;
+        let answer = if answerer == Side::Local { ours } else { theirs };
+        let mut tracks = self.apply_directions(answerer, kind, answer);
+        if !negotiated.provisional {
+            tracks.extend(self.conclude(ours, theirs));
+        }
+        for (index, (our_media, their_media)) in ours.media.iter().zip(&theirs.media).enumerate() {
+            let Some(transceiver) = self.transceiver_at(index) else { continue };
+            if !is_live(our_media) || !is_live(their_media) {
+                continue;
+            }
+            let (Some(mid), Some(cname)) = (&transceiver.settled.mid, &self.cname) else { continue };
+            let we_answer = answerer == Side::Local;
+            let both = Both { index, ours: (ours, our_media), theirs: (theirs, their_media), we_answer };
+            let capabilities = self.settings.media.of(transceiver.kind);
+            negotiated.media.push(settle::settle(&both, transceiver, mid, capabilities, cname));
+            if !negotiated.provisional {
+                let mixed = extensions::mixed(&ours.attributes, our_media);
+                self.extension_ids.learn(&extensions::read(our_media, mixed));
+            }
+        }
+        tracks
+    }
+
+    /// Offer and answer are both there: what follows for the transport.
     fn settle(
         &self,
-        answerer: Side,
-        kind: SdpType,
+        exchange: &Exchange<'_>,
         effect: Option<(RemoteTransport, DtlsRole)>,
-        ours: &Session,
-        theirs: &Session,
     ) -> (Negotiated, Option<InEffect>) {
+        let Exchange { answerer, kind, ours, theirs } = *exchange;
         let previous = self.provisional.as_ref().or(self.in_effect.as_ref());
         let effect = effect.map(|(remote, role)| {
             let lite = ours.attributes.has(&Attribute::IceLite);
@@ -239,11 +317,6 @@ impl Negotiator {
             // RFC 8445 §6.1.1: roles are not determined again by a restart.
             let controlling = previous.map_or(first, |previous| previous.controlling);
             InEffect { remote, role, controlling }
-        });
-        let data = effect.as_ref().map(|effect| NegotiatedData {
-            local_sctp_port: self.settings.sctp_port,
-            remote_sctp_port: effect.remote.sctp_port,
-            remote_max_message_size: effect.remote.max_message_size,
         });
         let transport = effect.as_ref().map(|InEffect { remote, role, controlling }| {
             let view = View::of(theirs, remote.section);
@@ -259,7 +332,7 @@ impl Negotiator {
             }
         });
         let provisional = kind == SdpType::Pranswer;
-        (Negotiated { provisional, transport, data, media: Vec::new(), refused: Vec::new() }, effect)
+        (Negotiated { provisional, transport, data: None, media: Vec::new(), refused: Vec::new() }, effect)
     }
 
     /// Keeps the descriptions as the W3C says where they belong.
@@ -292,6 +365,7 @@ impl Negotiator {
         }
         self.in_effect = effect;
         self.provisional = None;
+        self.pending_section = None;
         self.created_offer = None;
         self.created_answer = None;
     }

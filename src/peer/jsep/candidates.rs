@@ -1,13 +1,14 @@
 //! Candidates that come after their description (RFC 8838): ours into ours, the peer's into the peer's.
 
 use crate::base::limits;
+use crate::peer::jsep::apply::InEffect;
 use crate::peer::jsep::description::SessionDescription;
 use crate::peer::jsep::error::RemoteCandidateError;
 use crate::peer::jsep::negotiator::Negotiator;
-use crate::peer::jsep::remote::{View, is_live};
+use crate::peer::jsep::remote::View;
 use crate::peer::jsep::section;
 use crate::peer::jsep::state::SignalingState;
-use crate::sdp::{Attribute, Attributes, Candidate, Session};
+use crate::sdp::{Attribute, Attributes, Candidate, Media, Session};
 
 /// What to do with a candidate of the peer's that has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +73,18 @@ impl Negotiator {
         self.generation(place.ufrag).map(drop)
     }
 
-    /// The description a user fragment belongs to, as whether it is the pending one, and its data section. `Ok(None)`
-    /// where there is no data.
+    /// The description a user fragment belongs to, as whether it is the pending one, and the section of its transport. `Ok(None)`
+    /// where nothing is served.
     fn generation(&self, ufrag: Option<&str>) -> Result<Option<(bool, usize)>, RemoteCandidateError> {
-        let find = |description: &SessionDescription| {
-            let session = description.session();
-            let section = self.data_section(session)?;
-            Some((section, View::of(session, section).credentials()?))
+        let find = |description: &SessionDescription, section: Option<usize>| {
+            let section = section?;
+            Some((section, View::of(description.session(), section).credentials()?))
         };
-        let pending = self.pending_remote.as_ref().map(|d| (true, find(d)));
-        let current = self.current_remote.as_ref().map(|d| (false, find(d)));
+        let answered = |effect: Option<&InEffect>| effect.map(|effect| effect.remote.section);
+        let under_way = self.pending_section.or_else(|| answered(self.provisional.as_ref()));
+        let in_force = answered(self.in_effect.as_ref());
+        let pending = self.pending_remote.as_ref().map(|d| (true, find(d, under_way)));
+        let current = self.current_remote.as_ref().map(|d| (false, find(d, in_force)));
         let mut known = [pending, current].into_iter().flatten();
         let Some(ufrag) = ufrag else {
             return Ok(known
@@ -107,14 +110,14 @@ impl Negotiator {
     pub(crate) fn local_section(&self, of: &str) -> Option<(usize, Option<String>)> {
         let session = self.local_description()?.session();
         section::ufrag(session).filter(|its| **its == *of)?;
-        let index = session.media.iter().position(is_live)?;
+        let index = section::tagged(session)?;
         Some((index, session.media.get(index)?.attributes.mid().map(ToString::to_string)))
     }
 
     /// Adds a candidate of ours to the descriptions of its generation.
     pub(crate) fn add_local_candidate(&mut self, ufrag: &str, candidate: &Candidate) {
         for session in self.local_of(ufrag) {
-            let Some(media) = session.media.iter_mut().find(|media| is_live(media)) else { continue };
+            let Some(media) = tagged_mut(session) else { continue };
             if media.attributes.candidates().any(|known| known == candidate) {
                 continue;
             }
@@ -127,7 +130,7 @@ impl Negotiator {
     /// Says in the descriptions of a generation that no candidate follows.
     pub(crate) fn end_local_candidates(&mut self, ufrag: &str) {
         for session in self.local_of(ufrag) {
-            if let Some(media) = session.media.iter_mut().find(|media| is_live(media)) {
+            if let Some(media) = tagged_mut(session) {
                 append(Some(&mut media.attributes), None).unwrap_or_default();
             }
         }
@@ -138,6 +141,12 @@ impl Negotiator {
         let sessions = both.map(SessionDescription::session_mut);
         sessions.filter(move |session| section::ufrag(session).is_some_and(|its| *its == *ufrag))
     }
+}
+
+/// The section of ours that has the candidates.
+fn tagged_mut(session: &mut Session) -> Option<&mut Media> {
+    let index = section::tagged(session)?;
+    session.media.get_mut(index)
 }
 
 /// The section the application means.

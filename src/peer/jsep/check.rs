@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::peer::jsep::assess::shares;
 use crate::peer::jsep::description::SessionDescription;
 use crate::peer::jsep::error::NegotiationError;
-use crate::sdp::{Media, Session};
+use crate::peer::jsep::remote::{View, is_live};
+use crate::peer::jsep::section;
+use crate::sdp::{Attribute, Media, MediaKind, Session};
 
 /// Checks what one description says against itself.
 pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
@@ -15,7 +18,7 @@ pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
         }
         // What is rejected has nothing to say.
         if media.port != 0 {
-            section(index, media)?;
+            media_section(index, media)?;
         }
     }
     let mut bundled = BTreeSet::new();
@@ -27,7 +30,7 @@ pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
     Ok(())
 }
 
-fn section(index: usize, media: &Media) -> Result<(), NegotiationError> {
+fn media_section(index: usize, media: &Media) -> Result<(), NegotiationError> {
     let mut payload_types = BTreeMap::new();
     for map in media.attributes.rtp_maps() {
         let before = payload_types.insert(map.payload_type, map);
@@ -42,6 +45,20 @@ fn section(index: usize, media: &Media) -> Result<(), NegotiationError> {
     for payload_type in media.formats.iter().filter_map(|format| format.parse::<u8>().ok()) {
         if !formats.insert(payload_type) {
             return Err(NegotiationError::DuplicatePayloadType { section: index, payload_type });
+        }
+    }
+    if matches!(media.kind, MediaKind::Audio | MediaKind::Video) && media.attributes.has(&Attribute::RtcpMux)
+    {
+        if let Some(payload_type) = formats.iter().copied().find(|number| (64..=95).contains(number)) {
+            return Err(NegotiationError::PayloadTypeRange { section: index, payload_type });
+        }
+    }
+    let mut streams = BTreeSet::new();
+    for attribute in media.attributes.iter() {
+        if let Attribute::Msid(stream, track) = attribute
+            && !streams.insert((stream.as_str(), track.as_deref()))
+        {
+            return Err(NegotiationError::DuplicateMsid(index));
         }
     }
     let mut extensions = BTreeMap::new();
@@ -77,8 +94,17 @@ pub(super) fn continues(
     for (index, (old, new)) in before.media.iter().zip(&offer.media).enumerate() {
         // A dead section's place may be taken by any other.
         let moved = old.attributes.mid() != new.attributes.mid() || old.kind != new.kind;
-        if old.port != 0 && new.port != 0 && moved {
-            return Err(NegotiationError::SectionMismatch(index));
+        if old.port != 0 && new.port != 0 {
+            if moved {
+                return Err(NegotiationError::SectionMismatch(index));
+            }
+            // RFC 8285 §5: a number keeps its meaning for the session.
+            for map in new.attributes.extmaps() {
+                let mut others = old.attributes.extmaps().filter(|old| old.id == map.id);
+                if others.any(|old| old.uri != map.uri) {
+                    return Err(NegotiationError::DuplicateExtension { section: index, id: map.id });
+                }
+            }
         }
     }
     Ok(())
@@ -97,8 +123,17 @@ pub(super) fn answers(offer: &Session, answer: &Session) -> Result<(), Negotiati
         {
             return Err(NegotiationError::SectionMismatch(index));
         }
-        if offered.port == 0 && answered.port != 0 {
+        if !is_live(offered) && answered.port != 0 {
             return Err(NegotiationError::NotOffered(index));
+        }
+    }
+    let Some(tagged) = section::tagged(answer) else { return Ok(()) };
+    for (index, media) in answer.media.iter().enumerate().filter(|(_, media)| is_live(media)) {
+        if !shares(answer, tagged, index) {
+            return Err(NegotiationError::NotBundled(index));
+        }
+        if !media.is_data() && !View::of(answer, index).has(&Attribute::RtcpMux) {
+            return Err(NegotiationError::NoRtcpMux(index));
         }
     }
     Ok(())

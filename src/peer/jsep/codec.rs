@@ -55,6 +55,22 @@ impl CodecParameters {
         self.iter().find(|(its, _)| its.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    /// The same with one parameter set to `value`, which is a word of ours.
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        let mut found = false;
+        let mut parts: Vec<String> = Vec::new();
+        for (its, old) in self.iter() {
+            let hit = its.eq_ignore_ascii_case(name);
+            found |= hit;
+            let value = if hit { value } else { old };
+            parts.push(if value.is_empty() { its.into() } else { format!("{its}={value}") });
+        }
+        if !found {
+            parts.push(format!("{name}={value}"));
+        }
+        Self::new(&parts.join(";")).unwrap_or_else(|_| self.clone())
+    }
+
     /// A parameter that is a number.
     pub(super) fn number<T: core::str::FromStr>(&self, name: &str) -> Option<T> {
         self.get(name)?.parse().ok()

@@ -88,6 +88,23 @@ pub enum NegotiationError {
     /// Two `rid` of one name, or a `simulcast` of a rid that is not there.
     #[error("a rid of media section {0} is there twice, or not at all")]
     BadRid(usize),
+    /// A payload type that RTCP's packet types would be taken for (RFC 5761 §4).
+    #[error("payload type {payload_type} of media section {section} is taken for RTCP")]
+    PayloadTypeRange {
+        /// Which section.
+        section: usize,
+        /// Which payload type.
+        payload_type: u8,
+    },
+    /// The same `msid` twice (RFC 8830 §2).
+    #[error("an msid of media section {0} is there twice")]
+    DuplicateMsid(usize),
+    /// An answer that accepts a section outside of the bundle: there is one transport.
+    #[error("media section {0} is accepted outside of the bundle")]
+    NotBundled(usize),
+    /// An answer that accepts media with RTCP on a port of its own.
+    #[error("media section {0} is accepted without rtcp-mux")]
+    NoRtcpMux(usize),
     /// Data channels without `ice-ufrag` and `ice-pwd`.
     #[error("media section {0} has no ICE credentials")]
     MissingCredentials(usize),

@@ -4,26 +4,38 @@
 
 mod answer;
 mod apply;
+mod assess;
+mod associate;
 mod candidates;
+mod capabilities;
 mod check;
-#[expect(dead_code, reason = "what compares codecs comes with their negotiation")]
 mod codec;
 mod description;
+mod direction;
 mod error;
-mod kind;
+mod extensions;
+mod format;
+mod h264;
+mod matching;
+mod media_section;
+mod needed;
 mod negotiated;
 mod negotiator;
 mod offer;
 mod remote;
 mod section;
+mod settle;
+mod simulcast;
 mod state;
-#[expect(dead_code, reason = "what holds a transceiver comes with its negotiation")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the handles of transceivers are made above"))]
 mod transceiver;
+#[cfg_attr(not(test), expect(dead_code, reason = "the handles of transceivers are made above"))]
+mod transceivers;
 
+pub use capabilities::{KindCapabilities, MediaCapabilities};
 pub use codec::{Codec, CodecParameters, Feedback};
 pub use description::{SdpType, SessionDescription};
 pub use error::{NegotiationError, RemoteCandidateError, Side};
-pub use kind::MediaKind;
 pub use negotiated::{
     LocalSource, NegotiatedCodec, NegotiatedExtension, NegotiatedMedia, Refusal, RemoteLayer, RemoteSource,
     TrackChange,

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use crate::base::bitrate::Bitrate;
+use crate::codec::MediaKind;
 use crate::peer::jsep::codec::{Codec, Feedback};
-use crate::peer::jsep::kind::MediaKind;
 use crate::peer::jsep::transceiver::{Encoding, TransceiverId};
 use crate::sdp::{Direction, Text, Token};
 use crate::wire::rtp::ExtensionKind;

@@ -5,15 +5,18 @@ use core::time::Duration;
 use crate::crypto::Fingerprint;
 use crate::ice::Credentials;
 use crate::peer::jsep::apply::{Applied, InEffect};
-use crate::peer::jsep::check;
+use crate::peer::jsep::capabilities::MediaCapabilities;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::error::{NegotiationError, Side};
+use crate::peer::jsep::extensions::ExtensionIds;
+use crate::peer::jsep::format::PayloadTypes;
+use crate::peer::jsep::negotiated::Refusal;
 use crate::peer::jsep::offer::OfferOptions;
-use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section;
 use crate::peer::jsep::state::SignalingState;
+use crate::peer::jsep::transceiver::{Life, Transceiver, TransceiverId};
 use crate::rng::Rng;
-use crate::sdp::{Attribute, Attributes, Candidate, Session, Token};
+use crate::sdp::{Attribute, Attributes, Candidate, Session, Text, Token};
 
 /// What descriptions say of us and never changes.
 #[derive(Clone, Debug)]
@@ -24,6 +27,18 @@ pub(crate) struct Settings {
     pub(crate) sctp_port: u16,
     /// Whether to be the DTLS client where the offer leaves the choice (RFC 8842 §5.3 recommends it).
     pub(crate) answer_active: bool,
+    /// Which media is served: the codecs in their order, and header extensions.
+    pub(crate) media: MediaCapabilities,
+}
+
+/// A description that was made and not set yet.
+#[derive(Clone, Debug)]
+pub(super) struct Created {
+    pub(super) session: Session,
+    /// Of an offer: the transceiver of each section.
+    pub(super) places: Vec<Option<TransceiverId>>,
+    /// Of an answer: the sections it refuses.
+    pub(super) refused: Vec<(usize, Refusal)>,
 }
 
 /// What the transport is like at the moment a description is made or set.
@@ -60,8 +75,19 @@ pub(crate) struct Negotiator {
     pub(super) current_remote: Option<SessionDescription>,
     pub(super) pending_local: Option<SessionDescription>,
     pub(super) pending_remote: Option<SessionDescription>,
-    pub(super) created_offer: Option<Session>,
-    pub(super) created_answer: Option<Session>,
+    pub(super) created_offer: Option<Created>,
+    pub(super) created_answer: Option<Created>,
+    /// The section whose transport serves the peer's offer that is under way.
+    pub(super) pending_section: Option<usize>,
+    /// In the order they were made, which is that of their names.
+    pub(super) transceivers: Vec<Transceiver>,
+    pub(super) next_transceiver: u32,
+    /// The name of our sources, drawn with the first transceiver.
+    pub(super) cname: Option<Text>,
+    /// The stream of tracks for which the peer names none.
+    pub(super) default_stream: Option<Token>,
+    pub(super) payload_types: PayloadTypes,
+    pub(super) extension_ids: ExtensionIds,
     pub(super) in_effect: Option<InEffect>,
     /// In effect since a provisional answer.
     pub(super) provisional: Option<InEffect>,
@@ -86,6 +112,13 @@ impl Negotiator {
             pending_remote: None,
             created_offer: None,
             created_answer: None,
+            pending_section: None,
+            transceivers: Vec::new(),
+            next_transceiver: 0,
+            cname: None,
+            default_stream: None,
+            payload_types: PayloadTypes::default(),
+            extension_ids: ExtensionIds::default(),
             in_effect: None,
             provisional: None,
         }
@@ -108,6 +141,13 @@ impl Negotiator {
             pending_remote: self.pending_remote.clone(),
             created_offer: self.created_offer.clone(),
             created_answer: self.created_answer.clone(),
+            pending_section: self.pending_section,
+            transceivers: self.transceivers.clone(),
+            next_transceiver: self.next_transceiver,
+            cname: self.cname.clone(),
+            default_stream: self.default_stream.clone(),
+            payload_types: self.payload_types.clone(),
+            extension_ids: self.extension_ids.clone(),
             in_effect: self.in_effect.clone(),
             provisional: self.provisional.clone(),
         }
@@ -169,20 +209,12 @@ impl Negotiator {
         self.wants_restart && matches!(self.state, SignalingState::Stable)
     }
 
-    /// Whether an offer is due (W3C, "check if negotiation is needed"): only ever in `stable`.
-    pub(crate) fn negotiation_needed(&self) -> bool {
-        if self.state != SignalingState::Stable {
-            return false;
-        }
-        // A section that the peer rejected has been negotiated all the same: asking again would not end.
-        let negotiated =
-            self.current_local.as_ref().is_some_and(|local| local.session().media.iter().any(is_live));
-        self.wants_restart || self.wants_data && !negotiated
-    }
-
     /// Ends it: no description is made or taken any more.
     pub(crate) fn close(&mut self) {
         self.state = SignalingState::Closed;
+        for its in &mut self.transceivers {
+            its.life = Life::Stopped;
+        }
         self.created_offer = None;
         self.created_answer = None;
     }
@@ -204,23 +236,26 @@ impl Negotiator {
             SdpType::Offer => self.created_offer.as_ref(),
             SdpType::Answer | SdpType::Pranswer => self.created_answer.as_ref(),
         };
-        if created != Some(description.session()) {
+        let Some(created) = created.filter(|created| created.session == *description.session()) else {
             return Err(NegotiationError::Modified);
-        }
+        };
+        let (places, refused) = (created.places.clone(), created.refused.clone());
         let mut description = description;
-        if let Some(media) = description.session_mut().media.iter_mut().find(|media| is_live(media)) {
+        let tagged = section::tagged(description.session());
+        if let Some(media) = tagged.and_then(|index| description.session_mut().media.get_mut(index)) {
             section::refresh_candidates(media, transport);
         }
         description.session_mut().shrink();
         if kind == SdpType::Offer {
             self.created_offer = None;
+            self.associate_local(description.session(), &places);
             let mut applied = Applied::to(after, self.state);
             applied.describe_local(description.session());
             self.pending_local = Some(description);
             self.state = after;
             return Ok(applied);
         }
-        self.apply_local_answer(description, after)
+        self.apply_local_answer(description, after, refused)
     }
 
     /// Sets the peer's description.
@@ -235,17 +270,7 @@ impl Negotiator {
             SdpType::Offer => {}
             SdpType::Answer | SdpType::Pranswer => return self.apply_remote_answer(description, after),
         }
-        check::consistency(description.session())?;
-        check::continues(self.current_remote.as_ref(), description.session())?;
-        self.check_offer(description.session())?;
-        let before = self.state;
-        // Glare: the peer's offer wins here; who should win is for the application to decide before it comes here.
-        self.pending_local = None;
-        self.created_answer = None;
-        self.created_offer = None;
-        self.pending_remote = Some(description);
-        self.state = after;
-        Ok(Applied::to(after, before))
+        self.apply_remote_offer(description, after)
     }
 
     fn implicit(&mut self, transport: &LocalTransport<'_>) -> Result<SessionDescription, NegotiationError> {
@@ -268,13 +293,15 @@ impl Negotiator {
     /// Undoes what is under way (RFC 9429 §5.7).
     fn roll_back(&mut self) -> Applied {
         let before = self.state;
+        let tracks = self.undo();
+        self.pending_section = None;
         self.pending_local = None;
         self.pending_remote = None;
         self.provisional = None;
         self.created_answer = None;
         self.created_offer = None;
         self.state = SignalingState::Stable;
-        let mut applied = Applied::to(self.state, before);
+        let mut applied = Applied { tracks, ..Applied::to(self.state, before) };
         if let Some(current) = &self.current_local {
             applied.describe_local(current.session());
         }

@@ -18,7 +18,12 @@ struct Peer {
 
 fn peer(seed: u8) -> Peer {
     let mut rng = Rng::new(&Seed::from_bytes([seed; 32]));
-    let settings = Settings { max_message_size: 262_144, sctp_port: 5000, answer_active: true };
+    let settings = Settings {
+        max_message_size: 262_144,
+        sctp_port: 5000,
+        answer_active: true,
+        media: MediaCapabilities::none(),
+    };
     Peer {
         credentials: Credentials::generate(&mut rng),
         negotiator: Negotiator::new(rng, settings),

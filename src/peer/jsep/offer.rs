@@ -1,13 +1,22 @@
 //! State to offer (RFC 9429 §5.2).
 
+use crate::codec::MediaKind;
+use crate::ice::Credentials;
+use crate::peer::jsep::capabilities::KindCapabilities;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
+use crate::peer::jsep::direction::{receives, sends};
 use crate::peer::jsep::error::{NegotiationError, Side};
-use crate::peer::jsep::negotiator::{LocalTransport, Negotiator};
+use crate::peer::jsep::extensions;
+use crate::peer::jsep::format::{self, Format};
+use crate::peer::jsep::media_section::{self, MediaSection, ReceiveLayer, RtcpFlags};
+use crate::peer::jsep::negotiator::{Created, LocalTransport, Negotiator};
 use crate::peer::jsep::remote::is_live;
-use crate::peer::jsep::section::{self, DataSection};
+use crate::peer::jsep::section::{self, DataSection, TransportLines};
 use crate::peer::jsep::state::SignalingState;
+use crate::peer::jsep::transceiver::{Transceiver, TransceiverId};
 use crate::sdp::attribute::Group;
-use crate::sdp::{Attribute, Media, MediaKind, Session, Setup, Token};
+use crate::sdp::{Attribute, Media, MediaKind as SectionKind, Session, Setup, Text, Token};
+use crate::wire::rtp::ExtensionKind;
 
 /// What an offer is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +25,18 @@ pub struct OfferOptions {
     pub ice_restart: bool,
 }
 
+/// What stands at one place of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Nothing: what stood there is rejected.
+    Dead,
+    Data,
+    Media(TransceiverId),
+}
+
 impl Negotiator {
-    /// Makes an offer: the sections there are, in their order, and one for data where it is wanted and missing.
+    /// Makes an offer: the sections there are, in their order, one for each transceiver that has none, and one for data where it is
+    /// wanted and missing.
     pub(crate) fn create_offer(
         &mut self,
         options: OfferOptions,
@@ -40,79 +59,255 @@ impl Negotiator {
         let (credentials, present) = self.credentials(restart, transport);
         let ours = ["trickle", "ice2"].iter().filter_map(|option| Token::new(*option).ok()).collect();
         let mut session = self.blank(transport, ours);
-        let live = self.live_section();
-        session.media = self
-            .current_local
-            .as_ref()
-            .map_or_else(Vec::new, |local| local.session().media.iter().map(section::rejection).collect());
-        if let Some(index) = live.or_else(|| self.wants_data.then(|| self.vacant_section())) {
-            let model = self.current_local.as_ref().and_then(|local| local.session().media.get(index));
-            let model = model.filter(|_| live.is_some());
-            let fresh = || Some(fresh_mid(&session, self.current_remote.as_ref()));
-            let mid = model.map_or_else(fresh, |model| model.attributes.mid().cloned());
-            let tls_id = model.and_then(|model| model.attributes.tls_id().cloned());
-            let tls_id = tls_id.or_else(|| section::fresh_tls_id(&mut self.rng));
-            let fingerprints = transport.fingerprints;
-            // RFC 8842 §5.2, §5.5: always the answerer's choice, in a later offer too.
-            let data = DataSection {
-                mid,
-                model,
-                setup: Setup::ActPass,
-                tls_id,
-                credentials: &credentials,
-                fingerprints,
-            };
-            let mut media = data.build(&self.settings);
-            if present {
-                section::refresh_candidates(&mut media, transport);
-            }
-            bundle(&mut session, &media);
-            match session.media.get_mut(index) {
-                Some(place) => *place = media,
-                None => session.media.push(media),
-            }
+        let places = self.places();
+        self.write_offer(&mut session, &places, &credentials, transport);
+        if present
+            && let Some(media) = section::tagged(&session).and_then(|index| session.media.get_mut(index))
+        {
+            section::refresh_candidates(media, transport);
         }
         session.shrink();
-        self.created_offer = Some(session.clone());
+        let media = |place: &Place| if let Place::Media(id) = place { Some(*id) } else { None };
+        let places = places.iter().map(media).collect();
+        self.created_offer = Some(Created { session: session.clone(), places, refused: Vec::new() });
         Ok(SessionDescription::new(SdpType::Offer, session))
     }
 
-    /// The section that carries data now.
-    pub(super) fn live_section(&self) -> Option<usize> {
-        let (local, remote) =
-            (self.current_local.as_ref()?.session(), self.current_remote.as_ref()?.session());
-        let pairs = local.media.iter().zip(&remote.media);
-        pairs
-            .enumerate()
-            .find(|(_, (local, remote))| is_live(local) && is_live(remote))
-            .map(|(index, _)| index)
-    }
-
-    /// Where a new data section goes: in place of a dead one (RFC 9429 §5.2.2), or at the end.
-    fn vacant_section(&self) -> usize {
-        let Some(local) = &self.current_local else { return 0 };
-        let media = &local.session().media;
-        let remote = self.current_remote.as_ref().map_or(&[][..], |remote| &remote.session().media);
-        let dead = |index: usize, media: &Media| {
-            media.kind == MediaKind::Application
-                && (media.port == 0 || remote.get(index).is_some_and(|m| m.port == 0))
+    /// What stands where: sections keep their places; new ones take those of dead ones, or come after (RFC 9429 §5.2.2).
+    fn places(&self) -> Vec<Place> {
+        let base = self.local_description().map_or(&[][..], |local| &local.session().media);
+        let place = |(index, media): (usize, &Media)| match self.transceiver_at(index) {
+            Some(its) if its.is_stopped() => Place::Dead,
+            Some(its) => Place::Media(its.id),
+            None if media.is_data() && self.is_alive(index, media) => Place::Data,
+            None => Place::Dead,
         };
-        media.iter().enumerate().position(|(index, media)| dead(index, media)).unwrap_or(media.len())
+        let mut places: Vec<Place> = base.iter().enumerate().map(place).collect();
+        let mut vacant =
+            (0..places.len()).filter(|index| self.is_vacant(*index)).collect::<Vec<_>>().into_iter();
+        let fresh = self.transceivers.iter().filter(|its| its.settled.section.is_none() && !its.is_stopped());
+        for its in fresh {
+            let new = Place::Media(its.id);
+            match vacant.next().and_then(|index| places.get_mut(index)) {
+                Some(place) => *place = new,
+                None => places.push(new),
+            }
+        }
+        if self.wants_data && !places.contains(&Place::Data) {
+            let was_data =
+                |index: &usize| base.get(*index).is_some_and(|media| media.kind == SectionKind::Application);
+            match vacant.find(was_data).and_then(|index| places.get_mut(index)) {
+                Some(place) => *place = Place::Data,
+                None => places.push(Place::Data),
+            }
+        }
+        places
+    }
+
+    /// Whether a section of our latest description stands in the peer's, too, as far as that has it.
+    fn is_alive(&self, index: usize, media: &Media) -> bool {
+        let remote = self.current_remote.as_ref().and_then(|remote| remote.session().media.get(index));
+        is_live(media) && (self.pending_local.is_some() || remote.is_some_and(is_live))
+    }
+
+    /// Whether a section has been rejected, and its place may be taken by another.
+    fn is_vacant(&self, index: usize) -> bool {
+        let (Some(local), Some(remote)) = (&self.current_local, &self.current_remote) else { return false };
+        let pair = local.session().media.get(index).zip(remote.session().media.get(index));
+        let pending = self.pending_local.as_ref().and_then(|local| local.session().media.get(index));
+        pair.is_some_and(|(local, remote)| !is_live(local) || !is_live(remote))
+            && !pending.is_some_and(is_live)
+            && self.transceiver_at(index).is_none()
+    }
+
+    fn write_offer(
+        &mut self,
+        session: &mut Session,
+        places: &[Place],
+        credentials: &Credentials,
+        transport: &LocalTransport<'_>,
+    ) {
+        let base = self.local_description().map(|local| local.session().clone());
+        let models = base.as_ref().map_or(&[][..], |base| &base.media);
+        let tls_id =
+            models.iter().filter(|media| is_live(media)).find_map(|media| media.attributes.tls_id().cloned());
+        // RFC 8842 §5.2, §5.5: always the answerer's choice, in a later offer too.
+        let lines = TransportLines {
+            setup: Setup::ActPass,
+            tls_id: tls_id.or_else(|| {
+                places
+                    .iter()
+                    .any(|place| *place != Place::Dead)
+                    .then(|| section::fresh_tls_id(&mut self.rng))
+                    .flatten()
+            }),
+            credentials,
+            fingerprints: transport.fingerprints,
+        };
+        let mut taken = self.taken_formats();
+        for (index, place) in places.iter().enumerate() {
+            let model = models.get(index);
+            let media = match place {
+                Place::Dead => None,
+                Place::Data => {
+                    let model = model.filter(|model| model.is_data() && self.is_alive(index, model));
+                    let mid = model.and_then(|model| model.attributes.mid().cloned());
+                    let mid = mid.unwrap_or_else(|| self.fresh_mid_in(session, models));
+                    Some(DataSection { mid: Some(mid), model }.build(&self.settings, &lines))
+                }
+                Place::Media(id) => {
+                    let mid = self.transceiver(*id).and_then(|its| its.settled.mid.clone());
+                    let mid = mid.unwrap_or_else(|| self.fresh_mid_in(session, models));
+                    self.offer_media(*id, mid, index, &lines, &mut taken)
+                }
+            };
+            session.media.push(media.unwrap_or_else(|| section::dead(model)));
+        }
+        self.offer_groups(session, places);
+    }
+
+    fn fresh_mid_in(&self, session: &Session, models: &[Media]) -> Token {
+        let models = models.iter().filter_map(|media| media.attributes.mid());
+        let remote = self.current_remote.as_ref().into_iter().flat_map(|remote| &remote.session().media);
+        let others = models.chain(remote.filter_map(|media| media.attributes.mid())).chain(self.known_mids());
+        fresh_mid(session, others)
+    }
+
+    /// The section of a transceiver.
+    fn offer_media(
+        &mut self,
+        id: TransceiverId,
+        mid: Token,
+        index: usize,
+        lines: &TransportLines<'_>,
+        taken: &mut Vec<(MediaKind, Format)>,
+    ) -> Option<Media> {
+        let its = self.transceiver(id)?.clone();
+        let is_old = its.settled.section == Some(index);
+        let present = self.local_description().filter(|_| is_old);
+        let present = present
+            .map(|local| local.session())
+            .and_then(|session| Some((session, session.media.get(index)?)));
+        let ours = self.offered_capabilities(its.kind, index, is_old);
+        let (formats, extensions) = present.map_or((Vec::new(), Vec::new()), |(session, media)| {
+            (format::read(media), extensions::read(media, extensions::mixed(&session.attributes, media)))
+        });
+        let tells_streams = present
+            .is_some_and(|(_, media)| media.attributes.iter().any(|a| matches!(a, Attribute::Msid(..))));
+        let send_layers =
+            if sends(its.direction) { media_section::layer_names(&its.settled.layers) } else { Vec::new() };
+        let receive_layers = if receives(its.direction) { its.receive_layers.clone() } else { Vec::new() };
+        let taken_ids = self.taken_extensions();
+        let extensions = self.extension_ids.offer(&ours.extensions, &extensions, &taken_ids);
+        let by_rid = extensions.iter().any(|its| its.kind == ExtensionKind::Rid);
+        let formats = self.payload_types.offer(its.kind, &ours, &its.preferences, &formats, taken);
+        if formats.is_empty() {
+            // Every number is taken: the section is there, and rejected.
+            return None;
+        }
+        let layer = |rid: &Token| vec![ReceiveLayer { rid: rid.clone(), restrictions: None }];
+        let cname = self.cname.clone().or_else(|| Text::new("-").ok())?;
+        let section = MediaSection {
+            mid: Some(mid),
+            protocol: None,
+            direction: its.direction,
+            tells_streams: tells_streams || sends(its.direction),
+            formats,
+            extensions,
+            flags: RtcpFlags { mux_only: !is_old, reduced_size: self.may_reduce(index, is_old), mixed: true },
+            send_layers: send_layers.into_iter().filter(|_| by_rid).collect(),
+            receive_layers: receive_layers.iter().filter(|_| by_rid).map(layer).collect(),
+            cname: &cname,
+            transceiver: &its,
+        };
+        Some(section.build(lines))
+    }
+
+    /// What we offer for a section: all we have, or of header extensions and feedback what the last answer left (RFC 9429 §5.2.2).
+    fn offered_capabilities(&self, kind: MediaKind, index: usize, is_old: bool) -> KindCapabilities {
+        let mut ours = self.settings.media.of(kind).clone();
+        let answer = self.last_answer().filter(|_| is_old);
+        let answer = answer
+            .and_then(|session| Some((session, session.media.get(index).filter(|media| is_live(media))?)));
+        if let Some((session, media)) = answer {
+            let known = extensions::read(media, extensions::mixed(&session.attributes, media));
+            ours.extensions.retain(|kind| known.iter().any(|its| its.kind == *kind));
+            let formats = format::read(media);
+            ours.feedback.retain(|kind| formats.iter().any(|format| format.feedback.contains(kind)));
+        }
+        ours
+    }
+
+    fn may_reduce(&self, index: usize, is_old: bool) -> bool {
+        let answer = self.last_answer().filter(|_| is_old).and_then(|session| session.media.get(index));
+        answer.is_none_or(|media| media.attributes.has(&Attribute::RtcpRsize))
+    }
+
+    /// The answer of the last exchange, whoever gave it.
+    fn last_answer(&self) -> Option<&Session> {
+        let both = [self.current_local.as_ref(), self.current_remote.as_ref()];
+        both.into_iter().flatten().find(|its| its.kind() == SdpType::Answer).map(SessionDescription::session)
+    }
+
+    /// What payload types stand for, in any section of either side.
+    fn taken_formats(&self) -> Vec<(MediaKind, Format)> {
+        let all = [self.local_description(), self.current_remote.as_ref()];
+        let sections =
+            all.into_iter().flatten().flat_map(|its| &its.session().media).filter(|media| is_live(media));
+        let sections =
+            sections.filter_map(|media| Some((crate::peer::jsep::assess::media_kind(media)?, media)));
+        sections
+            .flat_map(|(kind, media)| format::read(media).into_iter().map(move |format| (kind, format)))
+            .collect()
+    }
+
+    /// What ids of extensions stand for at the peer.
+    fn taken_extensions(&self) -> Vec<(u16, Option<ExtensionKind>)> {
+        let remote = self.current_remote.as_ref().into_iter().flat_map(|remote| &remote.session().media);
+        let maps = remote.filter(|media| is_live(media)).flat_map(|media| media.attributes.extmaps());
+        maps.map(|map| (map.id, ExtensionKind::from_uri(&map.uri))).collect()
+    }
+
+    /// The bundle, of all that is alive, and streams that are to be played in step (RFC 9429 §5.2.1).
+    fn offer_groups(&self, session: &mut Session, places: &[Place]) {
+        let of = |(place, media): (&Place, &Media)| {
+            let Place::Media(id) = place else { return None };
+            Some((self.transceiver(*id)?, media.attributes.mid()?.clone()))
+        };
+        let media: Vec<(&Transceiver, Token)> = places.iter().zip(&session.media).filter_map(of).collect();
+        let sending = media.iter().filter(|(its, _)| sends(its.direction));
+        let mut streams: Vec<&Token> = sending.clone().flat_map(|(its, _)| &its.streams).collect();
+        streams.sort_unstable_by_key(|stream| stream.as_str());
+        streams.dedup();
+        let mut groups: Vec<Vec<Token>> = Vec::new();
+        for stream in streams {
+            let members = sending.clone().filter(|(its, _)| its.streams.contains(stream));
+            let members: Vec<Token> = members.map(|(_, mid)| mid.clone()).collect();
+            if members.len() > 1 && !groups.contains(&members) {
+                groups.push(members);
+            }
+        }
+        for mids in groups {
+            session.attributes.push(Attribute::Group(Group { semantics: section::token("LS"), mids }));
+        }
+        bundle(session);
     }
 }
 
-/// The BUNDLE group of the one section that is alive.
-pub(super) fn bundle(session: &mut Session, media: &Media) {
-    if let (Some(mid), Ok(semantics)) = (media.attributes.mid(), Token::new("BUNDLE")) {
-        session.attributes.insert(0, Attribute::Group(Group { semantics, mids: vec![mid.clone()] }));
+/// The BUNDLE group of all sections that are alive.
+pub(super) fn bundle(session: &mut Session) {
+    let live = session.media.iter().filter(|media| is_live(media));
+    let mids: Vec<Token> = live.filter_map(|media| media.attributes.mid().cloned()).collect();
+    if !mids.is_empty() {
+        session.attributes.insert(0, Attribute::Group(Group { semantics: section::token("BUNDLE"), mids }));
     }
 }
 
-/// The least number that is no section's mid, here or in the peer's description: short, for it rides in RTP headers.
-fn fresh_mid(session: &Session, remote: Option<&SessionDescription>) -> Token {
-    let sections = session.media.iter().chain(remote.map_or(&[][..], |remote| &remote.session().media));
-    let used: Vec<&str> = sections.filter_map(|media| media.attributes.mid()).map(Token::as_str).collect();
+/// The least number that is no section's mid, here or among `others`: short, for it rides in RTP headers.
+pub(super) fn fresh_mid<'a>(session: &'a Session, others: impl Iterator<Item = &'a Token>) -> Token {
+    let here = session.media.iter().filter_map(|media| media.attributes.mid());
+    let used: std::collections::BTreeSet<&str> = here.chain(others).map(Token::as_str).collect();
     // One more number than there are mids: one of them is free.
-    let free = (0..=used.len()).map(|number| number.to_string()).find(|mid| !used.contains(&mid.as_str()));
+    let free = (0..=used.len()).map(|number| number.to_string()).find(|mid| !used.contains(mid.as_str()));
     free.and_then(|mid| Token::new(mid).ok()).expect("a number is a token, and there is one more than mids")
 }

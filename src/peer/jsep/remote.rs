@@ -1,9 +1,10 @@
-//! What the peer's description says about the transport of its data section.
+//! What the peer's description says about the transport, and about data.
 
 use core::time::Duration;
 
 use crate::crypto::Fingerprint;
 use crate::ice::{Credentials, RemoteParameters};
+use crate::peer::jsep::apply::NegotiatedData;
 use crate::peer::jsep::description::SdpType;
 use crate::peer::jsep::error::NegotiationError;
 use crate::sdp::{Attribute, Attributes, Candidate, Media, Session, Setup, TlsId};
@@ -11,9 +12,23 @@ use crate::sdp::{Attribute, Attributes, Candidate, Media, Session, Setup, TlsId}
 /// The longest message of a peer that does not say (RFC 8841 §6.1).
 const DEFAULT_MAX_MESSAGE_SIZE: u64 = 65_536;
 
-/// Whether a section offers, or accepts, data channels. Port 0 rejects, but for a section that rides in a bundle.
+/// Whether a section is offered, or accepted. Port 0 rejects, but for a section that rides in a bundle.
 pub(super) fn is_live(media: &Media) -> bool {
-    media.is_data() && (media.port != 0 || media.attributes.has(&Attribute::BundleOnly))
+    media.port != 0 || media.attributes.has(&Attribute::BundleOnly)
+}
+
+/// What the peer's data section says about its end of the association.
+pub(super) fn read_data(
+    session: &Session,
+    index: usize,
+    local_sctp_port: u16,
+) -> Result<NegotiatedData, NegotiationError> {
+    let view = View::of(session, index);
+    Ok(NegotiatedData {
+        local_sctp_port,
+        remote_sctp_port: view.sctp_port().ok_or(NegotiationError::MissingSctpPort(index))?,
+        remote_max_message_size: view.own().max_message_size().copied().unwrap_or(DEFAULT_MAX_MESSAGE_SIZE),
+    })
 }
 
 /// The transport of a section, as its description has it.
@@ -24,8 +39,6 @@ pub(crate) struct RemoteTransport {
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) tls_id: Option<TlsId>,
     pub(super) setup: Setup,
-    pub(super) sctp_port: u16,
-    pub(super) max_message_size: u64,
 }
 
 impl RemoteTransport {
@@ -47,7 +60,6 @@ impl RemoteTransport {
             (None, SdpType::Offer) => Setup::ActPass,
             (None, _) => Setup::Active,
         };
-        let sctp_port = view.sctp_port().ok_or(NegotiationError::MissingSctpPort(index))?;
         let pacing =
             view.find(Attributes::ice_pacing).map(|pacing| Duration::from_millis(u64::from(*pacing)));
         let ice = RemoteParameters {
@@ -57,15 +69,7 @@ impl RemoteTransport {
             pacing,
             trickle: view.has_option("trickle"),
         };
-        Ok(Self {
-            section: index,
-            ice,
-            fingerprints,
-            tls_id: view.find(Attributes::tls_id).cloned(),
-            setup,
-            sctp_port,
-            max_message_size: view.own().max_message_size().copied().unwrap_or(DEFAULT_MAX_MESSAGE_SIZE),
-        })
+        Ok(Self { section: index, ice, fingerprints, tls_id: view.find(Attributes::tls_id).cloned(), setup })
     }
 
     /// Whether `new` restarts ICE (RFC 8839 §4.4.1.1.1).
@@ -107,7 +111,13 @@ impl<'a> View<'a> {
         Self { session, media, own, tagged, candidate_section }
     }
 
-    pub(super) const fn own(&self) -> &'a Attributes {
+    /// The same, of a section that is one of the session's.
+    pub(super) fn of_section(session: &'a Session, media: &Media) -> Self {
+        let index = session.media.iter().position(|its| core::ptr::eq(its, media));
+        Self::of(session, index.unwrap_or(usize::MAX))
+    }
+
+    const fn own(&self) -> &'a Attributes {
         self.own
     }
 
@@ -131,6 +141,15 @@ impl<'a> View<'a> {
     fn fingerprints(&self) -> Vec<Fingerprint> {
         let found = self.find(|attributes| attributes.fingerprints().next().map(|_| attributes));
         found.map_or_else(Vec::new, |attributes| attributes.fingerprints().copied().collect())
+    }
+
+    pub(super) fn has_fingerprint(&self) -> bool {
+        self.find(|attributes| attributes.fingerprints().next()).is_some()
+    }
+
+    /// Whether one of the levels has this attribute.
+    pub(super) fn has(&self, attribute: &Attribute) -> bool {
+        self.levels().any(|attributes| attributes.has(attribute))
     }
 
     fn has_option(&self, wanted: &str) -> bool {

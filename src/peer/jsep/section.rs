@@ -1,4 +1,4 @@
-//! Our media sections: data channels, and rejections of all else.
+//! Our sections: the transport, data channels, and rejections.
 
 use crate::crypto::Fingerprint;
 use crate::ice::Credentials;
@@ -11,21 +11,38 @@ use crate::sdp::{
 };
 
 /// The port that stands where ICE finds it (RFC 8840 §4.1.1).
-const DISCARD: u16 = 9;
+pub(super) const DISCARD: u16 = 9;
 
-/// What a data section of ours says.
-pub(super) struct DataSection<'a> {
-    pub(super) mid: Option<Token>,
-    /// The section whose protocol and format it repeats.
-    pub(super) model: Option<&'a Media>,
+/// What every section of ours says about the transport. RFC 9143 §7.1.3 lets it stand in the tagged one alone; it stands in each, as
+/// deployed endpoints expect.
+pub(super) struct TransportLines<'a> {
     pub(super) setup: Setup,
     pub(super) tls_id: Option<TlsId>,
     pub(super) credentials: &'a Credentials,
     pub(super) fingerprints: &'a [Fingerprint],
 }
 
+impl TransportLines<'_> {
+    pub(super) fn write(&self, list: &mut Vec<Attribute>) {
+        list.extend(Ufrag::new(self.credentials.ufrag()).ok().map(Attribute::IceUfrag));
+        list.extend(Password::new(self.credentials.pwd()).ok().map(Attribute::IcePwd));
+        list.extend(
+            self.fingerprints.iter().map(|fingerprint| Attribute::Fingerprint(Box::new(*fingerprint))),
+        );
+        list.push(Attribute::Setup(self.setup));
+        list.extend(self.tls_id.clone().map(Attribute::TlsId));
+    }
+}
+
+/// What a data section of ours says.
+pub(super) struct DataSection<'a> {
+    pub(super) mid: Option<Token>,
+    /// The section whose protocol and format it repeats.
+    pub(super) model: Option<&'a Media>,
+}
+
 impl DataSection<'_> {
-    pub(super) fn build(self, settings: &Settings) -> Media {
+    pub(super) fn build(self, settings: &Settings, transport: &TransportLines<'_>) -> Media {
         let legacy = self.model.is_some_and(|model| model.legacy_sctp_port().is_some());
         let (protocol, formats) = match self.model {
             Some(model) if legacy => (model.protocol.clone(), vec![word(&settings.sctp_port.to_string())]),
@@ -35,14 +52,8 @@ impl DataSection<'_> {
         let mut media = Media::new(MediaKind::Application, DISCARD, protocol, formats);
         media.connections.push(Connection::unspecified());
         let list = &mut media.attributes;
-        list.extend(self.mid.map(Attribute::Mid));
-        list.extend(Ufrag::new(self.credentials.ufrag()).ok().map(Attribute::IceUfrag));
-        list.extend(Password::new(self.credentials.pwd()).ok().map(Attribute::IcePwd));
-        list.extend(
-            self.fingerprints.iter().map(|fingerprint| Attribute::Fingerprint(Box::new(*fingerprint))),
-        );
-        list.push(Attribute::Setup(self.setup));
-        list.extend(self.tls_id.map(Attribute::TlsId));
+        list.0.extend(self.mid.map(Attribute::Mid));
+        transport.write(&mut list.0);
         if legacy {
             let what = Token::new("webrtc-datachannel").expect("a token");
             list.push(Attribute::SctpMap(settings.sctp_port, what, Some(u32::from(u16::MAX))));
@@ -54,8 +65,12 @@ impl DataSection<'_> {
     }
 }
 
-fn word(text: &str) -> Word {
+pub(super) fn word(text: &str) -> Word {
     Word::new(text).expect("a word")
+}
+
+pub(super) fn token(text: &str) -> Token {
+    Token::new(text).expect("a token")
 }
 
 /// The section that rejects `media` (RFC 3264 §6): the same line with port 0.
@@ -69,9 +84,26 @@ pub(super) fn rejection(media: &Media) -> Media {
     rejection
 }
 
-/// The user fragment of our live section.
+/// A section that is rejected in an offer: in place of `model`, where there was one.
+pub(super) fn dead(model: Option<&Media>) -> Media {
+    model.map_or_else(
+        || Media::new(MediaKind::Audio, 0, word("UDP/TLS/RTP/SAVPF"), vec![word("0")]),
+        rejection,
+    )
+}
+
+/// The section that stands for the transport: the first of its bundle that is alive (RFC 9143 §7.3.1), or the first that is.
+pub(super) fn tagged(session: &Session) -> Option<usize> {
+    let live = |index: &usize| session.media.get(*index).is_some_and(is_live);
+    let bundle = session.attributes.groups().find(|group| group.semantics == "BUNDLE");
+    let members =
+        bundle.into_iter().flat_map(|group| &group.mids).filter_map(|mid| session.media_by_mid(mid));
+    members.map(|(index, _)| index).find(live).or_else(|| (0..session.media.len()).find(live))
+}
+
+/// The user fragment of our transport.
 pub(super) fn ufrag(session: &Session) -> Option<&Ufrag> {
-    session.media.iter().find(|media| is_live(media)).and_then(|media| media.attributes.ice_ufrag())
+    session.media.get(tagged(session)?)?.attributes.ice_ufrag()
 }
 
 /// 128 random bits as a `tls-id` (RFC 8842 §5.2 asks for 120).

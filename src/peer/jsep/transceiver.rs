@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::base::bitrate::Bitrate;
+use crate::codec::MediaKind;
 use crate::peer::jsep::codec::Codec;
-use crate::peer::jsep::kind::MediaKind;
 use crate::sdp::{Direction, Token};
 
 /// Names a transceiver of one connection; never used again there.
@@ -225,6 +225,8 @@ pub(crate) struct Transceiver {
     pub(super) settled: Settled,
     /// What `settled` was before the offer that is under way.
     pub(super) before: Option<Box<Settled>>,
+    /// The offer of the peer's that made it is still under way.
+    pub(super) made_by_offer: bool,
 }
 
 impl Transceiver {
