@@ -338,7 +338,9 @@ fn watching_changes_nothing() {
         network.set_checks(watched);
         if watched {
             network.start_log();
-            hosts.iter().for_each(|host| network.set_polls(*host, Polls::prompt().early()));
+            for host in hosts {
+                network.set_polls(host, Polls::prompt().early());
+            }
         }
         network.run_for(Duration::from_secs(8), &mut Through(&mut peers));
         network.trace_hash()

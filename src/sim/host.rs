@@ -37,6 +37,11 @@ pub trait App<M: Machine> {
         false
     }
 
+    /// The machine of `host` has sent a datagram. For those that watch: nothing can be changed here.
+    fn on_sent(&mut self, now: Instant, host: HostId, machine: &M, sent: &Sent<'_>) {
+        let _ = (now, host, machine, sent);
+    }
+
     /// The next message `host` sends over signalling, and to whom. Asked after each time the host was polled, until `None`.
     fn poll_signal(&mut self, host: HostId) -> Option<(HostId, String)> {
         let _ = host;
@@ -66,6 +71,15 @@ pub struct Signal<'a> {
     pub from: HostId,
     /// What it says: the application's own matter.
     pub body: &'a str,
+}
+
+/// A datagram that a machine has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent<'a> {
+    /// From where to where, as its sender sees it.
+    pub path: Path,
+    /// Its payload.
+    pub data: &'a [u8],
 }
 
 /// What a system tells its programs.

@@ -1,15 +1,17 @@
 //! The application around a `PeerConnection`: offers, answers and candidates over signalling, interfaces that come and
 //! go, and a question to a STUN server.
 
+use core::borrow::BorrowMut;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::host::{App, Notice, Signal};
+use super::host::{App, Notice, Sent, Signal};
 use super::network::{HostId, NatId, Network};
 use super::seed::{deterministic, label, seed};
 use crate::crypto::{Certificate, CryptoError};
 use crate::ice::LocalCandidate;
+use crate::machine::Machine;
 use crate::net::{Datagram, Path};
 use crate::peer::{
     Config, ConfigError, ConnectionState, Event, IceCandidate, PeerConnection, SdpType, SessionDescription,
@@ -61,14 +63,37 @@ impl Network<PeerConnection> {
         let machine = self.make_peer(config, Some(nat), addresses)?;
         Ok(self.add_host_behind(nat, machine, addresses))
     }
+}
+
+impl<M> Network<M> {
+    /// The connection that [`Network::add_peer`] would add, for a host whose machine has it inside.
+    ///
+    /// # Errors
+    /// [`PeerError`] where a connection refuses the configuration or an address.
+    pub fn peer(&self, config: &Config, addresses: &[SocketAddr]) -> Result<PeerConnection, PeerError> {
+        self.make_peer(config, None, addresses)
+    }
+
+    /// The connection that [`Network::add_peer_behind`] would add.
+    ///
+    /// # Errors
+    /// [`PeerError`] where a connection refuses the configuration or an address.
+    pub fn peer_behind(
+        &self,
+        nat: NatId,
+        config: &Config,
+        addresses: &[SocketAddr],
+    ) -> Result<PeerConnection, PeerError> {
+        self.make_peer(config, Some(nat), addresses)
+    }
 
     fn make_peer(
-        &mut self,
+        &self,
         config: &Config,
         nat: Option<NatId>,
         addresses: &[SocketAddr],
     ) -> Result<PeerConnection, PeerError> {
-        let door = nat.map_or(0, |nat| self.world.topology.translator(nat.index()).label());
+        let door = nat.map_or(0, |nat| self.world.topology.gate_label(nat.index()));
         let own = addresses.first().map_or(0, |address| label(*address)) ^ door.rotate_left(17);
         let run = self.world.seed ^ own;
         let config = if config.certificate.is_some() {
@@ -347,8 +372,13 @@ fn question() -> Option<Vec<u8>> {
     buf.get(..len).map(<[u8]>::to_vec)
 }
 
-impl<A: App<PeerConnection>> App<PeerConnection> for Peers<A> {
-    fn on_event(&mut self, now: Instant, host: HostId, pc: &mut PeerConnection, event: Event) {
+impl<M, A> App<M> for Peers<A>
+where
+    M: Machine<Event = Event> + BorrowMut<PeerConnection>,
+    A: App<M>,
+{
+    fn on_event(&mut self, now: Instant, host: HostId, machine: &mut M, event: Event) {
+        let pc = machine.borrow_mut();
         if event == Event::NegotiationNeeded {
             self.offer(host, pc);
         } else if let Event::IceCandidate(Some(candidate)) = &event {
@@ -360,27 +390,21 @@ impl<A: App<PeerConnection>> App<PeerConnection> for Peers<A> {
         {
             pc.restart_ice();
         }
-        self.app.on_event(now, host, pc, event);
+        self.app.on_event(now, host, machine, event);
     }
 
-    fn on_signal(&mut self, now: Instant, host: HostId, pc: &mut PeerConnection, signal: Signal<'_>) {
-        if self.on_letter(host, pc, signal.body).is_none() {
-            self.app.on_signal(now, host, pc, signal);
+    fn on_signal(&mut self, now: Instant, host: HostId, machine: &mut M, signal: Signal<'_>) {
+        if self.on_letter(host, machine.borrow_mut(), signal.body).is_none() {
+            self.app.on_signal(now, host, machine, signal);
         }
     }
 
-    fn on_notice(&mut self, now: Instant, host: HostId, pc: &mut PeerConnection, notice: Notice) {
-        self.on_interface(host, pc, notice);
-        self.app.on_notice(now, host, pc, notice);
+    fn on_notice(&mut self, now: Instant, host: HostId, machine: &mut M, notice: Notice) {
+        self.on_interface(host, machine.borrow_mut(), notice);
+        self.app.on_notice(now, host, machine, notice);
     }
 
-    fn on_datagram(
-        &mut self,
-        now: Instant,
-        host: HostId,
-        pc: &mut PeerConnection,
-        datagram: &Datagram<'_>,
-    ) -> bool {
+    fn on_datagram(&mut self, now: Instant, host: HostId, machine: &mut M, datagram: &Datagram<'_>) -> bool {
         if self.stun == Some(datagram.path.remote)
             && let Ok(message) = stun::Message::parse(datagram.data)
             && message.transaction_id().0.starts_with(&QUESTION)
@@ -392,7 +416,11 @@ impl<A: App<PeerConnection>> App<PeerConnection> for Peers<A> {
             }
             return true;
         }
-        self.app.on_datagram(now, host, pc, datagram)
+        self.app.on_datagram(now, host, machine, datagram)
+    }
+
+    fn on_sent(&mut self, now: Instant, host: HostId, machine: &M, sent: &Sent<'_>) {
+        self.app.on_sent(now, host, machine, sent);
     }
 
     fn poll_signal(&mut self, host: HostId) -> Option<(HostId, String)> {

@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 use core::time::Duration;
 
-use super::host::{App, FromDatagram, Notice, Route, Signal};
+use super::host::{App, FromDatagram, Notice, Route, Sent, Signal};
 use super::log::What;
 use super::network::{HostId, Network};
 use super::topology::Place;
@@ -231,6 +231,10 @@ where
                 Output::Event(event) => app.on_event(now, HostId(host), &mut self.machines[host], event),
                 Output::Transmit(transmit) => {
                     let path = transmit.path.path(self.world.hosts[host].path);
+                    if let Some(path) = path {
+                        let data = self.world.scratch.get(..transmit.len).unwrap_or_default();
+                        app.on_sent(now, HostId(host), &self.machines[host], &Sent { path, data });
+                    }
                     self.send_segments(host, path, transmit.ecn, (transmit.len, transmit.segment_len));
                 }
                 Output::Wait(deadline) => {

@@ -105,6 +105,11 @@ impl Topology {
         self.gates.len()
     }
 
+    /// What tells a NAT from others.
+    pub(super) fn gate_label(&self, gate: usize) -> u64 {
+        self.gates.get(gate).map_or(0, |gate| gate.translator.label())
+    }
+
     pub(super) fn translator(&mut self, gate: usize) -> &mut Translator {
         &mut self.gates[gate].translator
     }
