@@ -12,7 +12,6 @@ use serde_json::Value;
 /// The published cases; `None`, and a word about it, where they are not to be had.
 #[expect(clippy::print_stderr, reason = "what is skipped is said")]
 #[expect(clippy::disallowed_methods, reason = "a test may ask where its vectors are")]
-#[expect(clippy::unwrap_in_result, reason = "what fails here must be seen")]
 fn vectors() -> Option<Value> {
     let Ok(root) = std::env::var("ANTIPHON_SHARED") else {
         eprintln!("skipped: ANTIPHON_SHARED is not set");

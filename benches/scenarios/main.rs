@@ -26,6 +26,7 @@ mod measure;
 mod memory;
 mod pair;
 mod sim;
+mod srtp;
 mod stun;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -37,7 +38,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A name and what prints its lines.
 type Scenario = (&'static str, fn());
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 11] = [
     ("connect", connect::run),
     ("dc_bulk", dc_bulk::run),
     ("dc_net", dc_net::run),
@@ -46,6 +47,7 @@ const SCENARIOS: [Scenario; 10] = [
     ("memory", memory::run),
     ("idle_poll", idle_poll::run),
     ("ice", ice::run),
+    ("srtp", srtp::run),
     ("stun", stun::run),
     ("sim", sim::run),
 ];

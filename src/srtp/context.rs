@@ -109,7 +109,13 @@ pub(super) struct Inbound {
     seen: WideReplayWindow,
 }
 
-/// The indices that a packet may have, the likeliest first. Trying two bounds what a forged packet costs.
+/// Packets of a source to one on which later turns of the roll-over counter are tried. A forged packet costs little more than one
+/// computation of a tag then, and a stream that was away for long is back within three times as many packets.
+const LATER_TURNS_EVERY: u64 = 8;
+/// Packets that a source may well lose before its first arrives. After more, the wrap that was among them is looked for as above.
+const FIRST_LOST: u64 = 4096;
+
+/// The indices that a packet may have, the likeliest first. Two at most bound what a forged packet costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidates {
     pub(super) indices: [Option<u64>; 2],
@@ -119,25 +125,29 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// Of a source that is not known. Its first packets may have been lost, and the sequence number wrapped among them (RFC 3711
-    /// §3.3.1).
+    /// §3.3.1): half a turn of them at most, as in a stream that is known, and rarely many.
     pub(super) fn of_unknown(sequence: u16) -> Self {
         let first = u64::from(sequence);
-        Self { indices: [Some(first), Some(first + TURN)], stale: false }
+        let wrapped = first < FIRST_LOST || (first < TURN / 2 && first % LATER_TURNS_EVERY == 0);
+        Self { indices: [Some(first), wrapped.then_some(first + TURN)], stale: false }
     }
 }
 
 impl Inbound {
-    /// The nearest index (RFC 3711 §3.3.1) and one that is right after so long a gap that the nearest is wrong. Which of the
-    /// turns ahead is tried depends on the sequence number, so that packets in a row try them all: a gap of up to three turns
-    /// (196 608 packets) is bridged by the third at the latest, and one between a half and a whole turn by the first.
+    /// The nearest index (RFC 3711 §3.3.1) if that is new; else the same in the next turn, which is right after a gap of more than
+    /// half a turn. After one of more than a turn the nearest index is new and wrong: packets in a row try the three turns
+    /// after it by their sequence numbers, so that nothing is remembered of those that failed.
     pub(super) fn candidates(&self, sequence: u16) -> Candidates {
         let Some(highest) = self.seen.highest() else { return Candidates::of_unknown(sequence) };
         let nearest = near(highest, sequence, 0);
         let fresh = nearest.filter(|index| self.seen.check(*index));
-        let turn = u64::from(sequence);
+        let number = u64::from(sequence);
+        let later = (number % LATER_TURNS_EVERY == 0).then_some(number / LATER_TURNS_EVERY);
         let indices = match fresh {
-            Some(_) => [fresh, near(highest, sequence, 1 + turn % 3)],
-            None => [near(highest, sequence, 1), near(highest, sequence, 2 + turn % 2)],
+            Some(_) => [fresh, later.and_then(|later| near(highest, sequence, 1 + later % 3))],
+            None => {
+                [near(highest, sequence, 1), later.and_then(|later| near(highest, sequence, 2 + later % 2))]
+            }
         };
         Candidates { indices, stale: nearest.is_some() && fresh.is_none() }
     }
@@ -190,7 +200,7 @@ mod tests {
     fn gaps_of_three_turns_are_bridged_by_packets_in_a_row() {
         for gap in [1, 100, 32_767, 32_768, 40_000, 64_000, 65_536, 70_000, 98_304, 131_072, 190_000] {
             let inbound = inbound(1_000_000);
-            let sent = (1_000_000 + gap..).take(3);
+            let sent = (1_000_000 + gap..).take(24);
             let found =
                 sent.filter(|index| inbound.candidates(sequence(*index)).indices.contains(&Some(*index)));
             assert!(found.count() >= 1, "{gap}");
@@ -227,6 +237,9 @@ mod tests {
     #[test]
     fn an_unknown_source_may_have_wrapped() {
         assert_eq!(Candidates::of_unknown(7).indices, [Some(7), Some(65_543)]);
+        assert_eq!(Candidates::of_unknown(20_000).indices, [Some(20_000), Some(85_536)]);
+        assert_eq!(Candidates::of_unknown(20_001).indices, [Some(20_001), None]);
+        assert_eq!(Candidates::of_unknown(40_000).indices, [Some(40_000), None]);
         assert_eq!(Inbound::default().candidates(7), Candidates::of_unknown(7));
     }
 }
