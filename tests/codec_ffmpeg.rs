@@ -1,6 +1,7 @@
 //! A foreign peer: ffmpeg's packets come out as its frames, and ours decode as what ffmpeg encoded, picture by picture.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "a test that skips says so")]
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -217,10 +218,7 @@ fn checksum(bytes: &[u8]) -> (usize, u32) {
 fn access_units(kind: CodecKind, stream: &[u8]) -> Vec<Vec<u8>> {
     let mut units: Vec<Vec<u8>> = Vec::new();
     for unit in NalUnits::new(stream, NalFraming::AnnexB).map(Result::unwrap) {
-        let delimiter = match kind {
-            CodecKind::H264 => unit[0] & 0x1f == 9,
-            _ => unit[0] >> 1 & 0x3f == 35,
-        };
+        let delimiter = if kind == CodecKind::H264 { unit[0] & 0x1f == 9 } else { unit[0] >> 1 & 0x3f == 35 };
         if delimiter {
             units.push(Vec::new());
         }
@@ -234,7 +232,7 @@ fn ports() -> (UdpSocket, u16) {
     loop {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        if port % 2 == 0 && port < 65_534 && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
+        if port.is_multiple_of(2) && port < 65_534 && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
             return (socket, port);
         }
     }
@@ -242,6 +240,7 @@ fn ports() -> (UdpSocket, u16) {
 
 /// Sequence number, timestamp, marker and payload of an RTP packet.
 fn rtp(packet: &[u8]) -> (u16, u32, bool, Vec<u8>) {
+    assert!(packet.len() > 12);
     assert_eq!(packet[0] & 0xf0, 0x80, "version 2, no padding, no extension");
     let payload = packet[12 + 4 * usize::from(packet[0] & 15)..].to_vec();
     let number = u16::from_be_bytes([packet[2], packet[3]]);
@@ -315,7 +314,9 @@ fn sent(lab: &Lab, case: &Case, frames: &[Vec<u8>]) -> Vec<(usize, u32)> {
                 packet.extend(number.to_be_bytes());
                 packet.extend(timestamp.to_be_bytes());
                 packet.extend([0, 0, 0, 7]);
-                slices.iter().for_each(|slice| packet.extend_from_slice(slice));
+                for slice in slices {
+                    packet.extend_from_slice(slice);
+                }
                 socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
                 number += 1;
             })

@@ -196,7 +196,7 @@ fn small_units_do_not_blow_a_frame_up() {
     assert_eq!(frame.len(), 100_000);
     // Empty elements of AV1 are nothing at all.
     let mut empty = vec![0x00];
-    empty.extend([0; 60_000]);
+    empty.resize(60_001, 0);
     assert_eq!(feed(CodecKind::Av1, &empty), Err(PayloadError::Empty));
     // A thousand headers of RED.
     assert!(Blocks::parse(&[0x80; 4000]).is_err());
