@@ -196,6 +196,81 @@ pub const CODEC_RED_BLOCKS: usize = 32;
 
 // ---- rtp ------------------------------------------------------------------------------------------------------------
 
+/// Outgoing encodings of one session: what fits a conference's description three times over.
+pub const RTP_SENDERS: usize = 1024;
+/// Receivers of one session, one for each media section.
+pub const RTP_RECEIVERS: usize = 1024;
+/// Sources heard at a time, repetitions' among them: each costs some two hundred bytes until it carries frames.
+pub const RTP_SOURCES: usize = 4096;
+/// A source this long silent gives its place to another if there is none, and is forgotten after [`RTP_SOURCE_FORGOTTEN`].
+pub const RTP_SOURCE_SILENT: Duration = Duration::from_secs(5);
+/// Five reports missed, of the longest interval there is (RFC 3550 §6.3.5).
+pub const RTP_SOURCE_FORGOTTEN: Duration = Duration::from_secs(60);
+/// A step forward in sequence numbers that is loss and no new beginning (RFC 3550 appendix A.1).
+pub const RTP_MAX_DROPOUT: u64 = 3000;
+/// A step back that is disorder and no new beginning. RFC 3550 appendix A.1 has 100; what is asked for again comes later than that.
+pub const RTP_MAX_MISORDER: u64 = 3000;
+/// Missing packets of one source that are asked for: a second of 5 Mbit/s.
+pub const RTP_NACK_MISSING: usize = 512;
+/// How often each is asked for.
+pub const RTP_NACK_ATTEMPTS: u8 = 10;
+/// How long a packet may be late before it is asked for: disorder of a network is rarely longer.
+pub const RTP_NACK_DELAY: Duration = Duration::from_millis(10);
+/// The least time between asking twice for one packet.
+pub const RTP_NACK_MIN_INTERVAL: Duration = Duration::from_millis(20);
+/// The round trip assumed before one has been measured.
+pub const RTP_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Packets of one source that wait for one before them: a second of 20 Mbit/s.
+pub const RTP_REORDER: usize = 2048;
+/// How far ahead of the latest packet a repetition is believed: senders may repeat what we did not know of.
+pub const RTP_RTX_AHEAD: u64 = 64;
+/// Frames of one receiver that wait to be read.
+pub const RTP_FRAMES: usize = 256;
+/// Bytes of such frames.
+pub const RTP_FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// Packets of one receiver that wait to be read.
+pub const RTP_PACKETS: usize = 2048;
+/// Packets of a session that wait to be drawn: a key frame of every encoding of a simulcast, several times over.
+pub const RTP_QUEUE: usize = 8192;
+/// Packets of one encoding that are kept to be sent again; a power of two.
+pub const RTP_HISTORY_PACKETS: usize = 2048;
+/// Bytes of payload that are kept for one encoding.
+pub const RTP_HISTORY_BYTES: usize = 4 * 1024 * 1024;
+/// How long a packet may wait to be drawn: older, it is of no use to a call.
+pub const RTP_QUEUE_AGE: Duration = Duration::from_secs(2);
+/// Repetitions of a session that wait to be drawn.
+pub const RTP_RTX_QUEUE: usize = 1024;
+/// How often one packet is repeated.
+pub const RTP_RTX_REPEATS: u8 = 16;
+/// The least time between two repetitions of one packet, should the round trip be shorter.
+pub const RTP_RTX_MIN_INTERVAL: Duration = Duration::from_millis(5);
+/// Between two requests for a key frame, in either direction: an encoder that makes more than three a second makes nothing else.
+pub const RTP_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
+/// Requesters of key frames by FIR that are told apart for one encoding.
+pub const RTP_FIR_REQUESTERS: usize = 8;
+/// Transport-wide numbers that are remembered, sent and received; a power of two. A second of 80 Mbit/s.
+pub const RTP_TRANSPORT_WINDOW: usize = 8192;
+/// Between two feedback packets on the transport.
+pub const RTP_FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
+/// Sooner if so many packets have arrived.
+pub const RTP_FEEDBACK_PACKETS: usize = 128;
+/// Feedback that waits to be taken.
+pub const RTP_FEEDBACK_QUEUE: usize = 8192;
+/// The least a peer's estimate is taken for: below, not even a voice passes.
+pub const RTP_MIN_BITRATE_BPS: u64 = 5_000;
+/// Questions for round trips that wait for an answer.
+pub const RTP_DLRR: usize = 31;
+/// The longest interval between reports (RFC 3550 §6.2).
+pub const RTCP_MAX_INTERVAL: Duration = Duration::from_secs(5);
+/// Room that an RTCP datagram needs beside the canonical name: headers, a sender report, and one packet of feedback.
+pub const RTCP_LEAST_ROOM: usize = 128;
+/// What UDP and IP add to an RTCP packet, for its share of the bandwidth (RFC 3550 §6.2).
+pub const RTCP_OVERHEAD: usize = 28;
+/// Parts of the frame before the payload that are kept beside it: the longest payload descriptor that is written over.
+pub const RTP_HEAD: usize = 12;
+/// Bytes of extensions that are kept beside a packet; longer ones are kept apart.
+pub const RTP_EXTRA: usize = 22;
+
 // ---- sim ------------------------------------------------------------------------------------------------------------
 
 /// Mappings of one simulated NAT: the ports above the well-known ones.

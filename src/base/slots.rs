@@ -90,6 +90,13 @@ impl<T> Slots<T> {
         Some(value)
     }
 
+    /// The key of the value in the slot at `index`, to go through all of them while they change: `Some(None)` is an empty slot, `None` the
+    /// end.
+    pub fn key_at(&self, index: u32) -> Option<Option<Key>> {
+        let slot = self.slots.get(index as usize)?;
+        Some(slot.value.as_ref().map(|_| Key { index, generation: slot.generation }))
+    }
+
     /// How many values live.
     pub const fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -1,0 +1,358 @@
+//! Packets in any order to whole frames in order, with a wait that ends.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::frame::Frame;
+use crate::base::limits;
+use crate::codec::{CodecKind, Depacketizer, MediaKind, PayloadInfo};
+use crate::time::Instant;
+use crate::wire::rtp::{AbsCaptureTime, AudioLevel, PlayoutDelay, VideoOrientation};
+
+/// A packet of a source, its repetition undone.
+#[derive(Clone, Debug)]
+pub(super) struct Incoming {
+    /// Unwrapped sequence number.
+    pub(super) number: u64,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+    pub(super) payload_type: u8,
+    /// `None` where the payload type's packets are not put together.
+    pub(super) codec: Option<CodecKind>,
+    pub(super) payload: Bytes,
+    pub(super) received_at: Instant,
+    pub(super) values: Values,
+}
+
+/// What of a packet's extensions goes into its frame.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub(super) audio_level: Option<AudioLevel>,
+    pub(super) video_orientation: Option<VideoOrientation>,
+    pub(super) playout_delay: Option<PlayoutDelay>,
+    pub(super) abs_capture_time: Option<AbsCaptureTime>,
+    pub(super) dependency_descriptor: Option<Bytes>,
+}
+
+/// A frame of which the beginning is there.
+#[derive(Clone, Debug)]
+struct Partial {
+    frame: Frame,
+    packets: u32,
+}
+
+/// What is counted on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) late: u64,
+    pub(super) malformed: u64,
+    pub(super) frames: u64,
+    pub(super) key_frames: u64,
+    pub(super) multiple: u64,
+    pub(super) dropped: u64,
+    pub(super) given_up: u64,
+}
+
+/// Puts the frames of one source together.
+///
+/// ```text
+///            packet is the next ─▶ append, then what waits behind it
+///   packet ┤ packet is ahead    ─▶ waits in the ring
+///            packet is behind   ─▶ dropped
+///   the next has been missing for too long ─▶ go on behind it; of video, at the next key frame
+/// ```
+#[derive(Clone, Debug)]
+pub(super) struct Assembler {
+    kind: MediaKind,
+    /// The number of the packet that is appended next; `None` before the first.
+    next: Option<u64>,
+    /// Packets ahead, by number; a power of two long or empty.
+    ring: Vec<Option<Incoming>>,
+    held: usize,
+    /// The lowest number in the ring.
+    lowest: u64,
+    depacketizer: Option<Depacketizer>,
+    buf: BytesMut,
+    partial: Option<Partial>,
+    /// Frames are dropped until a key frame begins.
+    needs_keyframe: bool,
+    /// Frames were lost since the last one that was handed over.
+    broken: bool,
+    /// The timestamp of a frame that is being dropped.
+    dropping: Option<u32>,
+    pub(super) counts: Counts,
+}
+
+impl Assembler {
+    pub(super) fn new(kind: MediaKind) -> Self {
+        Self {
+            kind,
+            next: None,
+            ring: Vec::new(),
+            held: 0,
+            lowest: 0,
+            depacketizer: None,
+            buf: BytesMut::new(),
+            partial: None,
+            needs_keyframe: kind == MediaKind::Video,
+            broken: false,
+            dropping: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The numbering begins anew with that number.
+    pub(super) fn restart(&mut self, number: u64) {
+        self.ring.iter_mut().for_each(|place| *place = None);
+        self.held = 0;
+        if self.next.is_some() {
+            self.abandon();
+        }
+        self.next = Some(number);
+    }
+
+    /// Whether a key frame is wanted so that frames can go on.
+    pub(super) const fn needs_keyframe(&self) -> bool {
+        self.needs_keyframe
+    }
+
+    /// The number below which nothing is waited for.
+    pub(super) const fn next(&self) -> Option<u64> {
+        self.next
+    }
+
+    /// When the missing packet is given up if it is waited for that long.
+    pub(super) fn gives_up_at(&self, wait: Duration) -> Option<Instant> {
+        if self.held == 0 {
+            return None;
+        }
+        self.slot(self.lowest).map(|packet| packet.received_at + wait)
+    }
+
+    /// Takes a packet.
+    pub(super) fn on_packet(&mut self, packet: Incoming, out: &mut VecDeque<Frame>) {
+        let next = *self.next.get_or_insert(packet.number);
+        if packet.number == next {
+            self.next = Some(next + 1);
+            self.consume(packet, out);
+            self.advance(out);
+        } else if packet.number < next {
+            self.counts.late += 1;
+        } else {
+            self.hold(next, packet, out);
+        }
+    }
+
+    /// Gives up what is missing if it has been for that long; whether it did.
+    pub(super) fn give_up(&mut self, now: Instant, wait: Duration, out: &mut VecDeque<Frame>) -> bool {
+        let mut gave_up = false;
+        while self.gives_up_at(wait).is_some_and(|at| at <= now) {
+            self.skip(out);
+            gave_up = true;
+        }
+        gave_up
+    }
+
+    /// Goes on with the first packet that is there.
+    fn skip(&mut self, out: &mut VecDeque<Frame>) {
+        self.counts.given_up += 1;
+        self.abandon();
+        self.next = Some(self.lowest);
+        self.advance(out);
+    }
+
+    /// Appends what waits, up to the next that is missing.
+    fn advance(&mut self, out: &mut VecDeque<Frame>) {
+        while self.held > 0 {
+            let Some(next) = self.next else { return };
+            let index = self.index(next);
+            let here =
+                self.ring.get_mut(index).filter(|place| place.as_ref().is_some_and(|p| p.number == next));
+            let Some(packet) = here.and_then(Option::take) else {
+                self.lowest = self.find_lowest(next);
+                return;
+            };
+            self.held -= 1;
+            self.next = Some(next + 1);
+            self.consume(packet, out);
+        }
+    }
+
+    fn hold(&mut self, next: u64, packet: Incoming, out: &mut VecDeque<Frame>) {
+        let number = packet.number;
+        let limit = limits::RTP_REORDER as u64;
+        if number - next >= limit {
+            // So much came after it that the missing one is not worth waiting for.
+            while self.held > 0 && self.next.is_some_and(|next| number - next >= limit) {
+                self.skip(out);
+            }
+            if self.next.is_some_and(|next| number - next >= limit) {
+                self.counts.given_up += 1;
+                self.abandon();
+                self.next = Some(number);
+            }
+            return self.on_packet(packet, out);
+        }
+        let span = usize::try_from(number - next + 1).unwrap_or(limits::RTP_REORDER);
+        if span > self.ring.len() {
+            self.grow(span);
+        }
+        let index = self.index(number);
+        match self.ring.get_mut(index) {
+            Some(place @ None) => *place = Some(packet),
+            Some(Some(_)) | None => {
+                self.counts.late += 1;
+                return;
+            }
+        }
+        self.lowest = if self.held == 0 { number } else { self.lowest.min(number) };
+        self.held += 1;
+    }
+
+    fn index(&self, number: u64) -> usize {
+        #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the low bits only")]
+        let index = number as usize & self.ring.len().wrapping_sub(1);
+        index
+    }
+
+    fn slot(&self, number: u64) -> Option<&Incoming> {
+        self.ring.get(self.index(number))?.as_ref().filter(|packet| packet.number == number)
+    }
+
+    fn find_lowest(&self, from: u64) -> u64 {
+        (from..from + self.ring.len() as u64).find(|number| self.slot(*number).is_some()).unwrap_or(from)
+    }
+
+    fn grow(&mut self, span: usize) {
+        let len = span.next_power_of_two().clamp(16, limits::RTP_REORDER);
+        let old = core::mem::take(&mut self.ring);
+        self.ring.resize_with(len, || None);
+        for packet in old.into_iter().flatten() {
+            let index = self.index(packet.number);
+            if let Some(place) = self.ring.get_mut(index) {
+                *place = Some(packet);
+            }
+        }
+    }
+
+    /// Appends the next packet to its frame.
+    fn consume(&mut self, packet: Incoming, out: &mut VecDeque<Frame>) {
+        if let Some(partial) = &self.partial
+            && partial.frame.timestamp != packet.timestamp
+        {
+            // The frame before had no marker at its end; nothing of it is missing, so that was all of it.
+            self.finish(out);
+        }
+        let Some(codec) = packet.codec.filter(|_| !packet.payload.is_empty()) else { return };
+        if self.dropping == Some(packet.timestamp) && self.kind == MediaKind::Video {
+            return;
+        }
+        let info = crate::codec::inspect(codec, &packet.payload);
+        let Ok(info) = info else {
+            self.counts.malformed += 1;
+            return self.drop_frame(packet.timestamp);
+        };
+        if self.partial.is_none() && !self.begin(&packet, codec, &info) {
+            return;
+        }
+        let Some(partial) = &mut self.partial else { return };
+        let Some(depacketizer) = &mut self.depacketizer else { return };
+        if depacketizer.append(&packet.payload, &mut self.buf).is_err() {
+            self.counts.malformed += 1;
+            return self.drop_frame(packet.timestamp);
+        }
+        partial.packets += 1;
+        partial.frame.keyframe |= info.keyframe;
+        partial.frame.received_at = Some(packet.received_at);
+        let Values { audio_level, video_orientation, playout_delay, abs_capture_time, dependency_descriptor } =
+            packet.values;
+        let frame = &mut partial.frame;
+        frame.audio_level = frame.audio_level.or(audio_level);
+        frame.video_orientation = video_orientation.or(frame.video_orientation);
+        frame.playout_delay = frame.playout_delay.or(playout_delay);
+        frame.abs_capture_time = frame.abs_capture_time.or(abs_capture_time);
+        if frame.dependency_descriptor.is_none() {
+            frame.dependency_descriptor = dependency_descriptor;
+        }
+        if packet.marker || codec.media() == MediaKind::Audio {
+            frame.marker = packet.marker;
+            self.finish(out);
+        }
+    }
+
+    /// Begins a frame with its first packet; false if that is not one, or it is not the one waited for.
+    fn begin(&mut self, packet: &Incoming, codec: CodecKind, info: &PayloadInfo) -> bool {
+        if !info.starts_frame {
+            // Its beginning was given up, or never sent.
+            self.drop_frame(packet.timestamp);
+            return false;
+        }
+        if self.needs_keyframe && !info.keyframe {
+            self.counts.dropped += u64::from(self.dropping != Some(packet.timestamp));
+            self.dropping = Some(packet.timestamp);
+            return false;
+        }
+        self.needs_keyframe = false;
+        self.dropping = None;
+        if self.depacketizer.as_ref().is_none_or(|depacketizer| depacketizer.kind() != codec) {
+            self.depacketizer = Some(Depacketizer::new(codec));
+        }
+        let mut frame = Frame::new(Bytes::new(), packet.timestamp);
+        frame.payload_type = Some(packet.payload_type);
+        frame.contiguous = !self.broken;
+        self.partial = Some(Partial { frame, packets: 0 });
+        true
+    }
+
+    /// Ends the frame that was begun.
+    fn finish(&mut self, out: &mut VecDeque<Frame>) {
+        let (Some(partial), Some(depacketizer)) = (self.partial.take(), &mut self.depacketizer) else {
+            return;
+        };
+        if depacketizer.finish().is_err() {
+            self.counts.malformed += 1;
+            self.partial = Some(partial);
+            let timestamp = self.partial.as_ref().map_or(0, |partial| partial.frame.timestamp);
+            return self.drop_frame(timestamp);
+        }
+        self.counts.frames += 1;
+        self.counts.key_frames += u64::from(partial.frame.keyframe);
+        self.counts.multiple += u64::from(partial.packets > 1);
+        self.broken = false;
+        out.push_back(Frame { data: self.buf.split().freeze(), ..partial.frame });
+    }
+
+    /// Drops the frame of that timestamp, of which something cannot be used.
+    fn drop_frame(&mut self, timestamp: u32) {
+        self.counts.dropped += u64::from(self.partial.is_none() && self.dropping != Some(timestamp));
+        self.abandon();
+        self.dropping = Some(timestamp);
+    }
+
+    /// What comes next does not follow on what was before.
+    fn abandon(&mut self) {
+        self.counts.dropped += u64::from(self.partial.take().is_some());
+        self.buf.clear();
+        if let Some(depacketizer) = &mut self.depacketizer {
+            depacketizer.reset();
+        }
+        self.broken = true;
+        self.needs_keyframe = self.kind == MediaKind::Video;
+    }
+
+    /// Gives memory back that an idle stream does not need.
+    pub(super) fn trim(&mut self) {
+        if self.held == 0 {
+            self.ring = Vec::new();
+        }
+        if self.partial.is_none() {
+            self.buf = BytesMut::new();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "assembler_tests.rs"]
+mod tests;

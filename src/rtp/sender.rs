@@ -1,0 +1,502 @@
+//! One outgoing encoding: what is written to it becomes packets, and packets bytes.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::clock::{ClockPair, NtpTime};
+use super::config::{Payload, SenderConfig};
+use super::error::WriteError;
+use super::frame::{Frame, RtpPacket};
+use super::history::{History, Inline, Record};
+use super::picture::PictureSplice;
+use super::splice::Splice;
+use super::stats::{RemoteInboundStats, SenderStats};
+use super::throttle::Throttle;
+use crate::base::limits;
+use crate::base::serial::Seq16;
+use crate::codec::{FrameInfo, PacketizeError, Packetizer, PacketizerOptions};
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::rtp::{
+    AbsCaptureTime, AudioLevel, ExtensionForm, ExtensionKind, Header, PacketWriter, PlayoutDelay,
+    VideoOrientation, WriteError as PacketFull, abs_send_time,
+};
+
+/// Bytes of the fixed header.
+const HEADER_LEN: usize = 12;
+
+/// Which requester asked last under which number (RFC 5104 §4.3.1.2).
+#[derive(Clone, Copy, Debug)]
+struct FirSeen {
+    requester: u32,
+    sequence: u8,
+}
+
+/// The extensions of one frame or packet, whichever it was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Values<'a> {
+    audio_level: Option<AudioLevel>,
+    video_orientation: Option<VideoOrientation>,
+    playout_delay: Option<PlayoutDelay>,
+    abs_capture_time: Option<AbsCaptureTime>,
+    dependency_descriptor: Option<&'a [u8]>,
+}
+
+/// One outgoing encoding.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    pub(super) config: SenderConfig,
+    pub(super) ssrc: u32,
+    pub(super) rtx_ssrc: Option<u32>,
+    pub(super) history: History,
+    splice: Splice,
+    pictures: PictureSplice,
+    packetizer: Option<Packetizer>,
+    picture_id: u16,
+    rtx_sequence: Seq16,
+    /// Whether the peer has reported on the stream, so that it knows its section.
+    is_known: bool,
+    /// Whether the peer has reported on the repetitions.
+    is_rtx_known: bool,
+    /// Bytes that extensions other than a packet's own take at most, the block's header included.
+    overhead: usize,
+    clock: Option<ClockPair>,
+    clock_rate: u32,
+    pub(super) packets_since_report: u64,
+    pub(super) reports_without_packets: u8,
+    /// Whether the report that is due is still to be written.
+    pub(super) owes_report: bool,
+    fir_seen: Vec<FirSeen>,
+    pub(super) requests: Throttle,
+    pub(super) stats: SenderStats,
+    /// Where its source is in use by another participant, whether that was found before (RFC 3550 §8.2).
+    pub(super) collisions: u8,
+}
+
+/// What a packet carries that is only known when it leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Departing {
+    pub(super) now: Instant,
+    pub(super) transport_sequence: Seq16,
+    pub(super) mixed_forms: bool,
+}
+
+impl Sender {
+    pub(super) fn new(
+        now: Instant,
+        rng: &mut Rng,
+        config: SenderConfig,
+        ssrc: u32,
+        rtx_ssrc: Option<u32>,
+    ) -> Self {
+        // Half the space is left before the first wrap: a receiver that misses the first packets still knows the roll-over count.
+        let first = Seq16(u16::try_from(rng.below(1 << 15)).unwrap_or(0));
+        let mut sender = Self {
+            splice: Splice::new(now, first, rng.u32()),
+            pictures: PictureSplice::default(),
+            packetizer: None,
+            picture_id: u16::try_from(rng.below(1 << 15)).unwrap_or(0),
+            rtx_sequence: Seq16(u16::try_from(rng.below(1 << 15)).unwrap_or(0)),
+            ssrc,
+            rtx_ssrc,
+            history: History::default(),
+            is_known: false,
+            is_rtx_known: false,
+            overhead: 0,
+            clock: None,
+            clock_rate: 1,
+            packets_since_report: 0,
+            reports_without_packets: 0,
+            owes_report: false,
+            fir_seen: Vec::new(),
+            requests: Throttle::default(),
+            stats: SenderStats { ssrc, rtx_ssrc, ..SenderStats::default() },
+            collisions: 0,
+            config,
+        };
+        sender.configured();
+        sender
+    }
+
+    /// What follows from a configuration that is new.
+    pub(super) fn configured(&mut self) {
+        let text = |value: &Option<String>| value.as_ref().map_or(0, |value| 2 + value.len());
+        let map = &self.config.extensions;
+        let fixed = usize::from(map.id(ExtensionKind::TransportSequence).is_some()) * 4
+            + usize::from(map.id(ExtensionKind::AbsSendTime).is_some()) * 5;
+        self.overhead = 4 + fixed + text(&self.config.mid) + text(&self.config.rid) + 3;
+        self.stats.active = self.config.active;
+    }
+
+    /// Another source, because the one we had is in use.
+    pub(super) fn change_ssrc(&mut self, ssrc: u32) {
+        self.ssrc = ssrc;
+        self.stats.ssrc = ssrc;
+        self.is_known = false;
+        self.stats.remote = None;
+    }
+
+    /// The first payload type with a codec, or the one asked for.
+    fn payload(&self, payload_type: Option<u8>) -> Result<Payload, WriteError> {
+        let wanted = |payload: &&Payload| match payload_type {
+            Some(payload_type) => payload.payload_type == payload_type,
+            None => payload.codec_kind().is_some(),
+        };
+        let found = self.config.payloads.iter().find(wanted);
+        found.copied().ok_or(WriteError::PayloadType { payload_type })
+    }
+
+    /// The payload type of repetitions of `payload_type`.
+    fn rtx_payload_type(&self, payload_type: u8) -> Option<u8> {
+        let repeats = self.config.payloads.iter().find(|payload| payload.apt() == Some(payload_type));
+        repeats.map(|payload| payload.payload_type)
+    }
+
+    /// Whether what was lost can be sent again.
+    pub(super) const fn can_repeat(&self) -> bool {
+        self.rtx_ssrc.is_some()
+    }
+
+    /// Cuts a frame into packets; returns the range of their numbers.
+    pub(super) fn write_frame(
+        &mut self,
+        now: Instant,
+        capture: NtpTime,
+        mtu: usize,
+        frame: &Frame,
+    ) -> Result<core::ops::Range<u64>, WriteError> {
+        let payload = self.payload(frame.payload_type)?;
+        let kind = payload.codec_kind();
+        let kind = kind.ok_or(WriteError::PayloadType { payload_type: frame.payload_type })?;
+        let mut packetizer = match self.packetizer.take() {
+            Some(packetizer) if packetizer.kind() == kind => packetizer,
+            Some(_) | None => Packetizer::new(
+                kind,
+                &PacketizerOptions { picture_id: self.picture_id, ..PacketizerOptions::default() },
+            ),
+        };
+        let values = Values {
+            audio_level: frame.audio_level,
+            video_orientation: frame.video_orientation,
+            playout_delay: frame.playout_delay,
+            abs_capture_time: frame.abs_capture_time,
+            dependency_descriptor: frame.dependency_descriptor.as_deref(),
+        };
+        let (extra, long) = self.extra(&values);
+        let taken = self.overhead + extra.get().len() + long.as_ref().map_or(0, |long| long.len() + 2);
+        // Two bytes more for the number that a repetition begins with.
+        let max_payload = mtu.saturating_sub(HEADER_LEN + taken + 2);
+        let first = self.splice.next();
+        let timestamp = self.splice.frame(now, frame.timestamp, payload.clock_rate);
+        let is_audio = kind.media() == crate::codec::MediaKind::Audio;
+        let info = FrameInfo { layer: frame.layer, ..FrameInfo::default() };
+        let (splice, history) = (&mut self.splice, &mut self.history);
+        let result = packetizer.packetize_with(&frame.data, &info, max_payload, &mut |slices, last| {
+            let (head, body) = split(&frame.data, slices);
+            let number = splice.take_number();
+            let record = Record {
+                number,
+                timestamp,
+                payload_type: payload.payload_type,
+                marker: if is_audio { frame.marker } else { last },
+                sent: false,
+                repeats: 0,
+                head,
+                body,
+                extra,
+                long: long.clone(),
+                at: now,
+            };
+            // Numbers rise by one: no place is taken.
+            let inserted = history.insert(record);
+            debug_assert!(inserted.is_ok());
+        });
+        self.packetizer = Some(packetizer);
+        result.map_err(|error| match error {
+            PacketizeError::TooLong { len, max } => WriteError::TooLong { len, max },
+            other => WriteError::Packetize(other),
+        })?;
+        self.on_written(capture, timestamp, payload);
+        self.stats.frames_sent += 1;
+        Ok(first..self.splice.next())
+    }
+
+    /// Takes one packet; returns its number.
+    pub(super) fn write_packet(
+        &mut self,
+        now: Instant,
+        capture: NtpTime,
+        mtu: usize,
+        packet: &RtpPacket,
+    ) -> Result<u64, WriteError> {
+        let payload = self.payload(Some(packet.payload_type))?;
+        if payload.apt().is_some() {
+            return Err(WriteError::PayloadType { payload_type: Some(packet.payload_type) });
+        }
+        let values = Values {
+            audio_level: packet.audio_level,
+            video_orientation: packet.video_orientation,
+            playout_delay: packet.playout_delay,
+            abs_capture_time: packet.abs_capture_time,
+            dependency_descriptor: packet.dependency_descriptor.as_deref(),
+        };
+        let (extra, long) = self.extra(&values);
+        let taken = self.overhead + extra.get().len() + long.as_ref().map_or(0, |long| long.len() + 2);
+        let len = HEADER_LEN + taken + packet.payload.len();
+        if len > mtu {
+            return Err(WriteError::TooLong { len, max: mtu });
+        }
+        let stale = WriteError::Stale { sequence: packet.sequence.0 };
+        let from = (packet.ssrc, packet.sequence);
+        let mapped = self.splice.packet(now, from, packet.timestamp, payload.clock_rate);
+        let (number, timestamp, switched) = mapped.map_err(|_| stale)?;
+        let (head, body) = self.pictures.rewrite(payload.codec_kind(), &packet.payload, switched);
+        let record = Record {
+            number,
+            timestamp,
+            payload_type: payload.payload_type,
+            marker: packet.marker,
+            sent: false,
+            repeats: 0,
+            head,
+            body,
+            extra,
+            long,
+            at: now,
+        };
+        self.history.insert(record).map_err(|_| stale)?;
+        self.on_written(capture, timestamp, payload);
+        if packet.marker {
+            self.stats.frames_sent += 1;
+        }
+        Ok(number)
+    }
+
+    fn on_written(&mut self, capture: NtpTime, timestamp: u32, payload: Payload) {
+        self.clock = Some(ClockPair { ntp: capture, timestamp });
+        self.clock_rate = payload.clock_rate;
+        self.stats.payload_type = Some(payload.payload_type);
+    }
+
+    /// A packet's own extension elements: those that are short, and one that is not.
+    fn extra(&self, values: &Values<'_>) -> (Inline<{ limits::RTP_EXTRA }>, Option<Box<[u8]>>) {
+        let (mut extra, mut long) = (Inline::default(), None);
+        let map = &self.config.extensions;
+        let mut put = |kind: ExtensionKind, value: &[u8]| {
+            let Some(id) = map.id(kind) else { return };
+            let Ok(len) = u8::try_from(value.len()) else { return };
+            let mut element = extra;
+            if len <= 16 && element.push(&[id, len]) && element.push(value) {
+                extra = element;
+            } else {
+                long = Some([&[id], value].concat().into_boxed_slice());
+            }
+        };
+        if let Some(level) = values.audio_level {
+            put(ExtensionKind::AudioLevel, &[level.to_byte()]);
+        }
+        if let Some(orientation) = values.video_orientation {
+            put(ExtensionKind::VideoOrientation, &[orientation.to_byte()]);
+        }
+        if let Some(delay) = values.playout_delay {
+            put(ExtensionKind::PlayoutDelay, &delay.to_bytes());
+        }
+        if let Some(captured) = values.abs_capture_time {
+            put(ExtensionKind::AbsCaptureTime, &captured.ntp.to_be_bytes());
+        }
+        if let Some(descriptor) = values.dependency_descriptor {
+            put(ExtensionKind::DependencyDescriptor, descriptor);
+        }
+        (extra, long)
+    }
+
+    /// Draws the packet of that number for the first time; `None` if it has been given up.
+    pub(super) fn draw(&mut self, number: u64, departing: &Departing, buf: &mut [u8]) -> Option<usize> {
+        let record = self.history.get_mut(number).filter(|record| !record.sent)?;
+        record.sent = true;
+        let (waited, written_at) = (departing.now.saturating_duration_since(record.at), record.at);
+        debug_assert!(written_at <= departing.now);
+        let header = header_of(record, record.payload_type, self.ssrc, Seq16(low(number)));
+        let labels = Labels { kind: ExtensionKind::Rid, is_known: self.is_known };
+        let len = write(buf, &header, &self.config, &labels, departing, (record, &[])).ok()?;
+        let payload = record.payload_len();
+        self.stats.total_packet_send_delay += waited;
+        self.on_sent(len, payload);
+        Some(len)
+    }
+
+    /// Draws a repetition of the packet of that number (RFC 4588 §4); `None` if it is not kept or there is no way to repeat it.
+    pub(super) fn draw_repeat(
+        &mut self,
+        number: u64,
+        departing: &Departing,
+        buf: &mut [u8],
+    ) -> Option<usize> {
+        let rtx_ssrc = self.rtx_ssrc?;
+        let payload_type = self.history.get_mut(number)?.payload_type;
+        let rtx_payload_type = self.rtx_payload_type(payload_type)?;
+        let record = self.history.get_mut(number)?;
+        let header = header_of(record, rtx_payload_type, rtx_ssrc, self.rtx_sequence);
+        let labels = Labels { kind: ExtensionKind::RepairedRid, is_known: self.is_rtx_known };
+        let original = low(number).to_be_bytes();
+        let len = write(buf, &header, &self.config, &labels, departing, (record, &original)).ok()?;
+        let payload = record.payload_len() + original.len();
+        self.rtx_sequence = self.rtx_sequence.next();
+        self.stats.retransmitted_packets_sent += 1;
+        self.stats.retransmitted_bytes_sent += payload as u64;
+        self.on_sent(len, payload);
+        Some(len)
+    }
+
+    fn on_sent(&mut self, len: usize, payload: usize) {
+        self.stats.packets_sent += 1;
+        self.stats.bytes_sent += payload as u64;
+        self.stats.header_bytes_sent += (len - payload) as u64;
+        self.packets_since_report += 1;
+    }
+
+    /// Whether the packet may be repeated now; if so it counts as repeated.
+    pub(super) fn may_repeat(&mut self, now: Instant, sequence: Seq16, pause: Duration) -> Option<u64> {
+        let number = sequence.unwrap_near(self.splice.next());
+        let can = self.can_repeat();
+        let record = self.history.get_mut(number).filter(|record| can && record.sent)?;
+        if record.repeats >= limits::RTP_RTX_REPEATS {
+            return None;
+        }
+        if record.repeats > 0 && now.saturating_duration_since(record.at) < pause {
+            return None;
+        }
+        record.repeats += 1;
+        record.at = now;
+        Some(number)
+    }
+
+    /// Takes a FIR; whether it is a new one.
+    pub(super) fn on_fir(&mut self, requester: u32, sequence: u8) -> bool {
+        if let Some(seen) = self.fir_seen.iter_mut().find(|seen| seen.requester == requester) {
+            return core::mem::replace(&mut seen.sequence, sequence) != sequence;
+        }
+        if self.fir_seen.len() >= limits::RTP_FIR_REQUESTERS {
+            self.fir_seen.remove(0);
+        }
+        self.fir_seen.push(FirSeen { requester, sequence });
+        true
+    }
+
+    /// The peer reported on one of our two sources.
+    pub(super) fn on_reported(&mut self, ssrc: u32) -> Option<&mut RemoteInboundStats> {
+        if self.rtx_ssrc == Some(ssrc) {
+            self.is_rtx_known = true;
+            return None;
+        }
+        self.is_known = true;
+        Some(self.stats.remote.get_or_insert_default())
+    }
+
+    pub(super) const fn clock_rate(&self) -> u32 {
+        self.clock_rate
+    }
+
+    /// The timestamp at that time, once something has been written.
+    pub(super) fn timestamp_at(&self, ntp: NtpTime) -> Option<u32> {
+        self.clock.map(|clock| clock.timestamp_at(ntp, self.clock_rate))
+    }
+
+    /// How many packets of media have been sent, and how many bytes: repetitions have a source of their own.
+    pub(super) const fn media_sent(&self) -> (u64, u64) {
+        let stats = &self.stats;
+        (
+            stats.packets_sent - stats.retransmitted_packets_sent,
+            stats.bytes_sent - stats.retransmitted_bytes_sent,
+        )
+    }
+}
+
+/// The low quarter of an unwrapped number, which is the sequence number.
+pub(super) const fn low(number: u64) -> u16 {
+    #[expect(clippy::cast_possible_truncation, reason = "the low quarter is what is wanted")]
+    let low = number as u16;
+    low
+}
+
+const fn header_of(record: &Record, payload_type: u8, ssrc: u32, sequence: Seq16) -> Header {
+    Header { marker: record.marker, payload_type, sequence, timestamp: record.timestamp, ssrc }
+}
+
+/// Which of the two texts for an encoding a packet carries, and whether any are needed.
+#[derive(Clone, Copy, Debug)]
+struct Labels {
+    kind: ExtensionKind,
+    is_known: bool,
+}
+
+/// Writes a packet: `before` stands before the payload.
+fn write(
+    buf: &mut [u8],
+    header: &Header,
+    config: &SenderConfig,
+    labels: &Labels,
+    departing: &Departing,
+    (record, before): (&Record, &[u8]),
+) -> Result<usize, PacketFull> {
+    let map = &config.extensions;
+    let mut out = PacketWriter::new(buf, header)?;
+    if !map.is_empty() {
+        let texts =
+            if labels.is_known { [None, None] } else { [config.mid.as_deref(), config.rid.as_deref()] };
+        let longest = texts.iter().flatten().map(|text| text.len()).max().unwrap_or(0);
+        let mut form = map.form(longest);
+        let long = record.long.as_deref().and_then(<[u8]>::split_first);
+        let long = long.filter(|_| departing.mixed_forms || form == ExtensionForm::TwoByte);
+        if long.is_some() {
+            form = ExtensionForm::TwoByte;
+        }
+        if let Some(id) = map.id(ExtensionKind::TransportSequence) {
+            out.extension(form, id, &departing.transport_sequence.0.to_be_bytes())?;
+        }
+        if let Some(id) = map.id(ExtensionKind::AbsSendTime) {
+            let [_, time @ ..] = abs_send_time(departing.now).to_be_bytes();
+            out.extension(form, id, &time)?;
+        }
+        for (kind, text) in [ExtensionKind::Mid, labels.kind].into_iter().zip(texts) {
+            if let (Some(id), Some(text)) = (map.id(kind), text) {
+                out.extension(form, id, text.as_bytes())?;
+            }
+        }
+        let mut rest = record.extra.get();
+        while let Some(([id, len], after)) = rest.split_first_chunk() {
+            let Some((value, after)) = after.split_at_checked(usize::from(*len)) else { break };
+            out.extension(form, *id, value)?;
+            rest = after;
+        }
+        if let Some((id, value)) = long {
+            out.extension(form, *id, value)?;
+        }
+    }
+    if !before.is_empty() {
+        out.payload(before)?;
+    }
+    out.payload(record.head.get())?;
+    out.payload(&record.body)?;
+    out.finish()
+}
+
+/// A payload as a few bytes and a slice of the frame, copied only where it is not made like that.
+fn split(frame: &Bytes, slices: &[&[u8]]) -> (Inline<{ limits::RTP_HEAD }>, Bytes) {
+    let mut head = Inline::default();
+    if let Some((body, before)) = slices.split_last() {
+        let fits = before.iter().all(|slice| head.push(slice));
+        if fits && let Some(body) = slice_of(frame, body) {
+            return (head, body);
+        }
+    }
+    (Inline::default(), Bytes::from(slices.concat()))
+}
+
+/// The part of `frame` that `part` is, if it is one.
+fn slice_of(frame: &Bytes, part: &[u8]) -> Option<Bytes> {
+    let start = part.as_ptr().addr().checked_sub(frame.as_ptr().addr())?;
+    let end = start.checked_add(part.len()).filter(|end| *end <= frame.len())?;
+    Some(frame.slice(start..end))
+}
