@@ -1,6 +1,7 @@
 //! An agent at rest: what it allocates, what it holds, and what a poll costs it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "the figure it measured")]
 
 use std::alloc::System;
 use std::time::Duration;
@@ -53,13 +54,11 @@ fn run(agents: &mut [Agent; 2], now: &mut Instant, end: Instant) {
                 }
             }
         }
-        match next.filter(|at| *at <= end) {
-            Some(at) => *now = at,
-            None => {
-                *now = end;
-                return;
-            }
-        }
+        let Some(at) = next.filter(|at| *at <= end) else {
+            *now = end;
+            return;
+        };
+        *now = at;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Many connections behind one address.
 
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a test that cannot go on has failed")]
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -95,7 +97,7 @@ impl World {
                     Output::Event(Event::DataChannelOpen(channel)) => {
                         let now = self.now;
                         let mut channel = self.clients[index].data_channel(channel).unwrap();
-                        channel.send(now, &Message::text(&format!("I am {index}"))).unwrap();
+                        channel.send(now, &Message::text(format!("I am {index}"))).unwrap();
                     }
                     Output::Event(_) => {}
                     Output::Transmit(t) => self.post(client(index), t.path.remote, &buf[..t.len]),

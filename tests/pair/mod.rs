@@ -1,5 +1,10 @@
 //! Two connections joined by a perfect link with a delay, in virtual time.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -12,32 +17,32 @@ use antiphon::{
 };
 
 /// The wall clock at the start of every test.
-pub const UNIX: Duration = Duration::from_secs(1_790_000_000);
+pub(crate) const UNIX: Duration = Duration::from_secs(1_790_000_000);
 
 /// Nanoseconds of milliseconds.
-pub fn ms(millis: u64) -> Duration {
+pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub struct End {
-    pub pc: PeerConnection,
-    pub addr: SocketAddr,
-    pub events: Vec<(Instant, Event)>,
-    pub wait: Option<Instant>,
-    pub sent: u64,
+pub(crate) struct End {
+    pub(crate) pc: PeerConnection,
+    pub(crate) addr: SocketAddr,
+    pub(crate) events: Vec<(Instant, Event)>,
+    pub(crate) wait: Option<Instant>,
+    pub(crate) sent: u64,
 }
 
 impl End {
-    pub fn saw(&self, wanted: &Event) -> bool {
+    pub(crate) fn saw(&self, wanted: &Event) -> bool {
         self.events.iter().any(|(_, event)| event == wanted)
     }
 
-    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|(_, event)| wanted(event)).count()
     }
 
     /// The channel the peer opened, or the first that opened.
-    pub fn channel(&self) -> Option<DataChannelId> {
+    pub(crate) fn channel(&self) -> Option<DataChannelId> {
         self.events.iter().find_map(|(_, event)| match event {
             Event::DataChannel(id) | Event::DataChannelOpen(id) => Some(*id),
             _ => None,
@@ -46,23 +51,23 @@ impl End {
 }
 
 /// What the application does about an event, before the next datagram is drawn.
-pub type React = Box<dyn FnMut(usize, Instant, &mut PeerConnection, &Event)>;
+pub(crate) type React = Box<dyn FnMut(usize, Instant, &mut PeerConnection, &Event)>;
 
 /// What the link does with a datagram: its bytes may be changed; `false` drops it.
-pub type Filter = Box<dyn FnMut(usize, &mut Vec<u8>) -> bool>;
+pub(crate) type Filter = Box<dyn FnMut(usize, &mut Vec<u8>) -> bool>;
 
-pub struct Pair {
-    pub now: Instant,
-    pub ends: [End; 2],
-    pub delay: Duration,
+pub(crate) struct Pair {
+    pub(crate) now: Instant,
+    pub(crate) ends: [End; 2],
+    pub(crate) delay: Duration,
     wire: BTreeMap<(Instant, u64), (usize, Path, Vec<u8>)>,
     serial: u64,
-    pub filter: Filter,
-    pub react: React,
+    pub(crate) filter: Filter,
+    pub(crate) react: React,
 }
 
 impl Pair {
-    pub fn new(configs: [&Config; 2]) -> Self {
+    pub(crate) fn new(configs: [&Config; 2]) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let end = |index: u8, config: &Config| {
             let addr = SocketAddr::from(([192, 0, 2, 1 + index], 5000));
@@ -81,16 +86,16 @@ impl Pair {
         }
     }
 
-    pub fn default_pair() -> Self {
+    pub(crate) fn default_pair() -> Self {
         Self::new([&Config::new(), &Config::new()])
     }
 
     /// A full exchange of descriptions as text, candidates inside; end 0 offers.
-    pub fn negotiate(&mut self) {
+    pub(crate) fn negotiate(&mut self) {
         self.negotiate_from(0);
     }
 
-    pub fn negotiate_from(&mut self, offerer: usize) {
+    pub(crate) fn negotiate_from(&mut self, offerer: usize) {
         let answerer = 1 - offerer;
         let offer = self.ends[offerer].pc.create_offer(&OfferOptions::default()).unwrap();
         self.ends[offerer].pc.set_local_description(Some(offer)).unwrap();
@@ -104,13 +109,13 @@ impl Pair {
     }
 
     /// Polls both ends at the present instant, as a caller does after any call.
-    pub fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         for index in 0..2 {
             self.drain(index);
         }
     }
 
-    pub fn drain(&mut self, index: usize) {
+    pub(crate) fn drain(&mut self, index: usize) {
         let mut buf = [0; 1500];
         loop {
             match self.ends[index].pc.poll_output(self.now, &mut buf) {
@@ -141,7 +146,7 @@ impl Pair {
     }
 
     /// The next thing that happens; false when nothing ever will.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let arrival = self.wire.first_key_value().map(|((at, _), _)| *at);
         let waits = self.ends.iter().filter_map(|end| end.wait).min();
         let Some(next) = arrival.into_iter().chain(waits).min() else { return false };
@@ -163,7 +168,7 @@ impl Pair {
     }
 
     /// Runs until `done` or for `limit`; says whether `done`.
-    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+    pub(crate) fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
         let end = self.now + limit;
         loop {
             if done(self) {
@@ -180,12 +185,12 @@ impl Pair {
         }
     }
 
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         self.run_until(time, |_| false);
     }
 
     /// Puts a datagram before one end, as from `from`.
-    pub fn inject(&mut self, to: usize, from: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn inject(&mut self, to: usize, from: SocketAddr, bytes: &[u8]) {
         let local = self.ends[to].addr;
         self.ends[to].pc.handle_input(self.now, Datagram::udp(local, from, bytes));
         self.drain(to);
