@@ -115,7 +115,7 @@ impl Negotiator {
         let wanted = simulcast::wanted(model);
         let mut send_layers = media_section::layer_names(&its.settled.layers);
         send_layers.retain(|rid| by_rid && sends(direction) && wanted.iter().any(|(its, _)| its == rid));
-        let receives_layers = by_rid && self.settings.media.receive_simulcast && receives(direction);
+        let takes_simulcast = by_rid && self.settings.media.receive_simulcast && receives(direction);
         let told = |local: &SessionDescription| {
             let media = its.settled.section.and_then(|index| local.session().media.get(index));
             media.is_some_and(|media| media.attributes.iter().any(|a| matches!(a, Attribute::Msid(..))))
@@ -129,7 +129,7 @@ impl Negotiator {
                 .retain(|kind| congestion || *kind != crate::peer::jsep::codec::Feedback::TransportCc);
         }
         let cname = self.cname.clone().or_else(|| Text::new("-").ok())?;
-        let receive_layers = if receives_layers { simulcast::accepted(model, &formats) } else { Vec::new() };
+        let receive_layers = if takes_simulcast { simulcast::accepted(model, &formats) } else { Vec::new() };
         let section = MediaSection {
             transceiver: its,
             mid: model.attributes.mid().cloned(),

@@ -1,5 +1,5 @@
 //! Transceivers and sections: which belongs to which, what changes with a description, and how that is undone (RFC 9429 §5.9 to §5.11,
-//! W3C, "set the RTCSessionDescription").
+//! W3C, "set the `RTCSessionDescription`").
 
 use crate::base::limits;
 use crate::codec::MediaKind;

@@ -47,11 +47,11 @@ fn media_section(index: usize, media: &Media) -> Result<(), NegotiationError> {
             return Err(NegotiationError::DuplicatePayloadType { section: index, payload_type });
         }
     }
-    if matches!(media.kind, MediaKind::Audio | MediaKind::Video) && media.attributes.has(&Attribute::RtcpMux)
-    {
-        if let Some(payload_type) = formats.iter().copied().find(|number| (64..=95).contains(number)) {
-            return Err(NegotiationError::PayloadTypeRange { section: index, payload_type });
-        }
+    let muxed = matches!(media.kind, MediaKind::Audio | MediaKind::Video)
+        && media.attributes.has(&Attribute::RtcpMux);
+    let taken_for_rtcp = formats.iter().copied().find(|number| (64..=95).contains(number));
+    if let Some(payload_type) = taken_for_rtcp.filter(|_| muxed) {
+        return Err(NegotiationError::PayloadTypeRange { section: index, payload_type });
     }
     let mut streams = BTreeSet::new();
     for attribute in media.attributes.iter() {

@@ -15,7 +15,7 @@ pub(super) struct OfferedExtension {
 }
 
 impl OfferedExtension {
-    pub(super) fn attribute(&self) -> Option<Attribute> {
+    pub(super) fn attribute(self) -> Option<Attribute> {
         let direction = (self.direction != Direction::SendRecv).then_some(self.direction);
         let uri = Word::new(self.kind.uri()).ok()?;
         Some(Attribute::Extmap(Box::new(Extmap { id: u16::from(self.id), direction, uri, parameters: None })))

@@ -71,7 +71,7 @@ impl MediaSection<'_> {
         if self.flags.mixed {
             list.push(Attribute::ExtmapAllowMixed);
         }
-        list.extend(self.extensions.iter().filter_map(OfferedExtension::attribute));
+        list.extend(self.extensions.iter().copied().filter_map(OfferedExtension::attribute));
         list.push(Attribute::Direction(self.direction));
         let sends = matches!(self.direction, Direction::SendRecv | Direction::SendOnly);
         if self.tells_streams {

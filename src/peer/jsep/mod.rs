@@ -10,6 +10,8 @@ mod candidates;
 mod capabilities;
 mod check;
 mod codec;
+#[cfg(test)]
+mod codec_tests;
 mod description;
 mod direction;
 mod error;
@@ -23,12 +25,20 @@ mod negotiated;
 mod negotiator;
 mod offer;
 mod remote;
+#[cfg(test)]
+mod rollback_tests;
 mod section;
 mod settle;
 mod simulcast;
+#[cfg(test)]
+mod simulcast_tests;
 mod state;
+#[cfg(test)]
+mod test_peer;
 #[cfg_attr(not(test), expect(dead_code, reason = "the handles of transceivers are made above"))]
 mod transceiver;
+#[cfg(test)]
+mod transceiver_tests;
 #[cfg_attr(not(test), expect(dead_code, reason = "the handles of transceivers are made above"))]
 mod transceivers;
 

@@ -2,92 +2,14 @@ use super::*;
 use crate::peer::jsep::apply::{DtlsRole, Negotiated, NegotiatedData, NegotiatedTransport};
 use crate::peer::jsep::candidates::{CandidatePlace, CandidateTarget};
 use crate::peer::jsep::error::RemoteCandidateError;
-use crate::rng::Seed;
+use crate::peer::jsep::test_peer::{Peer, peer, travel};
 use crate::sdp::{Direction, MediaKind, Setup};
 use SignalingState::{HaveLocalOffer, HaveLocalPranswer, HaveRemoteOffer, HaveRemotePranswer, Stable};
-
-/// An engine with what stands around it in a connection.
-struct Peer {
-    negotiator: Negotiator,
-    credentials: Credentials,
-    fingerprints: Vec<Fingerprint>,
-    candidates: Vec<Candidate>,
-    ended: bool,
-    lite: bool,
-}
-
-fn peer(seed: u8) -> Peer {
-    let mut rng = Rng::new(&Seed::from_bytes([seed; 32]));
-    let settings = Settings {
-        max_message_size: 262_144,
-        sctp_port: 5000,
-        answer_active: true,
-        media: MediaCapabilities::none(),
-    };
-    Peer {
-        credentials: Credentials::generate(&mut rng),
-        negotiator: Negotiator::new(rng, settings),
-        fingerprints: vec![format!("sha-256 {}", vec![format!("{seed:02X}"); 32].join(":")).parse().unwrap()],
-        candidates: Vec::new(),
-        ended: false,
-        lite: false,
-    }
-}
 
 fn with_data(seed: u8) -> Peer {
     let mut peer = peer(seed);
     assert!(peer.negotiator.need_data_channel());
     peer
-}
-
-impl Peer {
-    fn with<T>(&mut self, act: impl FnOnce(&mut Negotiator, &LocalTransport<'_>) -> T) -> T {
-        let transport = LocalTransport {
-            credentials: &self.credentials,
-            next_credentials: None,
-            candidates: &self.candidates,
-            end_of_candidates: self.ended,
-            lite: self.lite,
-            pacing: None,
-            fingerprints: &self.fingerprints,
-        };
-        act(&mut self.negotiator, &transport)
-    }
-
-    fn offer(&mut self, ice_restart: bool) -> SessionDescription {
-        self.with(|n, t| n.create_offer(OfferOptions { ice_restart }, t)).unwrap()
-    }
-
-    fn answer(&mut self) -> SessionDescription {
-        self.with(Negotiator::create_answer).unwrap()
-    }
-
-    fn set_local(&mut self, description: Option<SessionDescription>) -> Result<Applied, NegotiationError> {
-        let applied = self.with(|n, t| n.set_local(description, t))?;
-        if let Some(credentials) = &applied.local_credentials {
-            self.credentials = credentials.clone();
-        }
-        Ok(applied)
-    }
-
-    /// Sets the local description that is due, and returns it as it travels.
-    fn describe(&mut self) -> SessionDescription {
-        self.set_local(None).unwrap();
-        travel(self.negotiator.local_description().unwrap())
-    }
-
-    fn set_remote(&mut self, description: &SessionDescription) -> Result<Applied, NegotiationError> {
-        self.negotiator.set_remote(travel(description))
-    }
-
-    fn state(&self) -> SignalingState {
-        self.negotiator.signaling_state()
-    }
-}
-
-/// To text and back.
-fn travel(description: &SessionDescription) -> SessionDescription {
-    SessionDescription::parse(description.kind(), &description.to_sdp()).unwrap()
 }
 
 /// What was settled about a description of data.

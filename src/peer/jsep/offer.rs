@@ -186,7 +186,7 @@ impl Negotiator {
         let is_old = its.settled.section == Some(index);
         let present = self.local_description().filter(|_| is_old);
         let present = present
-            .map(|local| local.session())
+            .map(SessionDescription::session)
             .and_then(|session| Some((session, session.media.get(index)?)));
         let ours = self.offered_capabilities(its.kind, index, is_old);
         let (formats, extensions) = present.map_or((Vec::new(), Vec::new()), |(session, media)| {

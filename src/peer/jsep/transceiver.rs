@@ -190,7 +190,7 @@ pub(super) struct SendLayer {
     pub(super) rtx_ssrc: u32,
 }
 
-/// What a rollback restores (W3C, "set the RTCSessionDescription", rollback steps).
+/// What a rollback restores (W3C, "set the `RTCSessionDescription`", rollback steps).
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
     pub(super) mid: Option<Token>,
