@@ -178,6 +178,9 @@ pub const SRTP_SENDING_SOURCES: usize = 4096;
 /// Sources whose authenticated packets are taken: as many as we would send from. Each is some 150 bytes.
 pub const SRTP_RECEIVING_SOURCES: usize = 4096;
 
+/// What protection adds to a packet at most: AES-GCM's tag with the index of RTCP, or with the header of Cryptex (RFC 7714, RFC 9335).
+pub const SRTP_OVERHEAD: usize = 24;
+
 // ---- wire::rtp, wire::rtcp ------------------------------------------------------------------------------------------
 
 /// References of one frame that a dependency descriptor may list; encoders use up to eight.

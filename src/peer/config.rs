@@ -2,8 +2,10 @@
 
 use core::time::Duration;
 
+use super::jsep::MediaCapabilities;
 use crate::base::limits;
 use crate::crypto::Certificate;
+use crate::rtp::Delivery;
 
 /// How a connection is to behave. Its own builder; cloned and shared by many connections. Nothing is checked before
 /// `PeerConnection::new`, which names the first field that cannot be.
@@ -17,6 +19,9 @@ use crate::crypto::Certificate;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Config {
+    /// `None`: the defaults, made when a connection is.
+    pub(crate) media: Option<MediaCapabilities>,
+    pub(crate) media_delivery: Delivery,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) ice_lite: bool,
     pub(crate) ice_pacing: Option<Duration>,
@@ -39,6 +44,8 @@ impl Config {
     /// The defaults: a certificate made from the seed, full ICE, 1200-byte datagrams, messages of up to 256 KiB.
     pub const fn new() -> Self {
         Self {
+            media: None,
+            media_delivery: Delivery::Frames,
             certificate: None,
             ice_lite: false,
             ice_pacing: None,
@@ -55,6 +62,19 @@ impl Config {
     /// The certificate to present. Without one, each connection makes its own from its seed.
     pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.certificate = Some(certificate);
+        self
+    }
+
+    /// The codecs, header extensions and feedback that audio and video are negotiated with. What browsers speak by default;
+    /// [`MediaCapabilities::none`] refuses every media section.
+    pub fn media(mut self, capabilities: MediaCapabilities) -> Self {
+        self.media = Some(capabilities);
+        self
+    }
+
+    /// How receivers hand over what arrives until told otherwise: whole frames by default, packets for servers that forward.
+    pub const fn media_delivery(mut self, delivery: Delivery) -> Self {
+        self.media_delivery = delivery;
         self
     }
 

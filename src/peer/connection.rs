@@ -9,21 +9,25 @@ use super::data_channel::DataChannel;
 use super::error::{ConfigError, Failure, IceCandidateError};
 use super::event::{Event, IceCandidate};
 use super::jsep::{
-    MediaCapabilities, NegotiationError, Negotiator, OfferOptions, SessionDescription, Settings,
-    SignalingState,
+    NegotiationError, Negotiator, OfferOptions, SessionDescription, Settings, SignalingState,
+    TransceiverError, TransceiverId, TransceiverInit,
 };
+use super::receiver::Receiver;
+use super::sender::Sender;
 use super::state::{ConnectionState, IceGatheringState};
 use super::stats::Stats;
+use super::transceiver::Transceiver;
 use super::transport::Transport;
 use crate::base::limits;
 use crate::base::outbox::Outbox;
+use crate::codec::MediaKind;
 use crate::crypto::Certificate;
 use crate::data::{ChannelId, Channels, DataChannelError, DataChannelInit};
 use crate::ice::{Agent, CandidateError, IceConnectionState, LocalCandidate};
 use crate::machine::{Machine, Output};
 use crate::net::{Datagram, Path};
 use crate::rng::{Rng, Seed};
-use crate::sdp::Candidate;
+use crate::sdp::{Candidate, Token};
 use crate::time::{Instant, Latest, Timer};
 
 /// Where a connection is in its life.
@@ -118,7 +122,7 @@ impl PeerConnection {
             max_message_size: config.max_message_size as u64,
             sctp_port: limits::SCTP_PORT,
             answer_active: true,
-            media: MediaCapabilities::none(),
+            media: config.media.clone().unwrap_or_default(),
         };
         let negotiator = Negotiator::new(rng.fork("jsep"), settings);
         Ok(Self {
@@ -211,6 +215,9 @@ impl PeerConnection {
     pub fn set_unix_time(&mut self, now: Instant, unix_time: Duration) {
         self.unix_time_at = self.touch(now);
         self.unix_time = unix_time;
+        if let Some(media) = &mut self.transport.media {
+            media.rtp.set_unix_time(now, unix_time);
+        }
     }
 
     /// The wall clock at `now`, as the time since 1970.
@@ -340,6 +347,62 @@ impl PeerConnection {
         self.transport.data.ids().collect()
     }
 
+    /// Makes a transceiver: a section of the next offer (W3C, `addTransceiver`).
+    ///
+    /// # Errors
+    /// [`TransceiverError`] says which value cannot be.
+    pub fn add_transceiver(
+        &mut self,
+        kind: MediaKind,
+        init: TransceiverInit,
+    ) -> Result<TransceiverId, TransceiverError> {
+        self.change(|negotiator| negotiator.add_transceiver(kind, init))
+    }
+
+    /// Says that there is something of that kind to send, in these streams (W3C, `addTrack`): in a transceiver that has never sent, such
+    /// as one the peer's offer made, or in a new one.
+    ///
+    /// # Errors
+    /// [`TransceiverError`] if a stream's name cannot be, or there are too many transceivers.
+    pub fn add_track(
+        &mut self,
+        kind: MediaKind,
+        streams: Vec<Token>,
+    ) -> Result<TransceiverId, TransceiverError> {
+        self.change(|negotiator| negotiator.add_track(kind, streams))
+    }
+
+    /// Says that there is nothing to send any more (W3C, `removeTrack`). Twice is once.
+    ///
+    /// # Errors
+    /// [`TransceiverError`] if there is no such transceiver, or it is stopped.
+    pub fn remove_track(&mut self, id: TransceiverId) -> Result<(), TransceiverError> {
+        self.change(|negotiator| negotiator.remove_track(id))
+    }
+
+    /// The ids of all transceivers, in the order they were made.
+    pub fn transceivers(&self) -> Vec<TransceiverId> {
+        self.negotiator.transceivers().map(|its| its.id()).collect()
+    }
+
+    /// The transceiver of an id; `None` if it is gone.
+    pub fn transceiver(&mut self, id: TransceiverId) -> Option<Transceiver<'_>> {
+        self.idle = Idle::No;
+        self.negotiator.transceiver(id).is_some().then_some(Transceiver { pc: self, id })
+    }
+
+    /// What a transceiver sends; `None` if it is gone.
+    pub fn sender(&mut self, id: TransceiverId) -> Option<Sender<'_>> {
+        self.idle = Idle::No;
+        self.negotiator.transceiver(id).is_some().then_some(Sender { pc: self, id })
+    }
+
+    /// What a transceiver receives; `None` if it is gone.
+    pub fn receiver(&mut self, id: TransceiverId) -> Option<Receiver<'_>> {
+        self.idle = Idle::No;
+        self.negotiator.transceiver(id).is_some().then_some(Receiver { pc: self, id })
+    }
+
     /// The state of ICE and DTLS together.
     pub const fn connection_state(&self) -> ConnectionState {
         self.connection_state
@@ -383,6 +446,12 @@ impl PeerConnection {
             dtls: self.transport.dtls.as_ref().map(|dtls| *dtls.stats()),
             data: *self.transport.data.stats(),
             sctp: self.transport.data.association().stats(),
+            media: self.transport.media.as_ref().map(|media| media.stats).unwrap_or_default(),
+            srtp_profile: self.transport.media.as_ref().and_then(|media| media.profile()),
+            srtp: self.transport.media.as_ref().and_then(|media| media.srtp_stats()),
+            rtp: self.transport.media.as_ref().map(|media| media.rtp.stats()),
+            outbound_rtp: self.transport.outbound_rtp(),
+            inbound_rtp: self.transport.inbound_rtp(),
         }
     }
 

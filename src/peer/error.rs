@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::jsep::RemoteCandidateError;
 use crate::crypto::CryptoError;
 use crate::sdp::candidate::CandidateParseError;
-use crate::{dtls, ice};
+use crate::{dtls, ice, rtp};
 
 /// Why [`PeerConnection::new`](super::PeerConnection::new) refused a configuration: the first field that cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,24 @@ pub enum IceCandidateError {
         /// How many are held.
         held: usize,
     },
+}
+
+/// Why a frame or packet was not taken by [`Sender`](super::Sender).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// No section that sends is agreed for the transceiver: offer and answer first, with a direction that sends.
+    #[error("the transceiver may not send: nothing is negotiated for it")]
+    NotNegotiated,
+    /// There are no keys yet: wait until the connection is connected.
+    #[error("the connection is not up")]
+    NotConnected,
+    /// No encoding has that rid.
+    #[error("no encoding of that rid")]
+    UnknownRid,
+    /// The RTP session refused it.
+    #[error("not taken")]
+    Refused(#[source] rtp::WriteError),
 }
 
 /// Why a connection is [`Failed`](super::ConnectionState::Failed).

@@ -1,9 +1,11 @@
 //! What a [`PeerConnection`](super::PeerConnection) reports.
 
-use super::jsep::SignalingState;
+use super::jsep::{SignalingState, TransceiverId};
 use super::state::{ConnectionState, IceGatheringState};
+use crate::base::bitrate::Bitrate;
 use crate::data::{ChannelId, DataChannelFailure};
 use crate::ice::IceConnectionState;
+use crate::rtp::KeyframeRequest;
 
 /// An ICE candidate as it travels over signalling: the W3C's `RTCIceCandidateInit`.
 ///
@@ -64,6 +66,20 @@ pub enum Event {
     DataChannelClose(ChannelId),
     /// The channel failed; `DataChannelClose` follows.
     DataChannelError(ChannelId, DataChannelFailure),
+    /// The peer sends on this transceiver now what it did not before (W3C, `track`).
+    Track(TransceiverId),
+    /// What the peer sends on this transceiver belongs to other streams now: see `Transceiver::remote_streams`.
+    TrackStreams(TransceiverId),
+    /// The peer does not send on this transceiver any more, or not for now (W3C, `mute`).
+    TrackMuted(TransceiverId),
+    /// The transceiver is gone: both sides know that it is stopped, or the offer that made it was rolled back (W3C, `ended`).
+    TrackEnded(TransceiverId),
+    /// There is something to `recv` or `recv_rtp`; reported again only after that has returned `None`.
+    MediaReadable(TransceiverId),
+    /// The peer wants a key frame of this encoding, named by its rid where there are several. Not more often than one can be made.
+    KeyframeRequested(TransceiverId, Option<String>, KeyframeRequest),
+    /// The peer's estimate of what may be sent to it, all media together.
+    TargetBitrate(Bitrate),
     /// The peer ended the connection cleanly. Call `close`.
     PeerClosed,
 }

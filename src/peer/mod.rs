@@ -9,18 +9,22 @@ mod demux;
 mod error;
 mod event;
 mod jsep;
+mod media;
 mod negotiate;
 mod output;
+mod receiver;
 mod router;
+mod sender;
 mod setup;
 mod state;
 mod stats;
+mod transceiver;
 mod transport;
 
 pub use config::Config;
 pub use connection::PeerConnection;
 pub use data_channel::DataChannel;
-pub use error::{ConfigError, Failure, IceCandidateError};
+pub use error::{ConfigError, Failure, IceCandidateError, WriteError};
 pub use event::{Event, IceCandidate};
 pub use jsep::{
     Codec, CodecParameters, Encoding, Feedback, KindCapabilities, LocalSource, MediaCapabilities,
@@ -28,6 +32,9 @@ pub use jsep::{
     RemoteCandidateError, RemoteLayer, RemoteSource, SdpType, SessionDescription, Side, SignalingState,
     TrackChange, TransceiverError, TransceiverId, TransceiverInit,
 };
+pub use receiver::Receiver;
 pub use router::{ConnectionId, Router, RouterStats};
+pub use sender::Sender;
 pub use state::{ConnectionState, IceGatheringState};
-pub use stats::{DatagramStats, Stats};
+pub use stats::{DatagramStats, InboundRtp, MediaStats, OutboundRtp, Stats};
+pub use transceiver::Transceiver;

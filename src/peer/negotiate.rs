@@ -4,9 +4,11 @@ use super::connection::{Life, PeerConnection};
 use super::error::{Failure, IceCandidateError};
 use super::event::{Event, IceCandidate};
 use super::jsep::{
-    Applied, CandidatePlace, CandidateTarget, DtlsRole, LocalTransport, NegotiatedData, NegotiatedTransport,
-    NegotiationError, Negotiator, OfferOptions, RemoteCandidateError, SessionDescription, SignalingState,
+    Applied, CandidatePlace, CandidateTarget, DtlsRole, LocalTransport, NegotiatedData, NegotiatedMedia,
+    NegotiatedTransport, NegotiationError, Negotiator, OfferOptions, RemoteCandidateError,
+    SessionDescription, SignalingState, TrackChange,
 };
+use super::media::Media;
 use super::setup;
 use super::state::{DtlsState, IceGatheringState};
 use crate::base::limits;
@@ -75,7 +77,44 @@ impl PeerConnection {
             if let Some(transport) = negotiated.transport {
                 self.apply_transport(transport);
             }
+            self.apply_media(negotiated.media);
         }
+        for change in applied.tracks {
+            self.on_track(change);
+        }
+    }
+
+    /// Offer and answer agree on media: senders and receivers follow.
+    fn apply_media(&mut self, negotiated: Vec<NegotiatedMedia>) {
+        if self.transport.media.is_none() {
+            let Some(first) = negotiated.first() else { return };
+            let now = self.latest.now();
+            let name = (&*first.cname, self.transport.mtu);
+            let (rng, delivery) = (self.rng.fork("rtp"), self.config.media_delivery);
+            self.transport.media = Media::new(now, self.unix_time(now), rng, name, delivery).map(Box::new);
+        }
+        self.transport.apply_media(negotiated);
+    }
+
+    fn on_track(&mut self, change: TrackChange) {
+        self.events.push(match change {
+            TrackChange::Added { transceiver, .. } => Event::Track(transceiver),
+            TrackChange::Streams { transceiver, .. } => Event::TrackStreams(transceiver),
+            TrackChange::Removed { transceiver } => Event::TrackMuted(transceiver),
+            TrackChange::Gone { transceiver } => {
+                if let Some(media) = &mut self.transport.media {
+                    media.remove(transceiver);
+                }
+                Event::TrackEnded(transceiver)
+            }
+        });
+    }
+
+    /// Calls the negotiator with a wish of the application's; an offer may become due.
+    pub(super) fn change<T>(&mut self, call: impl FnOnce(&mut Negotiator) -> T) -> T {
+        self.idle = super::connection::Idle::No;
+        self.check_negotiation = true;
+        call(&mut self.negotiator)
     }
 
     /// Offer and answer agree on data channels: SCTP gets its ports and limits.

@@ -9,7 +9,7 @@ use crate::ice::IceConnectionState;
 use crate::machine::Output;
 use crate::net::{Path, Transmit};
 use crate::time::{Instant, earliest};
-use crate::{data, dtls, ice};
+use crate::{data, dtls, ice, rtp};
 
 impl PeerConnection {
     /// One step of `poll_output`, when something may have changed since the last.
@@ -66,6 +66,7 @@ impl PeerConnection {
             Report::Ice(event) => self.on_ice(now, &event),
             Report::Dtls(event) => self.on_dtls(event),
             Report::Data(event) => self.on_data(&event),
+            Report::Rtp(event) => self.on_rtp(event),
         }
     }
 
@@ -116,6 +117,7 @@ impl PeerConnection {
             dtls::Event::Connected => {
                 self.transport.dtls_state = DtlsState::Connected;
                 self.apply_mtu();
+                self.transport.key_media();
                 self.start_data();
                 None
             }
@@ -142,6 +144,31 @@ impl PeerConnection {
             D::Closed(_) => return self.on_peer_closed(),
             D::Connected => return None,
         })
+    }
+
+    fn on_rtp(&mut self, event: rtp::Event) -> Option<Event> {
+        let media = self.transport.media.as_mut()?;
+        match event {
+            rtp::Event::Readable(receiver) => Some(Event::MediaReadable(media.of_receiver(receiver)?)),
+            rtp::Event::KeyframeRequested(sender, request) => {
+                let (transceiver, rid) = media.of_sender(sender)?;
+                Some(Event::KeyframeRequested(transceiver, rid, request))
+            }
+            rtp::Event::Feedback => {
+                let mut estimate = None;
+                while let Some(feedback) = media.rtp.take_feedback() {
+                    if let rtp::Feedback::Estimate { bitrate } = feedback {
+                        estimate = Some(bitrate);
+                    }
+                }
+                self.transport.estimate = estimate.or(self.transport.estimate);
+                estimate.map(Event::TargetBitrate)
+            }
+            rtp::Event::Source(..)
+            | rtp::Event::SourceEnded(..)
+            | rtp::Event::SsrcChanged(_)
+            | rtp::Event::Closed => None,
+        }
     }
 
     /// The peer's `close_notify` or its ABORT, whichever comes first, is its clean end.
@@ -187,6 +214,9 @@ impl PeerConnection {
             dtls.set_mtu(mtu);
             self.transport.data.set_mtu(data_mtu);
         }
+        if let Some(media) = &mut self.transport.media {
+            media.set_mtu(mtu);
+        }
     }
 
     fn run_trim(&mut self, now: Instant) {
@@ -209,6 +239,9 @@ impl PeerConnection {
         self.negotiator.close();
         self.trim.stop();
         self.transport.data.close();
+        if let Some(media) = &mut self.transport.media {
+            media.rtp.close();
+        }
     }
 
     /// Draws ABORT and `close_notify`, each once and only where consent holds, then gives out the closing event.

@@ -1,8 +1,10 @@
 //! One snapshot of every layer.
 
 use super::state::{ConnectionState, IceGatheringState};
+use crate::codec::MediaKind;
+use crate::crypto::srtp_keys::SrtpProfile;
 use crate::time::Instant;
-use crate::{data, dtls, ice, sctp};
+use crate::{data, dtls, ice, rtp, sctp, srtp};
 
 /// What happened to the datagrams of a connection before any protocol looked at them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,59 @@ pub struct Stats {
     pub data: data::Stats,
     /// SCTP.
     pub sctp: sctp::Stats,
+    /// Media packets outside of RTP.
+    pub media: MediaStats,
+    /// The SRTP profile of the keys, once there are keys and media.
+    pub srtp_profile: Option<SrtpProfile>,
+    /// SRTP, once there are keys and media.
+    pub srtp: Option<srtp::Stats>,
+    /// The RTP session, once media is negotiated.
+    pub rtp: Option<rtp::SessionStats>,
+    /// What is sent, encoding by encoding.
+    pub outbound_rtp: Vec<OutboundRtp>,
+    /// What is received, source by source.
+    pub inbound_rtp: Vec<InboundRtp>,
+}
+
+/// Media packets that never came to RTP, and streams that did not fit.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct MediaStats {
+    /// Packets that arrived before there were keys.
+    pub before_keys: u64,
+    /// Packets that could not be protected: the keys are used up.
+    pub unprotected: u64,
+    /// Senders and receivers that the RTP session had no room for.
+    pub refused_streams: u64,
+}
+
+/// One encoding that is sent.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OutboundRtp {
+    /// The section it belongs to.
+    pub mid: String,
+    /// Sound or pictures.
+    pub kind: MediaKind,
+    /// Its name, where there are several.
+    pub rid: Option<String>,
+    /// Its counters, those the peer reports among them.
+    pub stats: rtp::SenderStats,
+}
+
+/// One source that is received.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct InboundRtp {
+    /// The section it belongs to.
+    pub mid: String,
+    /// Sound or pictures.
+    pub kind: MediaKind,
+    /// Its counters, those the peer reports among them.
+    pub stats: rtp::SourceStats,
 }
 
 impl Stats {

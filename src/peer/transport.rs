@@ -3,14 +3,19 @@
 use std::collections::VecDeque;
 
 use super::demux::{self, Protocol};
+use super::jsep::{Encoding, NegotiatedMedia, TransceiverId};
+use super::media::{DrawnMedia, Link, Media, SendLink};
 use super::state::DtlsState;
-use super::stats::DatagramStats;
+use super::stats::{DatagramStats, InboundRtp, OutboundRtp};
+use crate::base::bitrate::Bitrate;
 use crate::base::limits;
 use crate::data::{self, Channels};
 use crate::dtls::{self, Connection};
 use crate::ice::{self, Agent};
 use crate::machine::Output;
 use crate::net::{Datagram, Path, Transmit};
+use crate::rtp;
+use crate::srtp;
 use crate::time::{Instant, earliest};
 
 /// What a layer reported, in the order it did.
@@ -19,6 +24,7 @@ pub(crate) enum Report {
     Ice(ice::Event),
     Dtls(dtls::Event),
     Data(data::Event),
+    Rtp(rtp::Event),
 }
 
 /// The machines below a `PeerConnection`.
@@ -28,6 +34,10 @@ pub(crate) struct Transport {
     /// There is none before the DTLS role is negotiated.
     pub(crate) dtls: Option<Box<Connection>>,
     pub(crate) data: Channels,
+    /// There is none before the first media section is negotiated.
+    pub(crate) media: Option<Box<Media>>,
+    /// The peer's estimate of what may be sent to it.
+    pub(crate) estimate: Option<Bitrate>,
     pub(crate) dtls_state: DtlsState,
     /// DTLS datagrams from a path whose check succeeded at the peer's end but not yet at ours: the peer may be half a round
     /// trip ahead. Looked at once the path is valid, so no ClientHello costs a retransmission timeout.
@@ -42,6 +52,8 @@ impl Transport {
             ice,
             dtls: None,
             data,
+            media: None,
+            estimate: None,
             dtls_state: DtlsState::New,
             early: VecDeque::new(),
             mtu,
@@ -56,7 +68,7 @@ impl Transport {
         match demux::classify(datagram.data) {
             Protocol::Stun => self.ice.handle_input(now, datagram),
             Protocol::Dtls => self.on_dtls_datagram(now, datagram),
-            Protocol::Rtp | Protocol::Rtcp => self.datagrams.unexpected_media += 1,
+            Protocol::Rtp | Protocol::Rtcp => self.on_media_datagram(now, datagram),
             Protocol::Other => self.datagrams.unknown_protocol += 1,
         }
     }
@@ -73,6 +85,18 @@ impl Transport {
             self.ice.recheck(now, &datagram.path);
         } else {
             // No work at all for who has not proved a path to us: no signature, no amplification.
+            self.datagrams.unvalidated_path += 1;
+        }
+    }
+
+    fn on_media_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        let Some(media) = &mut self.media else {
+            self.datagrams.unexpected_media += 1;
+            return;
+        };
+        if self.ice.accepts(&datagram.path) {
+            media.handle_input(now, datagram.data);
+        } else {
             self.datagrams.unvalidated_path += 1;
         }
     }
@@ -118,14 +142,20 @@ impl Transport {
             Some(Output::Wait(wait)) => wait,
             Some(Output::Transmit(_)) | None => None,
         };
+        let media_wait = match self.media.as_mut().map(|media| media.rtp.poll_output(now, &mut [])) {
+            Some(Output::Event(event)) => return Ok(Report::Rtp(event)),
+            Some(Output::Wait(wait)) => wait,
+            Some(Output::Transmit(_)) | None => None,
+        };
+        let wait = earliest(media_wait, earliest(ice_wait, dtls_wait));
         match self.data.poll_output(now, &mut []) {
             Output::Event(event) => Ok(Report::Data(event)),
-            Output::Transmit(_) => Err(earliest(ice_wait, dtls_wait)),
-            Output::Wait(wait) => Err(earliest(wait, earliest(ice_wait, dtls_wait))),
+            Output::Transmit(_) => Err(wait),
+            Output::Wait(data_wait) => Err(earliest(wait, data_wait)),
         }
     }
 
-    /// Draws the next datagram: checks and consent, then handshake and alerts, then SCTP. Or says until when there is none.
+    /// Draws the next datagram: checks and consent, then handshake and alerts, then media, then SCTP. Or says until when there is none.
     pub(crate) fn draw(&mut self, now: Instant, buf: &mut [u8]) -> Drawn {
         let ice_wait = match self.ice.poll_output(now, buf) {
             Output::Transmit(transmit) => return Drawn::Transmit(self.drawn(transmit)),
@@ -146,6 +176,13 @@ impl Transport {
         if self.dtls_state != DtlsState::Connected {
             return Drawn::NoPath;
         }
+        if let Some(media) = &mut self.media {
+            match media.draw(now, buf) {
+                DrawnMedia::Packet(len) => return Drawn::Transmit(self.drawn(Transmit::new(path, len))),
+                DrawnMedia::Event(event) => return Drawn::Report(Report::Rtp(event)),
+                DrawnMedia::Wait(media_wait) => wait = earliest(wait, media_wait),
+            }
+        }
         let (head, end) = (dtls.seal_head(), mtu.saturating_sub(dtls.seal_tail()));
         match self.data.poll_output(now, buf.get_mut(head..end).unwrap_or_default()) {
             Output::Transmit(transmit) => match dtls.seal_in_place(buf, transmit.len) {
@@ -159,9 +196,18 @@ impl Transport {
         Drawn::Wait(wait)
     }
 
-    /// Draws what ends the connection: SCTP's ABORT, then DTLS's `close_notify`. Nothing else leaves any more.
+    /// Draws what ends the connection: BYE, SCTP's ABORT, then DTLS's `close_notify`. Nothing else leaves any more.
     pub(crate) fn draw_goodbye(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
         let dtls = self.dtls.as_mut()?;
+        if let Some(media) = &mut self.media {
+            while media.is_keyed() {
+                match media.draw(now, buf) {
+                    DrawnMedia::Packet(len) => return Some(self.drawn(Transmit::new((), len)).len),
+                    DrawnMedia::Event(_) => {}
+                    DrawnMedia::Wait(_) => break,
+                }
+            }
+        }
         if self.dtls_state == DtlsState::Connected {
             let (head, end) = (dtls.seal_head(), self.mtu.min(buf.len()).saturating_sub(dtls.seal_tail()));
             let inner = buf.get_mut(head..end).unwrap_or_default();
@@ -174,6 +220,94 @@ impl Transport {
         match dtls.poll_output(now, buf) {
             Output::Transmit(transmit) => Some(self.drawn(transmit).len),
             Output::Event(_) | Output::Wait(_) => None,
+        }
+    }
+
+    /// Gives media its keys, once there are both.
+    pub(crate) fn key_media(&mut self) {
+        let (Some(media), Some(dtls)) = (&mut self.media, &self.dtls) else { return };
+        if media.is_keyed() || self.dtls_state != DtlsState::Connected {
+            return;
+        }
+        let side = match dtls.role() {
+            dtls::Role::Client => srtp::Side::Client,
+            dtls::Role::Server => srtp::Side::Server,
+        };
+        if let Some(keys) = dtls.srtp_keying_material() {
+            media.set_keys(&keys, side);
+        }
+        if let Some(round_trip) = self.ice.round_trip() {
+            media.rtp.set_round_trip(round_trip);
+        }
+    }
+
+    /// Brings media to what offer and answer settled.
+    pub(crate) fn apply_media(&mut self, negotiated: Vec<NegotiatedMedia>) {
+        if let Some(media) = &mut self.media {
+            media.apply(negotiated);
+        }
+        self.key_media();
+    }
+
+    /// What a transceiver has, if its section was accepted.
+    pub(crate) fn link(&self, id: TransceiverId) -> Option<&Link> {
+        self.media.as_ref()?.link(id)
+    }
+
+    /// Whether media may be sent.
+    pub(crate) fn media_is_keyed(&self) -> bool {
+        self.media.as_ref().is_some_and(|media| media.is_keyed())
+    }
+
+    /// The peer's estimate of what may be sent to it.
+    pub(crate) const fn media_estimate(&self) -> Option<Bitrate> {
+        self.estimate
+    }
+
+    /// What is sent, encoding by encoding.
+    pub(crate) fn outbound_rtp(&self) -> Vec<OutboundRtp> {
+        let Some(media) = &self.media else { return Vec::new() };
+        let of = |link: &Link| -> Vec<OutboundRtp> {
+            let stats = |its: &SendLink| {
+                Some(OutboundRtp {
+                    mid: link.negotiated.mid.to_string(),
+                    kind: link.negotiated.kind,
+                    rid: its.rid.clone(),
+                    stats: media.rtp.sender_stats(its.id)?,
+                })
+            };
+            link.senders.iter().filter_map(stats).collect()
+        };
+        media.links.iter().flat_map(of).collect()
+    }
+
+    /// What is received, source by source.
+    pub(crate) fn inbound_rtp(&self) -> Vec<InboundRtp> {
+        let Some(media) = &self.media else { return Vec::new() };
+        let of = |link: &Link| -> Vec<InboundRtp> {
+            let Some(receiver) = link.receiver else { return Vec::new() };
+            let stats = |source| {
+                let (mid, kind) = (link.negotiated.mid.to_string(), link.negotiated.kind);
+                Some(InboundRtp { mid, kind, stats: media.rtp.source_stats(source)? })
+            };
+            media.rtp.sources(receiver).filter_map(stats).collect()
+        };
+        media.links.iter().flat_map(of).collect()
+    }
+
+    /// A transceiver is stopped: it sends nothing any more, at once.
+    pub(crate) fn stop_media(&mut self, id: TransceiverId) {
+        let Some(media) = &mut self.media else { return };
+        let senders = media.link(id).map(|link| link.senders.clone()).unwrap_or_default();
+        for sender in senders {
+            media.rtp.set_sender_active(sender.id, false).unwrap_or_default();
+        }
+    }
+
+    /// Encodings are switched on or off, at once.
+    pub(crate) fn set_encodings(&mut self, id: TransceiverId, encodings: &[Encoding]) {
+        if let Some(media) = &mut self.media {
+            media.set_encodings(id, encodings);
         }
     }
 
@@ -196,6 +330,8 @@ impl Transport {
             ice: self.ice.fork(),
             dtls: self.dtls.as_ref().map(|dtls| Box::new(dtls.fork())),
             data: self.data.fork(),
+            media: self.media.as_ref().map(|media| Box::new(media.fork())),
+            estimate: self.estimate,
             dtls_state: self.dtls_state,
             early: self.early.clone(),
             mtu: self.mtu,
@@ -210,6 +346,9 @@ impl Transport {
             dtls.trim();
         }
         self.data.trim();
+        if let Some(media) = &mut self.media {
+            media.trim();
+        }
         self.early.shrink_to_fit();
     }
 }

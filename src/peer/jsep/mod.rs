@@ -35,11 +35,9 @@ mod simulcast_tests;
 mod state;
 #[cfg(test)]
 mod test_peer;
-#[cfg_attr(not(test), expect(dead_code, reason = "the handles of transceivers are made above"))]
 mod transceiver;
 #[cfg(test)]
 mod transceiver_tests;
-#[cfg_attr(not(test), expect(dead_code, reason = "the handles of transceivers are made above"))]
 mod transceivers;
 
 pub use capabilities::{KindCapabilities, MediaCapabilities};
@@ -57,3 +55,4 @@ pub use transceiver::{Encoding, TransceiverError, TransceiverId, TransceiverInit
 pub(crate) use apply::{Applied, DtlsRole, NegotiatedData, NegotiatedTransport};
 pub(crate) use candidates::{CandidatePlace, CandidateTarget};
 pub(crate) use negotiator::{LocalTransport, Negotiator, Settings};
+pub(crate) use transceiver::Transceiver;
