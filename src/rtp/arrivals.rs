@@ -123,14 +123,14 @@ impl Arrivals {
         let mut kept = 0;
         for number in base..=self.highest {
             // A status takes at most two bits in chunks that cover seven; the last may be covered by one of its own.
-            used += 1;
+            used += 1_usize;
             let Some(ticks) = self.get(number).checked_sub(1) else {
                 statuses.push(PacketStatus::Missing);
                 continue;
             };
             let Ok(delta) = i16::try_from(ticks.cast_signed() - last.cast_signed()) else { break };
             let deltas = if u8::try_from(delta).is_ok() { 1 } else { 2 };
-            if (used + 6) / 7 * 2 + kept + deltas + 3 > room {
+            if used.div_ceil(7) * 2 + kept + deltas + 3 > room {
                 break;
             }
             kept += deltas;

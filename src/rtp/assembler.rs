@@ -1,5 +1,6 @@
 //! Packets in any order to whole frames in order, with a wait that ends.
 
+use core::cmp::Ordering;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -134,14 +135,14 @@ impl Assembler {
     /// Takes a packet.
     pub(super) fn on_packet(&mut self, packet: Incoming, out: &mut VecDeque<Frame>) {
         let next = *self.next.get_or_insert(packet.number);
-        if packet.number == next {
-            self.next = Some(next + 1);
-            self.consume(packet, out);
-            self.advance(out);
-        } else if packet.number < next {
-            self.counts.late += 1;
-        } else {
-            self.hold(next, packet, out);
+        match packet.number.cmp(&next) {
+            Ordering::Equal => {
+                self.next = Some(next + 1);
+                self.consume(packet, out);
+                self.advance(out);
+            }
+            Ordering::Less => self.counts.late += 1,
+            Ordering::Greater => self.hold(next, packet, out),
         }
     }
 
@@ -200,13 +201,11 @@ impl Assembler {
             self.grow(span);
         }
         let index = self.index(number);
-        match self.ring.get_mut(index) {
-            Some(place @ None) => *place = Some(packet),
-            Some(Some(_)) | None => {
-                self.counts.late += 1;
-                return;
-            }
-        }
+        let Some(place @ None) = self.ring.get_mut(index) else {
+            self.counts.late += 1;
+            return;
+        };
+        *place = Some(packet);
         self.lowest = if self.held == 0 { number } else { self.lowest.min(number) };
         self.held += 1;
     }

@@ -16,6 +16,7 @@ use crate::wire::rtp::ExtensionMap;
 /// assert_eq!(config.mtu, 1200);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is negotiated on its own")]
 pub struct Config {
     /// The canonical name of this endpoint, the same for all its streams (RFC 7022): at most 255 bytes.
     pub cname: String,

@@ -11,7 +11,9 @@ use crate::base::bitrate::Bitrate;
 use crate::base::limits;
 use crate::base::slots::Key;
 use crate::time::Instant;
-use crate::wire::rtcp::{Compound, ExtendedReport, Nack, Packet, ReportBlock, TransportFeedback, XrBlock};
+use crate::wire::rtcp::{
+    Compound, ExtendedReport, Nack, NackPair, Packet, ReportBlock, TransportFeedback, XrBlock,
+};
 
 /// What the blocks of one report say of all our streams.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +55,7 @@ impl Session {
                 report.blocks().for_each(|block| self.on_block(now, &block, heard));
             }
             Packet::ReceiverReport(report) => {
-                report.blocks().for_each(|block| self.on_block(now, &block, heard))
+                report.blocks().for_each(|block| self.on_block(now, &block, heard));
             }
             Packet::Goodbye(bye) => {
                 for ssrc in bye.ssrcs() {
@@ -137,7 +139,7 @@ impl Session {
         let pause = self.assumed_round_trip().max(limits::RTP_RTX_MIN_INTERVAL);
         let Some(sender) = self.senders.get_mut(key) else { return };
         sender.stats.nack_count += 1;
-        for sequence in nack.pairs().flat_map(|pair| pair.sequences()) {
+        for sequence in nack.pairs().flat_map(NackPair::sequences) {
             sender.stats.nack_packets += 1;
             let room = self.queues.repeats.len() < limits::RTP_RTX_QUEUE;
             match sender.may_repeat(now, sequence, pause).filter(|_| room) {

@@ -199,7 +199,13 @@ impl Session {
     }
 
     /// Sources that a description names are known before they are heard.
-    pub(super) fn declare(&mut self, now: Instant, receiver: Key, config: &ReceiverConfig) {
+    pub(super) fn declare(&mut self, now: Instant, receiver: Key) {
+        let Some(entry) = self.receivers.get(receiver) else { return };
+        let config = ReceiverConfig {
+            ssrcs: entry.config.ssrcs.clone(),
+            rtx_pairs: entry.config.rtx_pairs.clone(),
+            ..ReceiverConfig::new(entry.config.kind)
+        };
         let pairs = config.rtx_pairs.iter().copied();
         for ssrc in config.ssrcs.iter().copied().chain(pairs.clone().map(|(media, _)| media)) {
             if !self.table.contains(ssrc) && !pairs.clone().any(|(_, repair)| repair == ssrc) {

@@ -27,6 +27,14 @@ struct Parsed {
     values: Values,
 }
 
+/// Where a packet belongs in its stream.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    payload: Payload,
+    number: u64,
+    repaired: bool,
+}
+
 impl Session {
     /// Takes an RTP packet.
     pub(super) fn on_rtp(&mut self, now: Instant, mut bytes: Bytes) {
@@ -88,7 +96,7 @@ impl Session {
         match payload.format {
             PayloadFormat::Rtx { apt } => self.on_repetition(now, key, apt, packet),
             PayloadFormat::Codec(_) | PayloadFormat::Opaque => {
-                self.on_media(now, key, payload, arrival, packet)
+                self.on_media(now, key, payload, arrival, packet);
             }
         }
     }
@@ -128,7 +136,7 @@ impl Session {
         if overrun {
             self.ask_keyframe(now, key, KeyframeRequest::Pli);
         }
-        self.deliver(now, key, payload, number, packet, false);
+        self.deliver(now, key, Placed { payload, number, repaired: false }, packet);
     }
 
     /// A repetition: what it repeats is put in its place (RFC 4588 §4).
@@ -169,22 +177,15 @@ impl Session {
         // Handed over packet by packet there is nothing that would know it from one that has come already.
         let frames = config.is_some_and(|config| config.delivery == Delivery::Frames);
         if frames || was_missing {
-            self.deliver(now, media, payload, number, packet, true);
+            self.deliver(now, media, Placed { payload, number, repaired: true }, packet);
         } else {
             source.stats.packets_discarded += 1;
         }
     }
 
     /// Hands a packet over, or to the frames of its source.
-    fn deliver(
-        &mut self,
-        now: Instant,
-        key: Key,
-        payload: Payload,
-        number: u64,
-        packet: Parsed,
-        repaired: bool,
-    ) {
+    fn deliver(&mut self, now: Instant, key: Key, placed: Placed, packet: Parsed) {
+        let Placed { payload, number, repaired } = placed;
         let Some(source) = self.sources.get_mut(key) else { return };
         let Some(receiver) = self.receivers.get_mut(source.receiver) else { return };
         let codec = payload.codec_kind();

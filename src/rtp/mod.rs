@@ -61,6 +61,8 @@ mod demux;
 mod departures;
 mod error;
 mod event;
+#[cfg(feature = "sim")]
+mod fork;
 mod frame;
 mod history;
 mod input;
@@ -75,6 +77,7 @@ mod session;
 mod source;
 mod splice;
 mod stats;
+mod streams;
 mod throttle;
 
 pub use clock::NtpTime;

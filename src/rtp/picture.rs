@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::history::Inline;
 use crate::base::limits;
-use crate::codec::{CodecKind, vp8, vp9};
+use crate::codec::{CodecKind, PictureId, vp8, vp9};
 
 /// What is added to the picture ids of the present source.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +44,7 @@ impl PictureSplice {
             | None => None,
         };
         let Some((id, tl0)) = numbers else { return (Head::default(), payload.clone()) };
-        let id = id.map(|id| id.value());
+        let id = id.map(PictureId::value);
         if switched {
             self.switch(id, tl0);
         }

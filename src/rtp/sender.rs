@@ -213,9 +213,9 @@ impl Sender {
             debug_assert!(inserted.is_ok());
         });
         self.packetizer = Some(packetizer);
-        result.map_err(|error| match error {
-            PacketizeError::TooLong { len, max } => WriteError::TooLong { len, max },
-            other => WriteError::Packetize(other),
+        result.map_err(|error| {
+            let PacketizeError::TooLong { len, max } = error else { return WriteError::Packetize(error) };
+            WriteError::TooLong { len, max }
         })?;
         self.on_written(capture, timestamp, payload);
         self.stats.frames_sent += 1;
@@ -319,7 +319,7 @@ impl Sender {
         debug_assert!(written_at <= departing.now);
         let header = header_of(record, record.payload_type, self.ssrc, Seq16(low(number)));
         let labels = Labels { kind: ExtensionKind::Rid, is_known: self.is_known };
-        let len = write(buf, &header, &self.config, &labels, departing, (record, &[])).ok()?;
+        let len = write(buf, &header, &self.config, labels, departing, (record, &[])).ok()?;
         let payload = record.payload_len();
         self.stats.total_packet_send_delay += waited;
         self.on_sent(len, payload);
@@ -340,7 +340,7 @@ impl Sender {
         let header = header_of(record, rtx_payload_type, rtx_ssrc, self.rtx_sequence);
         let labels = Labels { kind: ExtensionKind::RepairedRid, is_known: self.is_rtx_known };
         let original = low(number).to_be_bytes();
-        let len = write(buf, &header, &self.config, &labels, departing, (record, &original)).ok()?;
+        let len = write(buf, &header, &self.config, labels, departing, (record, &original)).ok()?;
         let payload = record.payload_len() + original.len();
         self.rtx_sequence = self.rtx_sequence.next();
         self.stats.retransmitted_packets_sent += 1;
@@ -436,7 +436,7 @@ fn write(
     buf: &mut [u8],
     header: &Header,
     config: &SenderConfig,
-    labels: &Labels,
+    labels: Labels,
     departing: &Departing,
     (record, before): (&Record, &[u8]),
 ) -> Result<usize, PacketFull> {

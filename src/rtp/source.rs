@@ -32,6 +32,7 @@ struct LastReport {
 
 /// A source.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 pub(super) struct Source {
     pub(super) ssrc: u32,
     /// The receiver it belongs to.
