@@ -102,4 +102,5 @@ contract!(dtls, subjects::Dtls);
 contract!(ice, subjects::Ice);
 contract!(sctp, subjects::Sctp);
 contract!(data, subjects::Data);
+contract!(rtp, subjects::Rtp);
 contract!(peer, subjects::Peer);

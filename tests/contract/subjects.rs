@@ -1,11 +1,13 @@
 //! The machines of the crate, each with how it is made, called and read.
 
+use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::crypto::{Certificate, FingerprintHash};
 use antiphon::data::{self, ChannelId, Channels, DataChannelInit, Message};
 use antiphon::ice::{self, Agent, IceConnectionState, LocalCandidate, RemoteParameters, Role};
+use antiphon::wire::rtp::{ExtensionKind, ExtensionMap, is_rtcp};
 use antiphon::{Config, ConnectionState, Datagram, Event, OfferOptions, Path, PeerConnection};
 use antiphon::{Instant, Machine, Output, Rng};
-use antiphon::{dtls, sctp};
+use antiphon::{dtls, rtp, sctp};
 use bytes::Bytes;
 use core::time::Duration;
 use std::sync::OnceLock;
@@ -373,5 +375,173 @@ impl Subject for Peer {
 
     fn is_closing_event(event: &Event) -> bool {
         matches!(event, Event::ConnectionStateChange(ConnectionState::Closed))
+    }
+}
+
+/// A tag that stands for the authentication of a parent: what does not end with it is not taken.
+const TAG: [u8; 4] = *b"auth";
+
+/// [`rtp::Session`] and an application that makes itself heard until the other has said so.
+#[derive(Debug)]
+pub struct RtpEnd {
+    session: rtp::Session,
+    senders: [rtp::SenderId; 2],
+    receivers: [rtp::ReceiverId; 2],
+    source: Option<rtp::SourceId>,
+    number: u32,
+    calls_at: Option<Instant>,
+    has_heard: bool,
+}
+
+impl RtpEnd {
+    /// Sends sound, or a picture.
+    fn write(&mut self, now: Instant, which: usize, len: usize) {
+        self.number += 1;
+        let mut data = vec![0xfc; 1];
+        if which == 1 {
+            // Every frame is a key frame, so that each can be read whatever was lost before.
+            data = vec![0x00, 0, 0];
+        }
+        data.extend(self.number.to_be_bytes());
+        data.resize(data.len() + len, 7);
+        // A refusal (closed, queue full) is one of the answers.
+        let _ = self.session.write(now, self.senders[which], &rtp::Frame::new(data, self.number * 3000));
+    }
+}
+
+impl Machine for RtpEnd {
+    type Input<'i> = Bytes;
+    type Path = ();
+    type Event = rtp::Event;
+
+    fn handle_input(&mut self, now: Instant, input: Bytes) {
+        let Some(bytes) = input.strip_suffix(&TAG).map(|bytes| input.slice_ref(bytes)) else { return };
+        let input = if is_rtcp(&bytes) { rtp::Input::Rtcp(bytes) } else { rtp::Input::Rtp(bytes) };
+        self.session.handle_input(now, input);
+    }
+
+    fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<(), rtp::Event> {
+        if self.calls_at.is_some_and(|at| at <= now) {
+            self.calls_at = Some(now + Duration::from_millis(100));
+            self.write(now, 0, 20);
+        }
+        let is_heard = self.session.sender_stats(self.senders[0]).is_some_and(|stats| stats.remote.is_some());
+        if is_heard || self.session.is_closed() {
+            self.calls_at = None;
+        }
+        match self.session.poll_output(now, buf) {
+            Output::Transmit(mut transmit) => {
+                buf[transmit.len..][..TAG.len()].copy_from_slice(&TAG);
+                transmit.len += TAG.len();
+                Output::Transmit(transmit)
+            }
+            Output::Wait(deadline) => Output::Wait(antiphon::time::earliest(deadline, self.calls_at)),
+            Output::Event(event) => {
+                match event {
+                    rtp::Event::Source(_, source) => self.source = Some(source),
+                    rtp::Event::Readable(_) => self.has_heard = true,
+                    _ => {}
+                }
+                Output::Event(event)
+            }
+        }
+    }
+}
+
+/// [`rtp::Session`].
+pub struct Rtp;
+
+impl Rtp {
+    fn extensions() -> ExtensionMap {
+        let mut map = ExtensionMap::new();
+        map.insert(1, ExtensionKind::Mid).unwrap();
+        map.insert(2, ExtensionKind::TransportSequence).unwrap();
+        map
+    }
+}
+
+impl Subject for Rtp {
+    type M = RtpEnd;
+
+    fn pair(seed: u8, now: Instant) -> [RtpEnd; 2] {
+        [0, 1].map(|side| {
+            let config = rtp::Config {
+                extensions: Self::extensions(),
+                transport_feedback: true,
+                reduced_size: seed.is_multiple_of(3),
+                receiver_round_trips: true,
+                ..rtp::Config::new("someone")
+            };
+            let mut session = rtp::Session::new(now, UNIX_TIME, rng(seed, side), config).unwrap();
+            let audio = vec![rtp::Payload::codec(111, CodecKind::Opus)];
+            let video = vec![rtp::Payload::codec(96, CodecKind::Vp8), rtp::Payload::rtx(97, 96, 90_000)];
+            let streams = [(MediaKind::Audio, "a", audio), (MediaKind::Video, "v", video)];
+            let senders = streams.clone().map(|(kind, mid, payloads)| {
+                let config = rtp::SenderConfig {
+                    mid: Some(mid.into()),
+                    payloads,
+                    extensions: Self::extensions(),
+                    ..rtp::SenderConfig::new(kind)
+                };
+                session.add_sender(config).unwrap()
+            });
+            let receivers = streams.map(|(kind, mid, payloads)| {
+                let config =
+                    rtp::ReceiverConfig { mid: Some(mid.into()), payloads, ..rtp::ReceiverConfig::new(kind) };
+                session.add_receiver(config).unwrap()
+            });
+            RtpEnd {
+                session,
+                senders,
+                receivers,
+                source: None,
+                number: 0,
+                calls_at: Some(now),
+                has_heard: false,
+            }
+        })
+    }
+
+    fn fork(machine: &RtpEnd) -> RtpEnd {
+        RtpEnd { session: machine.session.fork(), ..*machine }
+    }
+
+    fn act(machine: &mut RtpEnd, now: Instant, what: u8) -> Option<Vec<u8>> {
+        match what {
+            7 => {
+                machine.session.set_round_trip(Duration::from_millis(30));
+            }
+            5 => {
+                let kind = rtp::KeyframeRequest::Pli;
+                let _ = machine.source.map(|source| machine.session.request_keyframe(now, source, kind));
+            }
+            3 => machine.session.hold_media(machine.number.is_multiple_of(2)),
+            1 => {
+                let estimate = antiphon::base::bitrate::Bitrate::from_bps(u64::from(machine.number) * 1000);
+                machine.session.set_estimate(Some(estimate));
+            }
+            _ => machine.write(now, usize::from(what / 4), usize::from(what) * 450),
+        }
+        None
+    }
+
+    fn take(machine: &mut RtpEnd) -> Vec<Vec<u8>> {
+        let RtpEnd { session, receivers, .. } = machine;
+        while session.take_feedback().is_some() {}
+        let frames =
+            receivers.iter().flat_map(|id| core::iter::from_fn(|| session.recv(*id)).collect::<Vec<_>>());
+        frames.map(|frame| frame.data.to_vec()).collect()
+    }
+
+    fn close(machine: &mut RtpEnd) {
+        machine.session.close();
+    }
+
+    fn is_connected(machine: &RtpEnd) -> bool {
+        machine.calls_at.is_none() && machine.has_heard
+    }
+
+    fn is_closing_event(event: &rtp::Event) -> bool {
+        matches!(event, rtp::Event::Closed)
     }
 }
