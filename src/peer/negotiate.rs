@@ -61,6 +61,10 @@ impl PeerConnection {
         self.check_negotiation = true;
         if applied.changed {
             self.events.push(Event::SignalingStateChange(applied.state));
+            if applied.state == SignalingState::Stable {
+                // W3C WebRTC §4.4.1.5: what is still due, after a rollback above all, is told anew.
+                self.negotiation_needed = false;
+            }
         }
         if let Some(credentials) = applied.local_credentials {
             if *self.transport.ice.local_credentials() != credentials {
