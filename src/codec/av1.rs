@@ -286,9 +286,7 @@ fn split(obu: &[u8]) -> Result<(Header, &[u8]), PayloadError> {
     let truncated = PayloadError::Truncated { len: obu.len() };
     let mut reader = Reader::new(obu);
     let header = Header::read(&mut reader).ok_or(truncated)?;
-    if header.forbidden {
-        return Err(PayloadError::Forbidden);
-    }
+    check(obu)?;
     if header.has_size {
         // The element's length counts; a size that reaches beyond it says that something is missing.
         let size = read_leb128(&mut reader).and_then(|size| usize::try_from(size).ok()).ok_or(truncated)?;
@@ -297,6 +295,11 @@ fn split(obu: &[u8]) -> Result<(Header, &[u8]), PayloadError> {
         }
     }
     Ok((header, reader.rest()))
+}
+
+/// The beginning of an OBU may not say that it is damaged.
+fn check(obu: &[u8]) -> Result<(), PayloadError> {
+    if obu.first().is_some_and(|first| first & 0x80 != 0) { Err(PayloadError::Forbidden) } else { Ok(()) }
 }
 
 /// What one payload says about its temporal unit. Layers are those of its first OBU; what depends on what only the
@@ -332,13 +335,11 @@ fn describe(element: &[u8], whole: bool, info: &mut PayloadInfo) -> Result<(), P
     let (obu, body) = if whole {
         split(element)?
     } else {
+        check(element)?;
         // The header itself may go on in the next packet.
         let Some(header) = Header::read(&mut Reader::new(element)) else { return Ok(()) };
         (header, &[][..])
     };
-    if obu.forbidden {
-        return Err(PayloadError::Forbidden);
-    }
     if let Some((temporal, spatial)) = obu.layer()
         && info.temporal.is_none()
     {
@@ -381,6 +382,7 @@ impl Assembler {
                     }
                 }
                 None if goes_on => {
+                    check(element)?;
                     self.open = Some(sink.written());
                     sink.put(element)?;
                 }
