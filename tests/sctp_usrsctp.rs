@@ -7,6 +7,7 @@
     reason = "a live peer behind real sockets, in real time"
 )]
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant as Wall};
 
 use antiphon::sctp::{Association, CloseReason, Config, Event, Message, Reliability, SendOptions};
-use antiphon::wire::sctp::Packet;
+use antiphon::wire::sctp::{Chunk, Packet};
 use antiphon::{Output, Rng, Seed, StdClock};
 use bytes::Bytes;
 
@@ -66,6 +67,8 @@ struct Live {
     /// Every so many-th packet is lost, each way.
     lose_every: usize,
     packets: usize,
+    /// What went over the wire last, for a test that fails.
+    recent: VecDeque<String>,
     end: Wall,
 }
 
@@ -82,13 +85,32 @@ impl Live {
             received: Vec::new(),
             lose_every: usize::MAX,
             packets: 0,
+            recent: VecDeque::new(),
             end: Wall::now() + PATIENCE,
         }
     }
 
-    fn is_lost(&mut self) -> bool {
+    fn begin_again(&mut self, config: &Config) {
+        let rng = Rng::new(&Seed::from_bytes([10; 32]));
+        self.association = Association::new(self.clock.now(), rng, config).unwrap();
+        self.association.connect();
+        self.events.clear();
+        self.until(|live| !live.events.is_empty());
+    }
+
+    fn is_lost(&mut self, direction: char, packet: &[u8]) -> bool {
         self.packets += 1;
-        self.packets.is_multiple_of(self.lose_every)
+        let chunks: Vec<_> = Packet::parse(packet).unwrap().chunks().map(Result::unwrap).collect();
+        // The program that sent SHUTDOWN COMPLETE is gone when it would have to say it again.
+        let last = matches!(chunks.as_slice(), [Chunk::ShutdownComplete { .. }]);
+        let lost = self.packets.is_multiple_of(self.lose_every) && !last;
+        let chunks: Vec<_> = chunks.into_iter().map(brief).collect();
+        let end = if lost { " lost" } else { "" };
+        self.recent.push_back(format!("{direction} {}{end}", chunks.join(" | ")));
+        if self.recent.len() > 40 {
+            self.recent.pop_front();
+        }
+        lost
     }
 
     /// Draws everything there is, then waits for a packet or a timer.
@@ -98,7 +120,7 @@ impl Live {
             match self.association.poll_output(self.clock.now(), &mut buf) {
                 Output::Event(event) => self.on_event(event),
                 Output::Transmit(transmit) => {
-                    if !self.is_lost() {
+                    if !self.is_lost('>', &buf[..transmit.len]) {
                         // Until the peer's program is up, its port is closed.
                         drop(self.socket.send_to(&buf[..transmit.len], self.peer));
                     }
@@ -115,14 +137,15 @@ impl Live {
         }
         assert!(
             Wall::now() < self.end,
-            "after {PATIENCE:?}: {:?} {:?}",
+            "after {PATIENCE:?}: {:?} {:?}\n{}",
             self.events,
-            self.association.stats()
+            self.association.stats(),
+            self.recent.make_contiguous().join("\n")
         );
     }
 
     fn input(&mut self, packet: &[u8]) {
-        if !self.is_lost() {
+        if !self.is_lost('<', packet) {
             self.association.handle_input(self.clock.now(), Bytes::copy_from_slice(packet));
         }
     }
@@ -156,6 +179,15 @@ impl Live {
     }
 }
 
+/// A chunk in a few words.
+fn brief(chunk: Chunk<'_>) -> String {
+    if let Chunk::Data(data) = &chunk {
+        return format!("DATA {} {:?}", data.tsn.0, data.flags);
+    }
+    let text = format!("{chunk:?}");
+    text.chars().take(100).collect()
+}
+
 fn is_nothing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused)
 }
@@ -172,7 +204,13 @@ fn connect(path: &Path, arguments: impl Fn(u16, u16) -> Vec<String>, port: u16) 
     let config = Config { rto_initial: Duration::from_millis(100), ..config(5000, port) };
     let mut live = Live::new(socket, peer, &config);
     live.association.connect();
-    live.until(|live| live.events.contains(&Event::Connected));
+    live.until(|live| !live.events.is_empty());
+    while live.closed().is_some() {
+        // The program has its socket, but does not listen yet.
+        std::thread::sleep(Duration::from_millis(20));
+        live.begin_again(&config);
+    }
+    assert_eq!(live.events, [Event::Connected]);
     (live, program)
 }
 

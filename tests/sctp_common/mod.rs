@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its part of this")]
 #![allow(clippy::allow_attributes, reason = "not every file leaves something unused")]
 
+pub(crate) mod hand;
+
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -43,6 +45,8 @@ pub(crate) struct Link {
     pub(crate) in_flight: VecDeque<(Instant, Bytes)>,
     #[allow(clippy::type_complexity, reason = "said once")]
     pub(crate) fate: Option<Box<dyn FnMut(usize, &[u8]) -> Fate>>,
+    /// What arrives in place of a packet.
+    pub(crate) rewrite: Option<fn(&[u8]) -> Bytes>,
     pub(crate) carried: usize,
     pub(crate) dropped: usize,
     /// Every packet offered, if wanted.
@@ -60,10 +64,17 @@ impl Link {
             free_at: Instant::ZERO,
             in_flight: VecDeque::new(),
             fate: None,
+            rewrite: None,
             carried: 0,
             dropped: 0,
             log: None,
         }
+    }
+
+    /// Loses the `n`th packet from now on, counted from 0.
+    pub(crate) fn lose(&mut self, n: usize) {
+        let lost = self.carried + n;
+        self.fate = Some(Box::new(move |index, _| if index == lost { Fate::Drop } else { Fate::Deliver }));
     }
 
     fn arrived(&mut self, now: Instant) -> Option<Bytes> {
@@ -103,7 +114,8 @@ impl Link {
             at += more;
         }
         let place = self.in_flight.partition_point(|(other, _)| *other <= at);
-        self.in_flight.insert(place, (at, Bytes::copy_from_slice(packet)));
+        let packet = self.rewrite.map_or_else(|| Bytes::copy_from_slice(packet), |rewrite| rewrite(packet));
+        self.in_flight.insert(place, (at, packet));
     }
 }
 

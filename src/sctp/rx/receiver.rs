@@ -103,7 +103,7 @@ impl Receiver {
         for stream in self.streams.iter_mut() {
             self.messages -= stream.restart();
         }
-        self.acks.sent();
+        self.acks.restart();
     }
 
     /// Bytes held, with what they pin.
@@ -183,11 +183,12 @@ impl Receiver {
     }
 
     /// The peer counts payload, we what it pins: what it sends within the window it was told is taken, up to half the window
-    /// more. Holes are filled beyond that: else what waits behind them could never be read. Twice the window is the end.
+    /// more. Holes are filled beyond that, and where nothing but pieces is held it goes on: else what waits could never be read.
+    /// Twice the window is the end.
     fn has_room(&self, tsn: u64, len: usize) -> bool {
         let held = self.held();
         let after = held + len + limits::SCTP_FRAGMENT_OVERHEAD;
-        let fills = self.tracker.has_gaps() && tsn < self.tracker.highest();
+        let fills = self.messages == 0 || (self.tracker.has_gaps() && tsn < self.tracker.highest());
         let most = if fills { self.window * 2 } else { self.window + self.window / 2 };
         held == 0 || (after <= most && (held < self.window || fills))
     }

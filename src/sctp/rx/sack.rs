@@ -63,6 +63,11 @@ impl AckPolicy {
         self.timer.stop();
     }
 
+    /// Another association begins.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new(self.delay);
+    }
+
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.timer.at()
     }

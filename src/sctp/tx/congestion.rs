@@ -82,7 +82,7 @@ pub struct Departure {
     pub bytes: usize,
     /// Payload bytes in flight, these included.
     pub in_flight: usize,
-    /// Whether there is nothing more to send though there is room for it.
+    /// Whether all there is to send fits the window.
     pub app_limited: bool,
 }
 
@@ -276,8 +276,9 @@ impl NewReno {
                 self.ssthresh = self.cwnd;
             }
             if ack.in_flight >= self.cwnd / 2 {
-                // §7.2.1 allows L > 1 to a sender that paces.
-                self.cwnd += ack.bytes.min(limits::SCTP_SLOW_START_PACKETS * self.mtu);
+                // §7.2.1 allows L > 1 to a sender that paces. One acknowledgement of much leaps no further than the threshold.
+                let grown = self.cwnd + ack.bytes.min(limits::SCTP_SLOW_START_PACKETS * self.mtu);
+                self.cwnd = grown.min(self.ssthresh.saturating_add(self.mtu));
             }
             return;
         }

@@ -40,8 +40,8 @@ impl Progress {
         }
     }
 
-    /// There is nothing more to send though there is room: `in_flight` bytes measure the application, not the path.
-    pub(crate) const fn app_limited(&mut self, in_flight: usize) {
-        self.app_limited_until = self.delivered + in_flight as u64;
+    /// All there is, `bytes`, fits the window: it measures the application, not the path.
+    pub(crate) const fn app_limited(&mut self, bytes: usize) {
+        self.app_limited_until = self.delivered + bytes as u64;
     }
 }

@@ -85,6 +85,8 @@ pub(crate) struct Outstanding {
     pub(crate) in_flight_chunks: usize,
     sequence: u64,
     pub(crate) loss: LossDetector,
+    /// The peer has thrown away what it had reported.
+    reneges: bool,
     pub(crate) progress: Progress,
     /// The highest TSN acknowledged in any way.
     highest_acked: u64,
@@ -104,6 +106,7 @@ impl Outstanding {
             in_flight_chunks: 0,
             sequence: 1,
             loss: LossDetector::new(initial),
+            reneges: false,
             progress: Progress::default(),
             highest_acked: initial - 1,
             advanced_to: initial - 1,
@@ -243,7 +246,8 @@ impl Outstanding {
             }
         }
         for block in blocks {
-            if block.start == 0 || block.end < block.start {
+            // The chunk behind the cumulative TSN is missing: else that would cover it.
+            if block.start < 2 || block.end < block.start {
                 continue;
             }
             let first = usize::from(block.start) - 1;
@@ -346,34 +350,33 @@ impl Outstanding {
         sent.data.len()
     }
 
-    /// T3 ran out: all that is in flight is to be sent again (RFC 9260 §6.3.3 E3).
-    pub(crate) fn lose_all(&mut self) {
-        let base = self.base;
+    /// T3 ran out: all that is in flight is to be sent again (RFC 9260 §6.3.3 E3), and what a peer that reneges has reported.
+    pub(crate) fn lose_all(&mut self, queue: &mut SendQueue) {
+        let (base, reneges) = (self.base, core::mem::take(&mut self.reneges));
         self.loss.clear(self.next_tsn());
         for (sent, tsn) in self.ring.iter_mut().zip(base..) {
-            if matches!(sent.state, State::InFlight | State::Lost) {
-                sent.state = State::Lost;
-                self.loss.lost(tsn);
+            if sent.state == State::Acked && reneges {
+                queue.unsettled(sent.slot);
+            } else if !sent.is_open() {
+                continue;
             }
+            sent.state = State::Lost;
+            sent.skip = 0;
+            self.loss.lost(tsn);
         }
         self.in_flight_bytes = 0;
         self.in_flight_chunks = 0;
     }
 
-    /// A peer whose cumulative TSN stands right before what it once reported has thrown that away (§6.2.1 D iii): it is sent again.
+    /// A peer whose cumulative TSN stands right before what it once reported has thrown that away (§6.2.1 D iii): the first such
+    /// chunk is sent again at once, others when T3 runs out.
     pub(crate) fn find_reneged(&mut self, queue: &mut SendQueue) {
-        if self.ring.front().is_none_or(|first| first.state != State::Acked) {
-            return;
-        }
-        for (sent, tsn) in self.ring.iter_mut().zip(self.base..) {
-            if sent.state == State::Acked {
-                sent.state = State::Lost;
-                sent.skip = 0;
-                queue.unsettled(sent.slot);
-                self.loss.lost(tsn);
-            }
-        }
-        self.highest_acked = self.base - 1;
+        let Some(first) = self.ring.front_mut().filter(|first| first.state == State::Acked) else { return };
+        first.state = State::Lost;
+        first.skip = 0;
+        queue.unsettled(first.slot);
+        self.loss.lost(self.base);
+        self.reneges = true;
     }
 
     /// The lowest TSN waiting to be sent again.

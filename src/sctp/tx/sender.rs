@@ -206,7 +206,7 @@ impl Sender {
             // The peer has room again; what it did not take meanwhile need not wait for the doubled timer.
             self.probing = false;
             self.rto.collapse();
-            self.out.lose_all();
+            self.out.lose_all(&mut self.queue);
             self.t3.stop();
         }
         self.out.find_reneged(&mut self.queue);
@@ -288,7 +288,7 @@ impl Sender {
         if !self.probing {
             self.congestion.on_timeout(now, expiries);
         }
-        self.out.lose_all();
+        self.out.lose_all(&mut self.queue);
         self.timed_out_below = self.out.next_tsn();
         self.forward.due = self.out.forward_to().is_some();
         if !self.out.is_empty() {
@@ -299,7 +299,7 @@ impl Sender {
 
     /// COOKIE ECHO is unanswered, and the data that rode with it rides with the next one. T1 is the timer of both.
     pub(crate) fn ride_again(&mut self) {
-        self.out.lose_all();
+        self.out.lose_all(&mut self.queue);
         self.timed_out_below = self.out.next_tsn();
         self.t3.stop();
     }
@@ -386,6 +386,11 @@ impl Sender {
             return false;
         }
         let (was_idle, before) = (self.out.is_empty(), self.out.in_flight_bytes);
+        let all = before + self.queue.buffered();
+        let app_limited = !self.out.loss.has_lost() && all < self.congestion.window();
+        if app_limited {
+            self.out.progress.app_limited(all);
+        }
         if was_idle && let Some(since) = self.quiet_since.take() {
             self.congestion.on_idle(now.saturating_duration_since(since), self.rto.base());
         }
@@ -401,10 +406,6 @@ impl Sender {
         self.forced = false;
         self.pacer.sent(bytes + limits::SCTP_PACKET_OVERHEAD, rate);
         let in_flight = self.out.in_flight_bytes;
-        let app_limited = !self.queue.has_more() && !self.out.loss.has_lost() && self.window_open();
-        if app_limited {
-            self.out.progress.app_limited(in_flight);
-        }
         self.congestion.on_sent(&Departure { now, bytes, in_flight, app_limited });
         if first || !self.t3.is_running() {
             self.t3.set(now + self.rto.current());

@@ -1,0 +1,126 @@
+//! HEARTBEAT: asked, answered, missed (RFC 9260 §8.1, §8.3).
+
+use antiphon::sctp::{CloseReason, Config, Event, State};
+use antiphon::wire::sctp::{Chunk, Packet};
+use core::time::Duration;
+
+use crate::sctp_common::hand::Hand;
+use crate::sctp_common::*;
+
+fn every(interval: Duration) -> Config {
+    Config { heartbeat_interval: Some(interval), ..Config::default() }
+}
+
+/// The information of a HEARTBEAT.
+fn info(packet: &[u8]) -> Vec<u8> {
+    let Some(Ok(Chunk::Heartbeat(info))) = Packet::parse(packet).unwrap().chunks().next() else { panic!() };
+    info.to_vec()
+}
+
+#[test]
+fn a_heartbeat_is_answered_with_what_it_brought() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give(|packet| packet.heartbeat(b"anything at all").unwrap());
+    let answer = hand.took().remove(0);
+    let Some(Ok(Chunk::HeartbeatAck(info))) = Packet::parse(&answer).unwrap().chunks().next() else {
+        panic!()
+    };
+    assert_eq!(info, b"anything at all");
+}
+
+#[test]
+fn one_that_would_not_fit_a_packet_is_dropped() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give(|packet| packet.heartbeat(&[1; 1200]).unwrap());
+    assert_eq!(hand.took().len(), 0);
+    assert_eq!(hand.sctp.stats().drops.bad_heartbeat, 1);
+}
+
+#[test]
+fn an_idle_path_is_asked_in_its_time() {
+    let mut hand = Hand::established(&every(Duration::from_secs(30)));
+    hand.wait(Duration::from_secs(30));
+    assert_eq!(hand.took().len(), 0);
+    hand.wait(Duration::from_secs(2));
+    assert_eq!(hand.names(), [["HEARTBEAT"]]);
+    let mut never = Hand::established(&Config { heartbeat_interval: None, ..Config::default() });
+    never.wait(Duration::from_secs(1000));
+    assert_eq!(never.took().len(), 0);
+}
+
+#[test]
+fn data_makes_heartbeats_unnecessary() {
+    let config = every(Duration::from_secs(30));
+    let mut world =
+        World::connected_with(ms(10), &config, &Config { heartbeat_interval: None, ..config.clone() });
+    world.to_z.log = Some(Vec::new());
+    for _ in 0..20 {
+        world.send(1, "still here");
+        world.run(Duration::from_secs(10));
+    }
+    assert!(world.to_z.log.as_ref().unwrap().iter().all(|(_, packet)| !holds(packet, "HEARTBEAT")));
+    world.run(Duration::from_secs(60));
+    assert!(world.to_z.log.as_ref().unwrap().iter().any(|(_, packet)| holds(packet, "HEARTBEAT")));
+}
+
+#[test]
+fn both_sides_ask() {
+    let mut world = World::connected_with(ms(10), &every(ms(5000)), &every(ms(5000)));
+    world.to_z.log = Some(Vec::new());
+    world.to_a.log = Some(Vec::new());
+    world.run(Duration::from_secs(60));
+    for link in [&world.to_z, &world.to_a] {
+        let count = |name| link.log.iter().flatten().filter(|(_, packet)| holds(packet, name)).count();
+        assert!(count("HEARTBEAT") >= 7, "{}", count("HEARTBEAT"));
+        assert!(count("HEARTBEAT_ACK") >= 7);
+    }
+    assert_eq!((world.a.events.len(), world.z.events.len()), (0, 0));
+}
+
+#[test]
+fn so_many_unanswered_end_the_association() {
+    for max in [0, 1, 3] {
+        let config = Config { max_retransmits: Some(max), ..every(ms(1000)) };
+        let mut hand = Hand::established(&config);
+        hand.wait(Duration::from_secs(60));
+        let mut expected = vec![vec!["HEARTBEAT"]; max as usize + 1];
+        expected.push(vec!["ABORT"]);
+        assert_eq!(hand.names(), expected);
+        assert_eq!(hand.events, [Event::Closed(CloseReason::Unreachable)]);
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_ours_is_none() {
+    let config = Config { max_retransmits: Some(0), ..every(ms(1000)) };
+    let mut hand = Hand::established(&config);
+    hand.wait_for_packet();
+    let first = hand.took().remove(0);
+    let mut wrong = info(&first);
+    wrong[0] ^= 1;
+    hand.give(|packet| packet.heartbeat_ack(&wrong).unwrap());
+    hand.give(|packet| packet.heartbeat_ack(&wrong[..7]).unwrap());
+    assert_eq!(hand.sctp.stats().drops.bad_heartbeat, 2);
+    hand.wait(ms(3000));
+    assert_eq!(hand.events, [Event::Closed(CloseReason::Unreachable)]);
+}
+
+#[test]
+fn a_good_answer_starts_the_count_again() {
+    let config = Config { max_retransmits: Some(1), ..every(ms(1000)) };
+    let mut hand = Hand::established(&config);
+    for _ in 0..5 {
+        // One is lost, the next is answered.
+        for answered in [false, true] {
+            hand.wait_for_packet();
+            let beat = hand.took().remove(0);
+            if answered {
+                hand.wait(ms(20));
+                let info = info(&beat);
+                hand.give(|packet| packet.heartbeat_ack(&info).unwrap());
+            }
+        }
+    }
+    assert_eq!(hand.sctp.state(), State::Established);
+    assert_eq!(hand.sctp.stats().smoothed_rtt, ms(20));
+}

@@ -1,0 +1,108 @@
+//! The peer's window and ours (RFC 9260 §6.1, §6.2).
+
+use antiphon::sctp::Config;
+use core::time::Duration;
+
+use crate::sctp_common::hand::{Hand, WHOLE};
+use crate::sctp_common::*;
+
+#[test]
+fn no_more_is_sent_than_the_peer_has_room_for() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give_sack(0, &[], 3000);
+    for _ in 0..10 {
+        hand.send(1, 1000);
+    }
+    assert_eq!(hand.took_data(), [0, 1, 2]);
+    hand.give_sack(3, &[], 2000);
+    assert_eq!(hand.took_data(), [3, 4]);
+}
+
+#[test]
+fn a_closed_window_is_asked_with_one_packet_at_a_time_and_opens_again() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give_sack(0, &[], 0);
+    for _ in 0..5 {
+        hand.send(1, 1000);
+    }
+    assert_eq!(hand.took_data(), [0]);
+    let mut asked = 0;
+    for _ in 0..100 {
+        hand.wait(ms(1000));
+        let again = hand.took_data();
+        asked += again.len();
+        if !again.is_empty() {
+            assert_eq!(again, [0]);
+            hand.give_sack(0, &[], 0);
+        }
+    }
+    // Doubled each time up to a minute.
+    assert!((5..=8).contains(&asked), "{asked}");
+    assert_eq!(
+        hand.sctp.stats().ssthresh_bytes,
+        1 << 20,
+        "that the peer has no room says nothing about the path"
+    );
+    // It opens: what was not taken leaves at once, without waiting for a timer of a minute.
+    hand.give_sack(0, &[], 100_000);
+    assert_eq!(hand.took_data(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_reader_who_comes_back_after_long_gets_everything() {
+    for lost_update in [false, true] {
+        let config =
+            Config { receive_window: 100_000, max_receive_message_size: 50_000, ..Config::default() };
+        let mut world = World::connected_with(ms(10), &Config::default(), &config);
+        for n in 0..100_u8 {
+            world.send(1, vec![n; 10_000]);
+        }
+        world.run(Duration::from_secs(600));
+        assert!(world.z.sctp.stats().held_bytes <= 150_000);
+        let held = world.received(1);
+        assert!(held.len() < 20);
+        if lost_update {
+            // The SACK that tells of the room is lost: a probe of the sender's finds it.
+            let now_at = world.to_a.carried;
+            world.to_a.fate =
+                Some(Box::new(move |index, _| if index == now_at { Fate::Drop } else { Fate::Deliver }));
+        }
+        let mut got = held;
+        let begun = world.now;
+        while got.len() < 100 {
+            world.run(ms(10));
+            got.extend(world.received(1));
+            assert!(world.now.saturating_duration_since(begun) < Duration::from_secs(70), "{}", got.len());
+        }
+        assert!(got.iter().enumerate().all(|(n, data)| data.iter().all(|byte| usize::from(*byte) == n)));
+    }
+}
+
+#[test]
+fn a_window_full_of_fragments_does_not_keep_out_the_one_that_completes_them() {
+    let config = Config { receive_window: 20_000, max_receive_message_size: 20_000, ..Config::default() };
+    let mut world = World::connected_with(ms(10), &Config::default(), &config);
+    // The second packet is lost while the window fills behind it.
+    world.to_z.lose(1);
+    world.send(1, vec![1; 20_000]);
+    world.send(1, vec![2; 20_000]);
+    let mut got = Vec::new();
+    world.run_with(Duration::from_secs(30), |world| got.extend(world.received(1)));
+    assert_eq!(got.iter().map(bytes::Bytes::len).collect::<Vec<_>>(), [20_000, 20_000]);
+}
+
+#[test]
+fn data_beyond_the_window_is_dropped_and_counted_and_what_fills_a_gap_is_not() {
+    let config = Config { receive_window: 10_000, max_receive_message_size: 10_000, ..Config::default() };
+    let mut hand = Hand::established(&config);
+    for n in 1..=30 {
+        hand.give_data(n, 1, u16::try_from(n).unwrap(), WHOLE, &[1; 1000]);
+    }
+    let stats = hand.sctp.stats();
+    assert!(stats.held_bytes <= 15_000, "{}", stats.held_bytes);
+    assert!(stats.drops.window >= 15);
+    hand.give_data(0, 1, 0, WHOLE, &[1; 1000]);
+    let taken = hand.read().len();
+    assert!(taken >= 10, "{taken}");
+    assert_eq!(hand.sctp.stats().held_bytes, 0);
+}
