@@ -197,6 +197,20 @@ pub const CODEC_PARAMETER_SETS: usize = 8 * 1024;
 /// Blocks of one RED payload: browsers send up to nine older ones (RFC 2198).
 pub const CODEC_RED_BLOCKS: usize = 32;
 
+// ---- cc -------------------------------------------------------------------------------------------------------------
+
+/// Packets that a history of departures remembers; a power of two, and less than half of the numbers that feedback has. A second of
+/// 80 Mbit/s.
+pub const CC_HISTORY: usize = 8192;
+/// How long a history remembers, as far as that number allows: feedback on a packet comes a round trip after it, and what the
+/// peer keeps it back.
+pub const CC_HISTORY_TIME: Duration = Duration::from_secs(2);
+/// How far the time under way of a packet may differ from that of those in the feedback before, by the two clocks, and be believed: no
+/// network keeps a packet longer.
+pub const CC_TRANSIT_CHANGE: Duration = Duration::from_secs(10);
+/// Feedback packets in a row that may be beyond that; then one of the clocks has leapt, and it is measured anew.
+pub const CC_DOUBTED_FEEDBACK: u8 = 3;
+
 // ---- rtp ------------------------------------------------------------------------------------------------------------
 
 /// Outgoing encodings of one session: what fits a conference's description three times over.
