@@ -1,6 +1,6 @@
 //! A borrowed handle to one data channel: the W3C's `RTCDataChannel`.
 
-use super::connection::PeerConnection;
+use super::connection::{Life, PeerConnection};
 use crate::data::{ChannelId, ChannelState, Message, SendError};
 use crate::time::Instant;
 
@@ -37,8 +37,11 @@ impl DataChannel<'_> {
         self.pc.channels().ordered(self.id).unwrap_or(true)
     }
 
-    /// Its state.
+    /// Its state. Closed with its connection, at once.
     pub fn ready_state(&self) -> ChannelState {
+        if self.pc.life != Life::Open {
+            return ChannelState::Closed;
+        }
         self.pc.channels().state(self.id).unwrap_or(ChannelState::Closed)
     }
 
