@@ -82,6 +82,8 @@ pub struct Agent {
     /// The generation before a restart, while its path is in use or may still bring data.
     pub(crate) previous: Option<Box<Session>>,
     pub(crate) previous_ends: Timer,
+    /// The generation before a restart where it had no path yet: a restart that is taken back leads to it again.
+    pub(crate) aside: Option<Box<Session>>,
     pub(crate) usage: Option<Usage>,
     pub(crate) consent: Consent,
     pub(crate) active: Option<Path>,
@@ -128,6 +130,7 @@ impl Agent {
             current: Session::new(credentials, config),
             previous: None,
             previous_ends: Timer::stopped(),
+            aside: None,
             usage: None,
             consent: Consent::default(),
             active: None,
@@ -210,6 +213,7 @@ impl Agent {
         let ufrag = remote.credentials.ufrag();
         self.current.remotes.retain_mut(|r| r.ufrag.take().is_none_or(|named| *named == *ufrag));
         let key = IntegrityKey::short_term(remote.credentials.pwd());
+        self.aside = None;
         self.current.peer = Some(Peer { parameters: remote, key });
         self.set_role(self.role);
         for at in 0..self.current.remotes.len() {
@@ -240,13 +244,17 @@ impl Agent {
         self.restart_with(credentials);
     }
 
-    /// Restarts with credentials that a description has told already.
-    pub fn restart_with(&mut self, credentials: Credentials) {
+    /// Restarts with credentials that a description has told already. With those from before a restart the peer has not answered,
+    /// it takes that restart back (RFC 9429 §5.7): everything is as it was. Returns whether it did that.
+    pub fn restart_with(&mut self, credentials: Credentials) -> bool {
         if self.closing != Closing::Open {
-            return;
+            return false;
         }
         for local in &mut self.locals {
             local.candidate.username_fragment = Some(credentials.ufrag().into());
+        }
+        if self.take_back_restart(&credentials) {
+            return true;
         }
         let old = core::mem::replace(&mut self.current, Session::new(credentials, &self.config));
         self.replies.retain(|reply| !reply.previous);
@@ -261,13 +269,44 @@ impl Agent {
             }
             // A second restart before the first has found a path: the one in use stays.
             Some(_) => self.replies.clear(),
-            None => self.previous = None,
+            None => {
+                self.previous = None;
+                self.aside = old.peer.is_some().then(|| Box::new(old));
+            }
         }
         self.previous_ends.stop();
         self.selected = None;
         self.consent_lost = false;
         self.paths_changed = true;
         self.busy = true;
+        false
+    }
+
+    /// Goes back to the generation of these credentials, if the one after it has no peer yet. Says whether it did.
+    fn take_back_restart(&mut self, credentials: &Credentials) -> bool {
+        let is_its =
+            |session: &Option<Box<Session>>| session.as_ref().is_some_and(|s| s.local == *credentials);
+        let (in_use, waiting) = (is_its(&self.previous), is_its(&self.aside));
+        if self.current.peer.is_some() || !(in_use || waiting) {
+            return false;
+        }
+        let back = if in_use { self.previous.take() } else { self.aside.take() };
+        let Some(back) = back else { return false };
+        self.current = *back;
+        self.aside = None;
+        self.replies.retain(|reply| reply.previous == in_use);
+        self.replies.iter_mut().for_each(|reply| reply.previous = false);
+        if let Some(usage) = &mut self.usage {
+            usage.previous = false;
+        }
+        // What was under way then is forgotten: it is begun again.
+        self.current.resume();
+        for remote in 0..self.current.remotes.len() {
+            self.pair_with_known_remote(remote);
+        }
+        self.recompute_priorities();
+        self.busy = true;
+        true
     }
 
     /// Where data goes now: the selected pair, before that the best valid one; `None` without consent.
@@ -349,6 +388,7 @@ impl Agent {
         self.current.list = crate::ice::checklist::Checklist::new(0);
         self.current.transactions = crate::ice::check::Transactions::default();
         self.previous = None;
+        self.aside = None;
         self.usage = None;
         self.active = None;
         self.selected = None;
@@ -405,6 +445,7 @@ impl Agent {
             current: self.current.clone(),
             previous: self.previous.clone(),
             previous_ends: self.previous_ends.clone(),
+            aside: self.aside.clone(),
             usage: self.usage,
             consent: self.consent.clone(),
             active: self.active,

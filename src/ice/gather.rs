@@ -216,12 +216,7 @@ impl Agent {
             pair.foundation.1 = group;
         }
         self.recompute_priorities();
-        for local in 0..self.locals.len() {
-            let met = u16::try_from(local).is_ok_and(|local| self.current.list.find(local, at).is_some());
-            if !met {
-                self.form_pair(local, usize::from(at));
-            }
-        }
+        self.pair_with_known_remote(usize::from(at));
         self.busy = true;
     }
 
@@ -232,9 +227,21 @@ impl Agent {
         u16::try_from(at).ok()
     }
 
+    /// Pairs a new candidate of the peer's with each of ours.
     pub(crate) fn pair_with_remote(&mut self, remote: usize) {
         for local in 0..self.locals.len() {
             self.form_pair(local, remote);
+        }
+    }
+
+    /// Pairs a candidate of the peer's with each of ours that it has not met.
+    pub(crate) fn pair_with_known_remote(&mut self, remote: usize) {
+        for local in 0..self.locals.len() {
+            let ids = u16::try_from(local).ok().zip(u16::try_from(remote).ok());
+            let met = ids.is_some_and(|(local, remote)| self.current.list.find(local, remote).is_some());
+            if !met {
+                self.form_pair(local, remote);
+            }
         }
     }
 

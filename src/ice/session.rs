@@ -159,6 +159,27 @@ impl Session {
         self.transactions.retain(|key| list.get(key).map(|_| key));
     }
 
+    /// Goes on after a pause in which checks were not tended: each that was under way is due again, a nomination is thought over.
+    pub(crate) fn resume(&mut self) {
+        self.transactions = Transactions::default();
+        let under_way: Vec<Key> = self
+            .list
+            .iter()
+            .filter(|(_, pair)| pair.state == crate::ice::CandidatePairState::InProgress)
+            .map(|(key, _)| key)
+            .collect();
+        for key in under_way {
+            self.list.set_state(key, crate::ice::CandidatePairState::Waiting);
+        }
+        for (_, pair) in self.list.iter_mut() {
+            pair.transaction = None;
+            pair.nominating = false;
+        }
+        if let Phase::Nominating(_) = self.phase {
+            self.phase = Phase::Running;
+        }
+    }
+
     /// Drops every pair that does not work and is not being nominated.
     pub(crate) fn keep_valid(&mut self) {
         self.list.retain(|pair| pair.is_valid() || pair.nominating || pair.revoked);

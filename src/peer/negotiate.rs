@@ -68,9 +68,13 @@ impl PeerConnection {
         }
         if let Some(credentials) = applied.local_credentials {
             if *self.transport.ice.local_credentials() != credentials {
-                self.transport.ice.restart_with(credentials);
+                let taken_back = self.transport.ice.restart_with(credentials);
                 self.unannounced = self.transport.ice.local_candidates().cloned().collect();
-                self.gathering_state = IceGatheringState::New;
+                if taken_back {
+                    self.forget_told();
+                } else {
+                    self.gathering_state = IceGatheringState::New;
+                }
             }
             self.announce();
         }
@@ -119,6 +123,15 @@ impl PeerConnection {
         self.idle = super::connection::Idle::No;
         self.check_negotiation = true;
         call(&mut self.negotiator)
+    }
+
+    /// The generation in force is back: the candidates that were told of it are known.
+    fn forget_told(&mut self) {
+        let current = self.negotiator.current_local_description();
+        let media = current.iter().flat_map(|description| &description.session().media);
+        let told: Vec<_> = media.flat_map(|media| media.attributes.candidates()).collect();
+        let is_told = |c: &Candidate| told.iter().any(|t| (&t.address, t.port) == (&c.address, c.port));
+        self.unannounced.retain(|candidate| !is_told(candidate));
     }
 
     /// Offer and answer agree on data channels: SCTP gets its ports and limits.

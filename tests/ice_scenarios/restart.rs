@@ -147,3 +147,33 @@ fn two_restarts_in_a_row_keep_the_path_that_works() {
     let asked = world.sent.iter().rfind(|p| p.from == 0 && is_request(p)).unwrap();
     assert!(Message::parse(&asked.data).unwrap().username().unwrap().starts_with(ours));
 }
+
+#[test]
+fn a_restart_that_is_taken_back_never_was() {
+    for connected_before in [true, false] {
+        let mut world = World::full(2);
+        world.describe();
+        world.lost = Box::new(move |_| !connected_before);
+        world.run_until(at(2000));
+        let (path, credentials) =
+            (world.agents[0].active_path(), world.agents[0].local_credentials().clone());
+        let pairs = world.agents[0].stats().pairs.len();
+        world.agents[0].restart();
+        world.run_until(at(3000));
+        assert!(world.agents[0].stats().pairs.is_empty());
+        assert!(world.agents[0].restart_with(credentials.clone()));
+        assert_eq!(world.agents[0].local_credentials(), &credentials);
+        assert_eq!(world.agents[0].active_path(), path);
+        assert_eq!(world.agents[0].stats().pairs.len(), pairs);
+        world.lost = Box::new(|_| false);
+        world.run_until(at(60_000));
+        for agent in &world.agents {
+            assert_eq!(agent.state(), IceConnectionState::Completed);
+        }
+        // Once the peer has answered it is too late.
+        world.agents[0].restart();
+        world.describe_to(1);
+        world.describe_to(0);
+        assert!(!world.agents[0].restart_with(credentials));
+    }
+}

@@ -50,6 +50,8 @@ pub(crate) struct End {
     pub(crate) addr: SocketAddr,
     /// Where datagrams reach it.
     pub(crate) addrs: Vec<SocketAddr>,
+    /// What a NAT makes of its address: the only way in then.
+    pub(crate) outside: Option<SocketAddr>,
     pub(crate) events: Vec<(Instant, Event)>,
     pub(crate) wait: Option<Instant>,
     pub(crate) sent: u64,
@@ -137,9 +139,15 @@ impl Pair {
 
     /// Two ends with the interfaces named; an end of none has candidates only when the test adds them.
     pub(crate) fn with_addresses(configs: [&Config; 2], addrs: [&[SocketAddr]; 2]) -> Self {
+        Self::seeded(configs, addrs, 1)
+    }
+
+    /// Two ends whose random values follow from `seed`.
+    pub(crate) fn seeded(configs: [&Config; 2], addrs: [&[SocketAddr]; 2], seed: u8) -> Self {
         let now = Instant::from_nanos(1_000_000_000);
         let end = |index: u8, config: &Config, addrs: &[SocketAddr]| {
-            let mut pc = PeerConnection::new(now, UNIX, Seed::from_bytes([index + 1; 32]), config).unwrap();
+            let seed = Seed::from_bytes([seed.wrapping_add(index); 32]);
+            let mut pc = PeerConnection::new(now, UNIX, seed, config).unwrap();
             for addr in addrs {
                 pc.add_local_candidate(LocalCandidate::udp(*addr)).unwrap();
             }
@@ -148,6 +156,7 @@ impl Pair {
                 pc: Box::new(pc),
                 addr,
                 addrs: addrs.to_vec(),
+                outside: None,
                 events: Vec::new(),
                 wait: Some(now),
                 sent: 0,
@@ -266,7 +275,9 @@ impl Pair {
                     if (self.filter)(index, &mut bytes) && !gone {
                         self.serial += 1;
                         let arrival = self.now + self.delay + (self.detour)(index, &bytes);
-                        self.wire.insert((arrival, self.serial), (transmit.path, bytes));
+                        let source = self.ends[index].outside.unwrap_or(transmit.path.local);
+                        let path = Path::udp(source, transmit.path.remote);
+                        self.wire.insert((arrival, self.serial), (path, bytes));
                     }
                 }
                 Output::Wait(wait) => {
@@ -295,8 +306,8 @@ impl Pair {
         self.now = self.now.max(next);
         if self.wire.first_key_value().is_some_and(|((at, _), _)| *at == next) {
             let (_, (path, bytes)) = self.wire.pop_first().unwrap();
-            if let Some(to) = (0..2).find(|index| self.ends[*index].addrs.contains(&path.remote)) {
-                self.ends[to].pc.handle_input(self.now, Datagram::udp(path.remote, path.local, &bytes));
+            if let Some((to, socket)) = self.destination(path.remote) {
+                self.ends[to].pc.handle_input(self.now, Datagram::udp(socket, path.local, &bytes));
                 self.drain(to);
             }
         } else {
@@ -307,6 +318,31 @@ impl Pair {
             }
         }
         true
+    }
+
+    /// Who is reached at an address, and on which socket.
+    fn destination(&self, address: SocketAddr) -> Option<(usize, SocketAddr)> {
+        (0..2).find_map(|index| {
+            let end = &self.ends[index];
+            let socket = match end.outside {
+                Some(outside) => end.addrs.first().filter(|_| outside == address),
+                None => end.addrs.iter().find(|addr| **addr == address),
+            };
+            Some((index, *socket?))
+        })
+    }
+
+    /// An end's interface changes: its sockets are gone, and there is another.
+    pub(crate) fn roam(&mut self, index: usize, to: SocketAddr) {
+        for addr in core::mem::replace(&mut self.ends[index].addrs, vec![to]) {
+            self.ends[index].pc.remove_local_candidate(addr);
+        }
+        self.ends[index].pc.add_local_candidate(LocalCandidate::udp(to)).unwrap();
+    }
+
+    /// The text of an end's local description.
+    pub(crate) fn local_sdp(&self, index: usize) -> String {
+        self.ends[index].pc.local_description().unwrap().to_sdp()
     }
 
     /// Runs until `done` or for `limit`; says whether `done`.
