@@ -6,7 +6,7 @@ use antiphon::{
     SignalingState,
 };
 
-use crate::pair::{Pair, ms};
+use crate::pair::{Pair, ms, replaced, value};
 use crate::talk::Talk;
 
 /// The signalling states an end has told of, in order.
@@ -220,9 +220,7 @@ fn renegotiation_leaves_transport_and_data_alone() {
 
 /// The text with another `a=setup`.
 fn with_setup(sdp: &str, setup: &str) -> String {
-    let at = sdp.find("a=setup:").unwrap();
-    let end = at + sdp[at..].find("\r\n").unwrap();
-    format!("{}a=setup:{setup}{}", &sdp[..at], &sdp[end..])
+    replaced(sdp, &format!("a=setup:{}", value(sdp, "a=setup:")), &format!("a=setup:{setup}"))
 }
 
 #[test]
@@ -405,16 +403,16 @@ fn negotiated_channels_open_without_a_word_and_clash_with_a_typed_error() {
     };
     assert!(pair.run_until(ms(2000), open));
     let now = pair.now;
-    for end in 0..2 {
-        for id in ids[end] {
+    for (end, ids) in ids.iter().enumerate() {
+        for id in *ids {
             pair.ends[end].pc.data_channel(id).unwrap().send(now, &Message::text("hello")).unwrap();
         }
     }
     pair.wake();
     pair.run_for(ms(500));
-    for end in 0..2 {
+    for (end, ids) in ids.iter().enumerate() {
         assert_eq!(pair.ends[end].count(|event| matches!(event, Event::DataChannel(_))), 0);
-        for id in ids[end] {
+        for id in *ids {
             assert_eq!(pair.ends[end].pc.data_channel(id).unwrap().recv(), Some(Message::text("hello")));
         }
     }

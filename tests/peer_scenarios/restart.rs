@@ -21,13 +21,13 @@ fn a_restart_by_either_side_loses_no_message_and_no_time() {
         talk.run_for(ms(2000));
         assert!(talk.is_stable());
         assert!(talk.is_connected());
-        let stats = talk.pair.ends[side].pc.stats(talk.pair.now).ice;
-        assert!(stats.selected_changes > before, "a pair of the new generation is selected");
+        let after = talk.pair.ends[side].pc.stats(talk.pair.now).ice;
+        assert!(after.selected_changes > before, "a pair of the new generation is selected");
         assert_eq!(talk.pair.ends[side].pc.ice_connection_state(), IceConnectionState::Completed);
         talk.assert_all_heard(ms(1000));
         for end in 0..2 {
             assert!(talk.apps[end].gap < ms(100), "silent for {:?}", talk.apps[end].gap);
-            let left = |event: &Event| matches!(event, Event::ConnectionStateChange(state) if *state != ConnectionState::Connected);
+            let left = |event: &Event| matches!(event, Event::ConnectionStateChange(now) if *now != ConnectionState::Connected);
             assert_eq!(talk.pair.ends[end].count(left), 1, "only Connecting, at the beginning");
         }
     }
