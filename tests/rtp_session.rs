@@ -632,3 +632,29 @@ fn feedback_is_reported_once_until_it_is_taken() {
     pair.run_for(ms(500));
     assert_eq!(told(&pair), 2);
 }
+
+#[test]
+fn many_streams_and_a_small_mtu_are_reported_on_in_several_datagrams() {
+    let small = || Config { mtu: 256, cname: "n".repeat(128), ..config() };
+    let mut pair = Pair::new([session(1, small()), session(2, small())], ms(5));
+    let streams: Vec<_> = (0..40)
+        .map(|n| {
+            let mid = Some(format!("{n}"));
+            let sender =
+                pair.ends[0].add_sender(SenderConfig { mid: mid.clone(), ..audio_sender() }).unwrap();
+            pair.ends[1].add_receiver(ReceiverConfig { mid, ..audio_receiver() }).unwrap();
+            sender
+        })
+        .collect();
+    for number in 0..300 {
+        for sender in &streams {
+            pair.write(0, *sender, &opus_frame(number));
+        }
+        pair.run_for(ms(20));
+    }
+    for sender in streams {
+        let remote = pair.ends[0].sender_stats(sender).unwrap().remote.expect("it was reported on");
+        assert!(remote.reports_received >= 2 && remote.round_trip_time.is_some(), "{remote:?}");
+    }
+    assert!(pair.sent.iter().flatten().all(|bytes| bytes.len() <= 256));
+}

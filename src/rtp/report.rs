@@ -171,7 +171,8 @@ impl Session {
     pub(super) fn draw_rtcp(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
         let regular = self.schedule.is_pending;
         let mut out = CompoundWriter::new(buf);
-        let written = self.write_rtcp(now, &mut out, regular);
+        let head = self.write_head(now, &mut out, regular).map(|()| out.len());
+        let written = head.and_then(|head| self.write_rest(now, &mut out, regular).map(|()| head));
         let len = out.finish();
         if regular && !self.owes_reports() {
             let we_send = self.senders.iter().any(|(_, sender)| sender.packets_since_report > 0);
@@ -179,7 +180,8 @@ impl Session {
             let at = self.schedule.at();
             self.arm(at);
         }
-        if written.is_err() && len == 0 {
+        // A report of nothing is sent for what comes after it only.
+        if len == 0 || (!regular && written == Ok(len)) {
             return None;
         }
         self.schedule.on_datagram(len);
@@ -193,14 +195,22 @@ impl Session {
             || self.sources.iter().any(|(_, source)| source.owes_block)
     }
 
-    fn write_rtcp(&mut self, now: Instant, out: &mut CompoundWriter<'_>, regular: bool) -> Result<(), Full> {
-        let ssrc = self.feedback_ssrc();
+    /// What stands first: the reports that are due, or an empty one unless it may be left out (RFC 5506).
+    fn write_head(&mut self, now: Instant, out: &mut CompoundWriter<'_>, regular: bool) -> Result<(), Full> {
         if regular {
-            self.write_reports(now, out)?;
-        } else if !self.config.reduced_size || !self.goodbyes.is_empty() {
+            return self.write_reports(now, out);
+        }
+        if !self.config.reduced_size || !self.goodbyes.is_empty() {
+            let ssrc = self.feedback_ssrc();
             out.receiver_report(ssrc, [])?;
             out.cname(ssrc, &self.config.cname)?;
         }
+        Ok(())
+    }
+
+    /// Feedback and goodbyes.
+    fn write_rest(&mut self, now: Instant, out: &mut CompoundWriter<'_>, regular: bool) -> Result<(), Full> {
+        let ssrc = self.feedback_ssrc();
         self.write_feedback(now, out, ssrc)?;
         if self.arrivals.is_due(now) {
             self.arrivals.write(out, ssrc)?;
@@ -217,10 +227,12 @@ impl Session {
     fn write_reports(&mut self, now: Instant, out: &mut CompoundWriter<'_>) -> Result<(), Full> {
         let ntp = self.wall.ntp(now);
         let chunk = 4 + (3 + self.config.cname.len()).next_multiple_of(4);
-        let room = out.remaining().saturating_sub(4 + 8 + chunk);
+        let room = out.remaining().saturating_sub(4);
         let owing = self.senders.iter().filter(|(_, sender)| sender.owes_report).count();
-        let reports = owing.min(MAX_COUNT).min(room / (SENDER_REPORT_LEN + chunk));
-        let mut blocks = (room - reports * (SENDER_REPORT_LEN + chunk)) / BLOCK_LEN;
+        // One fits always; the others, and blocks, as far as there is room. What is left is told with the next datagram.
+        let reports = owing.min(MAX_COUNT).min((room / (SENDER_REPORT_LEN + chunk)).max(1));
+        let heads = if reports == 0 { 8 + chunk } else { reports * (SENDER_REPORT_LEN + chunk) };
+        let mut blocks = room.saturating_sub(heads) / BLOCK_LEN;
         let mut reporters = [0; MAX_COUNT];
         let mut count = 0;
         for (_, sender) in self.senders.iter_mut().filter(|(_, sender)| sender.owes_report).take(reports) {
