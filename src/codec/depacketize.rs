@@ -37,6 +37,7 @@ const WHOLE: PayloadInfo = PayloadInfo {
     start_certain: true,
     ends_frame: true,
     keyframe: true,
+    precedes_picture: false,
     temporal: None,
     spatial: None,
     picture_id: None,

@@ -133,14 +133,22 @@ pub fn inspect(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
             let first = units.next().map(describe).unwrap_or_default();
             Ok(units.map(describe).fold(first, |sum, unit| PayloadInfo {
                 keyframe: sum.keyframe | unit.keyframe,
+                precedes_picture: sum.precedes_picture & unit.precedes_picture,
                 discardable: sum.discardable & unit.discardable,
                 resolution: sum.resolution.or(unit.resolution),
                 ..sum
             }))
         }
         Packet::Fragment { header: [header], first, last, body } => {
-            let whole = if first { describe_parts(header, body) } else { PayloadInfo::default() };
-            Ok(PayloadInfo { ends_frame: last, discardable: header & NRI == 0, resolution: None, ..whole })
+            let whole = describe_parts(header, body);
+            Ok(PayloadInfo {
+                starts_frame: first && whole.starts_frame,
+                start_certain: first && whole.start_certain,
+                ends_frame: last,
+                keyframe: first && whole.keyframe,
+                resolution: None,
+                ..whole
+            })
         }
     }
 }
@@ -169,6 +177,7 @@ fn describe_parts(header: u8, body: &[u8]) -> PayloadInfo {
         start_certain: unit == kind::DELIMITER,
         ends_frame: true,
         keyframe: unit == kind::SPS || unit == kind::IDR && first_slice,
+        precedes_picture: matches!(unit, kind::SEI..=kind::DELIMITER | 13..=18),
         discardable: header & NRI == 0,
         resolution: if unit == kind::SPS { Sps::parse_body(body).map(|sps| sps.resolution) } else { None },
         ..PayloadInfo::default()

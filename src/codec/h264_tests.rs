@@ -116,6 +116,19 @@ fn the_first_slice_and_parameter_sets_start_a_frame() {
 }
 
 #[test]
+fn what_stands_before_the_picture_is_known() {
+    let precedes = |payload: &[u8]| inspect(payload).unwrap().precedes_picture;
+    assert!(
+        precedes(&[0x09, 0x10]) && precedes(&[0x06, 5]) && precedes(&[0x67, 0x42]) && precedes(&[0x68, 0xce])
+    );
+    assert!(!precedes(&[0x65, 0x88]) && !precedes(&[0x41, 0x9a]) && !precedes(&[0x7c, 0x85, 0x88]));
+    assert!(
+        precedes(&[0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68]) && !precedes(&[0x78, 0, 1, 0x68, 0, 2, 0x65, 0x88])
+    );
+    assert!(precedes(&[0x1c, 0x86, 5]) && precedes(&[0x1c, 0x46, 5]), "fragments of a long SEI");
+}
+
+#[test]
 fn parameter_sets_are_sent_again_with_a_key_frame_that_lacks_them() {
     let mut fragmenter = Fragmenter::new(NalFraming::AnnexB, false, true);
     let mut send = |frame: &[u8]| {

@@ -143,6 +143,7 @@ pub fn inspect(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
             let first = all.next().unwrap_or_default();
             let sum = all.fold(first, |sum, unit| PayloadInfo {
                 keyframe: sum.keyframe | unit.keyframe,
+                precedes_picture: sum.precedes_picture & unit.precedes_picture,
                 switching_up: sum.switching_up | unit.switching_up,
                 resolution: sum.resolution.or(unit.resolution),
                 ..sum
@@ -168,17 +169,15 @@ fn describe(header: Header, body: &[u8]) -> PayloadInfo {
     let key_picture = (16..=23).contains(&header.kind);
     // first_slice_segment_in_pic_flag
     let first_slice = body.first().is_some_and(|byte| byte & 0x80 != 0);
-    let starts_frame = match header.kind {
-        0..=31 => first_slice,
-        kind::VPS | kind::SPS | kind::PPS | kind::DELIMITER | kind::PREFIX_SEI | 41..=44 => true,
-        _ => false,
-    };
+    let precedes_picture = matches!(header.kind, kind::VPS..=kind::DELIMITER | kind::PREFIX_SEI | 41..=44);
+    let starts_frame = precedes_picture || header.kind < kind::VPS && first_slice;
     let sequence = matches!(header.kind, kind::VPS | kind::SPS);
     PayloadInfo {
         starts_frame,
         start_certain: header.kind == kind::DELIMITER,
         ends_frame: true,
         keyframe: sequence || key_picture && first_slice,
+        precedes_picture,
         temporal: Some(header.temporal_plus_1 - 1),
         // TSA, STSA and key pictures (ITU-T H.265 §7.4.2.2).
         switching_up: key_picture || (2..=5).contains(&header.kind),

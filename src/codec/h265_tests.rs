@@ -114,4 +114,9 @@ fn the_first_slice_and_what_stands_before_it_start_a_frame() {
     assert!(starts(&[0x44, 0x02, 0xa4]) && starts(&[0x4e, 0x02, 0x03]), "PPS, prefix SEI");
     assert!(!starts(&[0x50, 0x01, 0x81]), "suffix SEI");
     assert!(inspect(&[0x46, 0x01, 0x50]).unwrap().start_certain, "a delimiter");
+    let precedes = |payload: &[u8]| inspect(payload).unwrap().precedes_picture;
+    assert!(precedes(&[0x46, 0x01, 0x50]) && precedes(&[0x44, 0x02, 0xa4]) && precedes(&[0x4e, 0x02, 0x03]));
+    assert!(
+        !precedes(&[0x26, 0x01, 0xaf]) && !precedes(&[0x50, 0x01, 0x81]) && !precedes(&[0x62, 0x02, 0x93, 1])
+    );
 }

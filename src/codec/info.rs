@@ -116,6 +116,9 @@ pub struct PayloadInfo {
     pub ends_frame: bool,
     /// A key frame begins in this payload, or its parameter sets do: where a receiver may start.
     pub keyframe: bool,
+    /// Nothing of the picture itself is in it, only what H.264 and H.265 put before: delimiters, parameter sets and the like.
+    /// Whether the frame is a key frame may be said only by a later payload.
+    pub precedes_picture: bool,
     /// Temporal layer, if the format says it.
     pub temporal: Option<u8>,
     /// Spatial layer, if the format says it.

@@ -245,6 +245,7 @@ pub fn inspect(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
         start_certain: starts,
         ends_frame: true,
         keyframe: header.is_some_and(|header| header.key),
+        precedes_picture: false,
         temporal: descriptor.temporal,
         spatial: None,
         picture_id: descriptor.picture_id,

@@ -330,6 +330,7 @@ pub fn inspect(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
         start_certain: descriptor.begins && layer.is_none_or(|layer| layer.spatial == 0),
         ends_frame: descriptor.ends,
         keyframe: descriptor.starts_keyframe(),
+        precedes_picture: false,
         temporal: layer.map(|layer| layer.temporal),
         spatial: layer.map(|layer| layer.spatial),
         picture_id: descriptor.picture_id,

@@ -256,6 +256,12 @@ impl Assembler {
         if self.partial.is_none() && !self.begin(&packet, codec, &info) {
             return;
         }
+        // A frame that begins with a delimiter says later whether it is a key frame.
+        if info.keyframe {
+            self.needs_keyframe = false;
+        } else if self.needs_keyframe && !info.precedes_picture {
+            return self.drop_frame(packet.timestamp);
+        }
         let Some(partial) = &mut self.partial else { return };
         let Some(depacketizer) = &mut self.depacketizer else { return };
         if depacketizer.append(&packet.payload, &mut self.buf).is_err() {
@@ -288,12 +294,11 @@ impl Assembler {
             self.drop_frame(packet.timestamp);
             return false;
         }
-        if self.needs_keyframe && !info.keyframe {
+        if self.needs_keyframe && !info.keyframe && !info.precedes_picture {
             self.counts.dropped += u64::from(self.dropping != Some(packet.timestamp));
             self.dropping = Some(packet.timestamp);
             return false;
         }
-        self.needs_keyframe = false;
         self.dropping = None;
         if self.depacketizer.as_ref().is_none_or(|depacketizer| depacketizer.kind() != codec) {
             self.depacketizer = Some(Depacketizer::new(codec));
@@ -310,8 +315,9 @@ impl Assembler {
         let (Some(partial), Some(depacketizer)) = (self.partial.take(), &mut self.depacketizer) else {
             return;
         };
-        if depacketizer.finish().is_err() {
-            self.counts.malformed += 1;
+        let malformed = depacketizer.finish().is_err();
+        if malformed || self.needs_keyframe {
+            self.counts.malformed += u64::from(malformed);
             self.partial = Some(partial);
             let timestamp = self.partial.as_ref().map_or(0, |partial| partial.frame.timestamp);
             return self.drop_frame(timestamp);

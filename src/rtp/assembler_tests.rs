@@ -64,6 +64,30 @@ fn frames_wait_for_what_is_missing_and_come_in_order() {
 }
 
 #[test]
+fn a_key_frame_may_begin_with_a_delimiter_of_its_own() {
+    let h264 = |number, frame: u32, marker, payload: &[u8]| {
+        incoming(number, frame * 3000, marker, CodecKind::H264, payload.to_vec(), at(0))
+    };
+    let mut assembler = video();
+    let frames = feed(
+        &mut assembler,
+        [
+            h264(1, 0, false, &[0x09, 0x30]),
+            h264(2, 0, true, &[0x41, 0x9a]),
+            h264(3, 1, false, &[0x09, 0x10]),
+            h264(4, 1, false, &[0x67, 0x42]),
+            h264(5, 1, true, &[0x65, 0x88]),
+            h264(6, 2, false, &[0x09, 0x30]),
+            h264(7, 2, true, &[0x41, 0x9a]),
+        ],
+    );
+    assert_eq!(timestamps(&frames), [1, 2], "the first one is no key frame");
+    assert_eq!((frames[0].keyframe, frames[1].keyframe), (true, false));
+    assert_eq!(frames[0].data[..], [0, 0, 0, 1, 9, 0x10, 0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x65, 0x88]);
+    assert_eq!((assembler.counts.dropped, assembler.counts.malformed), (1, 0));
+}
+
+#[test]
 fn what_is_given_up_makes_video_wait_for_a_key_frame() {
     let mut assembler = video();
     feed(&mut assembler, [vp8(1, 0, 0, 1, true, at(0))]);
