@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use super::config::Config;
 use super::data_channel::DataChannel;
+use super::demux;
 use super::error::{ConfigError, Failure, IceCandidateError};
 use super::event::{Event, IceCandidate};
 use super::jsep::{
@@ -158,7 +159,8 @@ impl PeerConnection {
             return;
         }
         self.transport.handle_input(now, datagram);
-        if !self.trim.is_running() {
+        // Consent and its answers leave nothing worth giving back, and would wake an idle connection twice as often.
+        if !self.trim.is_running() && demux::classify(datagram.data) != demux::Protocol::Stun {
             self.trim.set(now + limits::TRIM_AFTER);
         }
     }

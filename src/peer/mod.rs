@@ -8,6 +8,8 @@ mod data_channel;
 mod demux;
 mod error;
 mod event;
+#[cfg(feature = "sim")]
+mod inside;
 mod jsep;
 mod media;
 mod negotiate;
@@ -26,6 +28,8 @@ pub use connection::PeerConnection;
 pub use data_channel::DataChannel;
 pub use error::{ConfigError, Failure, IceCandidateError, WriteError};
 pub use event::{Event, IceCandidate};
+#[cfg(feature = "sim")]
+pub use inside::Inside;
 pub use jsep::{
     Codec, CodecParameters, Encoding, Feedback, KindCapabilities, LocalSource, MediaCapabilities,
     NegotiatedCodec, NegotiatedExtension, NegotiatedMedia, NegotiationError, OfferOptions, Refusal,

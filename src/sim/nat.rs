@@ -208,8 +208,7 @@ impl Nat {
 /// Whether two hosts, each behind this on a network of its own, find a direct path by ICE with host, server-reflexive
 /// and peer-reflexive candidates; `None` stands for a public address.
 ///
-/// One side must have an address that stays the same for the other (endpoint-independent mapping), and its filter must
-/// let in where the other's checks come from.
+/// One side must have an address that stays the same for the other, the other must come to know it, and must get in there.
 ///
 /// ```
 /// use antiphon::sim::{Nat, finds_direct_path};
@@ -217,12 +216,34 @@ impl Nat {
 /// assert!(!finds_direct_path(Some(&Nat::port_restricted()), Some(&Nat::symmetric())));
 /// ```
 pub fn finds_direct_path(a: Option<&Nat>, b: Option<&Nat>) -> bool {
-    let stays = |nat: Option<&Nat>| nat.is_none_or(|nat| nat.mapping == Mapping::EndpointIndependent);
     let passes = |nat: Option<&Nat>| nat.is_none_or(Nat::passes_udp);
-    // Whether checks of one side get in at the other's server-reflexive address.
-    let gets_in = |from: Option<&Nat>, to: Option<&Nat>| {
-        let by_port = to.is_some_and(|nat| nat.filtering == Filtering::AddressAndPortDependent);
-        stays(to) && (!by_port || stays(from))
+    let manners = |nat: Option<&Nat>| {
+        let open = (Mapping::EndpointIndependent, Filtering::EndpointIndependent);
+        nat.map_or(open, |nat| (nat.mapping, nat.filtering))
     };
-    passes(a) && passes(b) && (gets_in(a, b) || gets_in(b, a))
+    let (left, right) = (manners(a), manners(b));
+    passes(a) && passes(b) && (is_reached(left, right) || is_reached(right, left))
+}
+
+/// Whether a side keeps an address that the other comes to know and gets in at.
+fn is_reached(
+    (mapping, filtering): (Mapping, Filtering),
+    (other_mapping, other_filtering): (Mapping, Filtering),
+) -> bool {
+    let fixed = mapping == Mapping::EndpointIndependent;
+    let other_fixed = other_mapping == Mapping::EndpointIndependent;
+    // Mapped by address, it is one for all ports of the other side.
+    let stays = mapping != Mapping::AddressAndPortDependent;
+    // Its checks arrive where the other's server-reflexive address is open to them.
+    let is_heard = match other_filtering {
+        Filtering::EndpointIndependent => true,
+        Filtering::AddressDependent => other_fixed,
+        Filtering::AddressAndPortDependent => false,
+    };
+    // Or the other got in first, and what is sent back gets in there.
+    let answers =
+        filtering == Filtering::EndpointIndependent && other_filtering != Filtering::AddressAndPortDependent;
+    let is_known = fixed || is_heard || answers;
+    let admits = filtering != Filtering::AddressAndPortDependent || other_fixed;
+    stays && is_known && admits
 }

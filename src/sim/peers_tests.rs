@@ -1,6 +1,8 @@
 use super::*;
 use crate::data::DataChannelInit;
-use crate::sim::{Chance, Fault, Link, Nat, StunServer, finds_direct_path, ignore_events};
+use crate::sim::{
+    Chance, Fault, Filtering, Link, Mapping, Nat, StunServer, finds_direct_path, ignore_events,
+};
 
 fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -69,14 +71,13 @@ fn offers_that_cross_end_in_one_connection() {
 
 #[test]
 fn every_pair_of_nats_connects_exactly_if_it_can() {
-    let manners = [
-        None,
-        Some(Nat::full_cone()),
-        Some(Nat::restricted()),
-        Some(Nat::port_restricted()),
-        Some(Nat::symmetric()),
-        Some(Nat::full_cone().block_udp()),
-    ];
+    let mappings =
+        [Mapping::EndpointIndependent, Mapping::AddressDependent, Mapping::AddressAndPortDependent];
+    let filters =
+        [Filtering::EndpointIndependent, Filtering::AddressDependent, Filtering::AddressAndPortDependent];
+    let every = mappings.iter().flat_map(|mapping| filters.map(|filter| Some(Nat::new(*mapping, filter))));
+    let manners: Vec<Option<Nat>> =
+        [None, Some(Nat::full_cone().block_udp())].into_iter().chain(every).collect();
     for left in &manners {
         for right in &manners {
             let mut network = Network::new(1, Link::new().delay(Duration::from_millis(20)));

@@ -1,0 +1,92 @@
+//! What has been visited: each machine's state against what happened in it.
+
+use antiphon::{Event, PeerConnection};
+use std::collections::BTreeMap;
+
+/// How often each event met each state, by machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coverage {
+    counts: BTreeMap<(&'static str, String, &'static str), u64>,
+}
+
+const fn name(event: &Event) -> &'static str {
+    match event {
+        Event::NegotiationNeeded => "negotiation needed",
+        Event::SignalingStateChange(_) => "signalling state",
+        Event::IceCandidate(_) => "candidate",
+        Event::IceGatheringStateChange(_) => "gathering state",
+        Event::IceConnectionStateChange(_) => "ICE state",
+        Event::ConnectionStateChange(_) => "connection state",
+        Event::DataChannel(_) => "channel",
+        Event::DataChannelOpen(_) => "open",
+        Event::DataChannelReadable(_) => "readable",
+        Event::DataChannelBufferedAmountLow(_) => "buffered amount low",
+        Event::DataChannelClosing(_) => "closing",
+        Event::DataChannelClose(_) => "close",
+        Event::DataChannelError(..) => "error",
+        Event::PeerClosed => "peer closed",
+        _ => "another",
+    }
+}
+
+impl Coverage {
+    fn count(&mut self, machine: &'static str, state: impl core::fmt::Debug, event: &'static str) {
+        *self.counts.entry((machine, format!("{state:?}"), event)).or_default() += 1;
+    }
+
+    /// An application is told something.
+    pub(crate) fn event(&mut self, pc: &PeerConnection, event: &Event) {
+        let event = name(event);
+        self.count("peer", pc.connection_state(), event);
+        self.count("signalling", pc.signaling_state(), event);
+        self.count("sctp", pc.inside().data.association().state(), event);
+    }
+
+    /// A datagram arrives.
+    pub(crate) fn datagram(&mut self, pc: &PeerConnection, class: &'static str) {
+        self.count("ice", pc.ice_connection_state(), class);
+        let dtls = pc
+            .inside()
+            .dtls
+            .map_or("none", |dtls| if dtls.is_connected() { "connected" } else { "handshake" });
+        self.count("dtls", dtls, class);
+    }
+
+    /// Adds another run's.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (key, count) in &other.counts {
+            *self.counts.entry(key.clone()).or_default() += count;
+        }
+    }
+
+    /// Distinct pairs of state and event.
+    pub(crate) fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// The table of one machine after the other, in Markdown.
+    pub(crate) fn table(&self) -> String {
+        let mut text = String::new();
+        let mut machines: Vec<&str> = self.counts.keys().map(|(machine, ..)| *machine).collect();
+        machines.dedup();
+        for machine in machines {
+            let of = || self.counts.iter().filter(move |((m, ..), _)| *m == machine);
+            let mut events: Vec<&str> = of().map(|((.., event), _)| *event).collect();
+            events.sort_unstable();
+            events.dedup();
+            let mut states: Vec<&String> = of().map(|((_, state, _), _)| state).collect();
+            states.dedup();
+            text +=
+                &format!("\n| {machine} | {} |\n|---|{}\n", events.join(" | "), "---|".repeat(events.len()));
+            for state in states {
+                let cell = |event: &&str| {
+                    let count = self.counts.get(&(machine, state.clone(), *event));
+                    count.map_or_else(|| "-".to_owned(), ToString::to_string)
+                };
+                let cells: Vec<String> = events.iter().map(cell).collect();
+                text += &format!("| {} | {} |\n", state.trim_matches('"'), cells.join(" | "));
+            }
+        }
+        text
+    }
+}

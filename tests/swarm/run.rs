@@ -1,0 +1,493 @@
+//! One run of a plan: faults and work, then a healed network, then rest, then the end. What is wrong panics with the name of the
+//! invariant in front.
+
+use antiphon::sim::{
+    Chance, Clock, Dice, Fault, HostId, Link, NatId, Network, Peers, StunServer, finds_direct_path,
+};
+use antiphon::{Config, ConnectionState, Failure, Instant, Path};
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use super::crowd::{Crowd, Tamper};
+use super::end::{End, Sabotage};
+use super::plan::{Act, Knobs, Plan, Wrong, ms};
+use super::watch::{accepted_once, accounts};
+
+/// From the healing of the network until everything that was promised is there: consent that ends (30 s) and a restart, or the longest
+/// timers that a silence of the fault phase has left (60 s), and the work itself.
+const PROGRESS: Duration = Duration::from_secs(150);
+/// Rest in which only consent and heartbeats may happen.
+const REST: Duration = Duration::from_secs(120);
+/// Wakes of a host at rest: consent each 4 to 6 s and its answers' timers, a heartbeat each 30 s (T6: one in 2.5 s).
+const WAKES: u64 = 48;
+/// Datagrams of a host at rest: consent, answers, heartbeats and their answers.
+const DATAGRAMS: u64 = 80;
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) hash: u64,
+    pub(crate) crowd: Crowd,
+    /// How long the healed network took.
+    pub(crate) progress: Duration,
+    pub(crate) wakes: u64,
+    pub(crate) datagrams: u64,
+    pub(crate) faults: u64,
+    pub(crate) acts: u64,
+    pub(crate) virtual_time: Duration,
+    pub(crate) ended: &'static str,
+}
+
+/// What is deliberately broken in a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Defects {
+    pub(crate) sabotage: [Option<Sabotage>; 2],
+    pub(crate) tamper: Option<Tamper>,
+    /// Not a defect: tells what happens.
+    pub(crate) loud: bool,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    network: Network<End>,
+    peers: Peers<Crowd>,
+    hosts: [HostId; 2],
+    nats: [Option<NatId>; 2],
+    addresses: [SocketAddr; 2],
+    moves: u8,
+    /// How far each clock was set back.
+    behind: [Duration; 2],
+    dice: Dice,
+    outcome: Outcome,
+    /// A question to a STUN server is among the datagrams.
+    asks: bool,
+}
+
+fn config(knobs: &Knobs) -> Config {
+    let mut config = Config::new()
+        .mtu(knobs.mtu)
+        .receive_window(knobs.window)
+        .max_message_size(knobs.message)
+        .max_buffered_amount(knobs.buffered)
+        .max_data_channels(knobs.channels)
+        .ice_lite(knobs.lite);
+    if let Some(pacing) = knobs.pacing {
+        config = config.ice_pacing(pacing);
+    }
+    config
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan, defects: Defects) -> Self {
+        let mut network: Network<End> = Network::new(plan.seed, Link::new().delay(ms(20)));
+        network.set_checks(true);
+        network.start_trace();
+        network.set_burst(plan.burst);
+        network.set_signalling(&plan.signalling);
+        let stun: SocketAddr = ([203, 0, 113, 9], 3478).into();
+        network.add_stun_server(stun, StunServer::new());
+        let (mut nats, mut addresses) = ([None; 2], [stun; 2]);
+        let hosts = [0, 1].map(|side| {
+            let n = u8::try_from(side).unwrap() + 1;
+            let knobs = &plan.knobs[side];
+            let host = if let Some(door) = &plan.doors[side] {
+                let nat = network.add_nat(door.clone(), &[[198, 51, 100, n].into()]);
+                nats[side] = Some(nat);
+                addresses[side] = ([192, 168, n, 2], 5000).into();
+                let pc = network.peer_behind(nat, &config(knobs), &addresses[side..=side]).unwrap();
+                let end = End::new(pc, knobs.manners, defects.sabotage[side]);
+                network.add_host_behind(nat, end, &addresses[side..=side])
+            } else {
+                addresses[side] = ([203, 0, 113, 10 * n], 5000).into();
+                let pc = network.peer(&config(knobs), &addresses[side..=side]).unwrap();
+                let end = End::new(pc, knobs.manners, defects.sabotage[side]);
+                network.add_host(end, &addresses[side..=side])
+            };
+            network.set_clock(host, Clock::new().ahead(knobs.ahead).skew_ppm(knobs.skew_ppm));
+            network.set_polls(host, knobs.polls);
+            host
+        });
+        let mut crowd = Crowd::default();
+        crowd.tamper = defects.tamper;
+        crowd.loud = defects.loud;
+        crowd.longest = plan.knobs.iter().map(|knobs| knobs.message).min().unwrap_or(0) as u64 - 32;
+        crowd.watch.lite = [plan.knobs[0].lite, plan.knobs[1].lite];
+        let asks = plan.doors.iter().any(Option::is_some);
+        let mut peers = Peers::new(crowd).pair(hosts[0], hosts[1]);
+        if asks {
+            peers = peers.stun(stun);
+        }
+        for side in 0..2 {
+            network.set_link(hosts[side], hosts[1 - side], plan.links[side].clone());
+        }
+        let dice = Dice::new(plan.seed ^ 0x0dd5);
+        Self {
+            plan,
+            network,
+            peers,
+            hosts,
+            nats,
+            addresses,
+            moves: 0,
+            behind: [Duration::ZERO; 2],
+            dice,
+            outcome: Outcome::default(),
+            asks,
+        }
+    }
+
+    fn since_epoch(&self) -> Duration {
+        Duration::from_nanos(self.network.now().as_nanos())
+    }
+
+    /// Runs until `limit` or `done`; whether it was done.
+    fn run(&mut self, limit: Instant, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        loop {
+            if done(self) {
+                return true;
+            }
+            let next = self.network.next_due().unwrap_or(limit).min(limit).max(self.network.now());
+            self.peers.app.now = Duration::from_nanos(next.as_nanos());
+            if !self.network.step(limit, &mut self.peers) {
+                self.network.run_until(limit, &mut self.peers);
+                return done(self);
+            }
+        }
+    }
+
+    fn run_for(&mut self, time: Duration) {
+        let limit = self.network.now() + time;
+        self.run(limit, |_| false);
+        self.look();
+    }
+
+    /// The checkers that need no datagram.
+    fn look(&mut self) {
+        for side in 0..2 {
+            let now = self.network.host_now(self.hosts[side]);
+            let pc = self.network.machine(self.hosts[side]).view();
+            pc.inside().data.association().check();
+            let stats = pc.stats(now);
+            self.peers.app.watch.stats(side, stats);
+        }
+    }
+
+    fn state(&self, side: usize) -> ConnectionState {
+        self.network.machine(self.hosts[side]).view().connection_state()
+    }
+
+    fn both(&self, state: ConnectionState) -> bool {
+        [0, 1].iter().all(|side| self.state(*side) == state)
+    }
+
+    /// DTLS is over by an error, as bytes changed in the clear may bring about.
+    fn dtls_failed(&self) -> bool {
+        self.hosts
+            .iter()
+            .any(|host| matches!(self.network.machine(*host).view().failure(), Some(Failure::Dtls(_))))
+    }
+
+    fn act(&mut self, act: &Act) {
+        self.outcome.acts += 1;
+        let nows = self.hosts.map(|host| self.network.host_now(host));
+        let side = match *act {
+            Act::Open { side, .. }
+            | Act::Send { side, .. }
+            | Act::Bulk { side, .. }
+            | Act::Close { side, .. }
+            | Act::Restart(side)
+            | Act::Read(side, _)
+            | Act::ClosePc(side) => side,
+        };
+        // The other is not called, only lent.
+        let crowd = &mut self.peers.app;
+        crowd.now = Duration::from_nanos(self.network.now().as_nanos());
+        let pc = self.network.machine_mut(self.hosts[side]).pc();
+        crowd.act(nows[side], side, pc, act);
+    }
+
+    fn go_wrong(&mut self, wrong: &Wrong) {
+        self.outcome.faults += 1;
+        if self.peers.app.loud {
+            println!("{:>12.6} {wrong:?}", self.since_epoch().as_secs_f64());
+        }
+        let hosts = self.hosts;
+        let fault = match wrong {
+            Wrong::Partition(time) => Fault::partition(hosts[0], hosts[1]).lasting(*time),
+            Wrong::Clog(side, time) => Fault::clog(hosts[*side], hosts[1 - *side]).lasting(*time),
+            Wrong::Suspend { side, time, clock_stops: true } => {
+                Fault::suspend_with_clock(hosts[*side], *time)
+            }
+            Wrong::Suspend { side, time, clock_stops: false } => Fault::suspend(hosts[*side], *time),
+            Wrong::Freeze(side, time) => Fault::freeze(hosts[*side], *time),
+            Wrong::Clock { side, forward: true, by } => Fault::clock_forward(hosts[*side], *by),
+            Wrong::Clock { side, forward: false, by } => {
+                self.behind[*side] += *by;
+                Fault::clock_back(hosts[*side], *by)
+            }
+            Wrong::Rebind(side) => match self.nats[*side] {
+                Some(nat) => Fault::rebind(nat),
+                None => return,
+            },
+            Wrong::Link(side, link) => Fault::link(hosts[*side], hosts[1 - *side], (**link).clone()),
+            Wrong::Harm(side, time) => {
+                if !self.plan.reckless && !self.both(ConnectionState::Connected) {
+                    return;
+                }
+                let harmful = self.plan.links[*side].clone().corrupt(Chance::percent(10));
+                let harmful = harmful.truncate(Chance::percent(5)).extend(Chance::percent(5));
+                Fault::link(hosts[*side], hosts[1 - *side], harmful).lasting(*time)
+            }
+            Wrong::Roam(side) => return self.roam(*side),
+            Wrong::Airplane(side, time) => {
+                Fault::interface_down(hosts[*side], self.addresses[*side]).lasting(*time)
+            }
+            Wrong::Junk(side, count) => return self.litter(*side, *count),
+        };
+        self.network.inject(fault);
+    }
+
+    fn roam(&mut self, side: usize) {
+        if self.plan.knobs[side].lite {
+            return;
+        }
+        self.moves += 1;
+        let old = self.addresses[side];
+        let mut new = old;
+        new.set_port(old.port() + u16::from(self.moves));
+        self.addresses[side] = new;
+        self.network.inject(Fault::address_change(self.hosts[side], old, new));
+    }
+
+    /// Bytes nobody authenticated, as from the peer.
+    fn litter(&mut self, side: usize, count: u64) {
+        if self.asks {
+            return;
+        }
+        let path = Path::udp(self.addresses[1 - side], self.addresses[side]);
+        for _ in 0..count {
+            let len = 1 + usize::try_from(self.dice.below(200)).unwrap();
+            let mut data: Vec<u8> = (0..len).map(|_| self.dice.draw().to_le_bytes()[0]).collect();
+            data[0] =
+                [0, 1, 20, 21, 22, 23, 63, 64, 128, 200, 255][usize::try_from(self.dice.below(11)).unwrap()];
+            self.network.send(self.hosts[1 - side], path, &data);
+        }
+    }
+
+    /// The phase of faults.
+    fn suffer(&mut self) {
+        let start = self.network.now();
+        let mut wrongs = self.plan.wrongs.iter().peekable();
+        let mut acts = self.plan.acts.iter().peekable();
+        loop {
+            let wrong_at = wrongs.peek().map(|(at, _)| *at);
+            let act_at = acts.peek().map(|(at, _)| *at);
+            let Some(at) = wrong_at.into_iter().chain(act_at).min() else { break };
+            let limit = start + at;
+            self.run(limit, |_| false);
+            if wrong_at == Some(at)
+                && let Some((_, wrong)) = wrongs.next()
+            {
+                self.go_wrong(wrong);
+            } else if let Some((_, act)) = acts.next() {
+                self.act(act);
+            }
+            self.look();
+        }
+        // Whoever sleeps wakes before the network is said to have healed.
+        let ends = self.plan.wrongs.iter().map(|(at, wrong)| *at + wrong.lasts()).max();
+        let end = start + self.plan.faulty.max(ends.unwrap_or_default());
+        self.run(end, |_| false);
+        let patience = self.network.now() + Duration::from_secs(600);
+        self.run(patience, |run| run.hosts.iter().all(|host| run.network.is_awake(*host)));
+    }
+
+    fn heal(&mut self) {
+        if self.peers.app.loud {
+            println!("{:>12.6} the network heals", self.since_epoch().as_secs_f64());
+        }
+        for side in 0..2 {
+            let other = 1 - side;
+            let good = Link::new().delay(ms(20));
+            self.network.inject(Fault::link(self.hosts[side], self.hosts[other], good));
+            self.network.inject(Fault::unclog(self.hosts[side], self.hosts[other]));
+            self.network.inject(Fault::clock_forward(self.hosts[side], self.behind[side]));
+            self.network.inject(Fault::interface_up(self.hosts[side], self.addresses[side]));
+            self.act(&Act::Read(side, true));
+        }
+        self.network.inject(Fault::heal(self.hosts[0], self.hosts[1]));
+        self.network.set_signalling(&Link::new().delay(ms(50)));
+        self.peers.app.healthy = true;
+    }
+
+    fn finds_way(&self) -> bool {
+        finds_direct_path(self.plan.doors[0].as_ref(), self.plan.doors[1].as_ref())
+    }
+
+    /// Everything that was promised is there.
+    fn is_done(&mut self) -> bool {
+        if !self.both(ConnectionState::Connected) {
+            return false;
+        }
+        // One that a side has no room for may be closed by its opener before it learns of that.
+        let mut refused = self.hosts.map(|host| {
+            let pc = self.network.machine(host).view();
+            pc.inside().data.stats().drops.too_many_channels
+        });
+        self.peers.app.channels.values().all(|channel| {
+            let closing = channel.asked_to_close.contains(&true);
+            let settled = if closing { channel.closed == [true; 2] } else { channel.opened == [true; 2] };
+            let fine = channel.dead || (settled && channel.lanes.iter().all(super::model::Lane::is_complete));
+            let unknown = channel.unknown_to().filter(|side| refused[*side] > 0);
+            if let Some(side) = unknown.filter(|_| !fine) {
+                refused[side] -= 1;
+            }
+            fine || unknown.is_some()
+        })
+    }
+
+    /// Says what is missing, for the panic.
+    fn missing(&self) -> String {
+        let states = [0, 1].map(|side| self.state(side));
+        let mut text = format!("{states:?}");
+        for (number, channel) in &self.peers.app.channels {
+            let counts = channel.lanes.each_ref().map(|lane| (lane.received_count(), lane.sent_count()));
+            let fine = channel.lanes.iter().all(super::model::Lane::is_complete);
+            let settled = channel.dead || channel.closed == [true; 2] || channel.opened == [true; 2];
+            if !fine || !settled {
+                text += &format!(
+                    "; channel {number}: {counts:?} {:?}, opened {:?}, asked to close {:?}, closed {:?}",
+                    channel.promise, channel.opened, channel.asked_to_close, channel.closed
+                );
+            }
+        }
+        text
+    }
+
+    /// L1, L5: progress within its bound.
+    fn recover(&mut self) {
+        let start = self.network.now();
+        let done = self.run(start + PROGRESS, Self::is_done);
+        self.look();
+        self.outcome.progress = self.network.now().saturating_duration_since(start);
+        if !done {
+            let connected = self.both(ConnectionState::Connected);
+            let id = if connected { "L5" } else { "L1" };
+            panic!("{id}: {PROGRESS:?} after the network healed: {}", self.missing());
+        }
+    }
+
+    /// T6, L6, S10, S11: at rest only consent and heartbeats happen.
+    fn rest(&mut self) {
+        self.run_for(Duration::from_secs(15));
+        let ends = self.hosts.map(|host| self.network.machine(host).view());
+        self.peers.app.watch.agreement(ends, !self.asks);
+        let before = self.hosts.map(|host| self.network.counters(host));
+        self.run_for(REST);
+        for side in 0..2 {
+            let after = self.network.counters(self.hosts[side]);
+            let wakes = after.alarms - before[side].alarms;
+            let datagrams = after.sent - before[side].sent;
+            self.outcome.wakes = self.outcome.wakes.max(wakes);
+            self.outcome.datagrams = self.outcome.datagrams.max(datagrams);
+            assert!(wakes <= WAKES, "T6: end {side} woke {wakes} times in {REST:?} of rest");
+            assert!(datagrams <= DATAGRAMS, "L6: end {side} sent {datagrams} datagrams in {REST:?} of rest");
+        }
+    }
+
+    /// S6: a close is said once and is final at both ends.
+    fn part(&mut self) {
+        let closer = usize::from(self.dice.below(2) == 0);
+        self.act(&Act::ClosePc(closer));
+        self.run_for(Duration::from_secs(40));
+        assert!(
+            self.state(closer) == ConnectionState::Closed,
+            "S6: end {closer} is {:?}",
+            self.state(closer)
+        );
+        let other = self.state(1 - closer);
+        let knows = [ConnectionState::Closed, ConnectionState::Failed, ConnectionState::Disconnected];
+        assert!(knows.contains(&other), "L5: end {} has not learned of the end: {other:?}", 1 - closer);
+    }
+
+    /// S8, A1, A3.
+    fn reckon(&mut self) {
+        let stats = self.hosts.map(|host| {
+            let now = self.network.host_now(host);
+            self.network.machine(host).view().stats(now)
+        });
+        accepted_once(&stats[0], &stats[1]);
+        accepted_once(&stats[1], &stats[0]);
+        if self.asks || self.plan.wrongs.iter().any(|(_, wrong)| matches!(wrong, Wrong::Junk(..))) {
+            return;
+        }
+        let counters = self.hosts.map(|host| self.network.counters(host));
+        let sum = |of: fn(&antiphon::sim::Counters) -> u64| counters.iter().map(of).sum::<u64>();
+        let lost = sum(|c| c.lost + c.overflowed + c.unroutable + c.filtered);
+        let on_way = self.network.in_flight() as u64;
+        accounts(sum(|c| c.sent), sum(|c| c.duplicated), sum(|c| c.delivered), lost, on_way);
+        let drawn: u64 = stats.iter().map(|stats| stats.datagrams.sent).sum();
+        let heard: u64 = stats.iter().map(|stats| stats.datagrams.received).sum();
+        let splits = self.plan.knobs.iter().any(|knobs| knobs.manners != antiphon::sim::Manners::new());
+        assert!(splits || drawn == sum(|c| c.sent), "A3: {drawn} drawn of {} sent", sum(|c| c.sent));
+        let late = self.peers.app.pc_closed.contains(&true);
+        let delivered = sum(|c| c.delivered);
+        assert!(
+            heard == delivered || (late && heard < delivered),
+            "A3: {heard} heard of {delivered} delivered"
+        );
+    }
+
+    fn play(&mut self) {
+        let start = self.network.now();
+        self.suffer();
+        self.heal();
+        self.outcome.ended = self.conclude();
+        self.reckon();
+        self.outcome.virtual_time = self.network.now().saturating_duration_since(start);
+    }
+
+    /// What must follow on a healed network; which kind of end it was.
+    fn conclude(&mut self) -> &'static str {
+        if self.dtls_failed() && self.plan.reckless {
+            self.run_for(Duration::from_secs(60));
+            return "handshake harmed";
+        }
+        if !self.finds_way() {
+            self.run_for(Duration::from_secs(100));
+            assert!(
+                !self.both(ConnectionState::Connected),
+                "L3: connected where no path is: {:?}",
+                self.plan.doors
+            );
+            return "no path";
+        }
+        if self.peers.app.pc_closed.contains(&true) {
+            let limit = self.network.now() + Duration::from_secs(60);
+            let over = [ConnectionState::Closed, ConnectionState::Failed];
+            let done = self.run(limit, |run| [0, 1].iter().all(|side| over.contains(&run.state(*side))));
+            // Before there was anything to close, the other goes on hoping for a description.
+            let fresh = self.network.machine(self.hosts[0]).view().inside().dtls.is_none()
+                || self.network.machine(self.hosts[1]).view().inside().dtls.is_none();
+            assert!(done || fresh, "L5: the end of one is not the end of the other: {}", self.missing());
+            self.run_for(Duration::from_secs(60));
+            return "closed early";
+        }
+        self.recover();
+        self.rest();
+        self.part();
+        "whole"
+    }
+}
+
+/// Plays a plan.
+///
+/// # Panics
+/// With the name of the invariant that does not hold.
+pub(crate) fn play(plan: &Plan, defects: Defects) -> Outcome {
+    let mut run = Run::new(plan, defects);
+    run.play();
+    let hash = run.network.trace_hash().unwrap_or(0);
+    let crowd = run.peers.app;
+    Outcome { hash, crowd, ..run.outcome }
+}

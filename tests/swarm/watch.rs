@@ -1,0 +1,201 @@
+//! The checkers that look at datagrams and states: consent, nonces, roles, descriptions, counters.
+
+use antiphon::stun::{Class, Message};
+use antiphon::wire::dtls::handshake::{Fragments, HandshakeType};
+use antiphon::wire::dtls::record::{ContentType, Records};
+use antiphon::{ConnectionState, Instant, PeerConnection, SessionDescription, Stats};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+/// Consent lasts so long after an answer (RFC 7675 §5.1).
+const CONSENT: Duration = Duration::from_secs(30);
+
+/// What a datagram is, as far as it can be seen from outside.
+pub(crate) fn class_of(data: &[u8]) -> &'static str {
+    match data.first() {
+        Some(0..=3) => match Message::parse(data).map(|message| (message.class(), message.use_candidate())) {
+            Ok((Class::Request, true)) => "check, nominating",
+            Ok((Class::Request, false)) => "check",
+            Ok((Class::Success, _)) => "check answered",
+            Ok((Class::Error, _)) => "check refused",
+            Ok((Class::Indication, _)) => "indication",
+            Err(_) => "broken STUN",
+        },
+        Some(20) => "ChangeCipherSpec",
+        Some(21) => "alert",
+        Some(22) => "handshake",
+        Some(23) => "application data",
+        Some(24..=63) => "other DTLS",
+        _ => "junk",
+    }
+}
+
+/// What one end has been seen to do.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// Checks that are not answered yet, by transaction id.
+    asked: BTreeSet<[u8; 12]>,
+    /// When an answer last came from where.
+    consent: BTreeMap<SocketAddr, Instant>,
+    /// Epochs and sequence numbers of sealed records.
+    sealed: BTreeSet<(u16, u64)>,
+    greeted: bool,
+    connected: bool,
+    closed: bool,
+    /// The role its latest check claimed.
+    controlling: Option<bool>,
+    counters: Option<Stats>,
+    /// The latest instant it has been given: earlier ones count as this (law 1).
+    latest: Instant,
+}
+
+impl Seen {
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    seen: [Seen; 2],
+    /// A lite end asks for no consent (RFC 7675 binds full ones).
+    pub(crate) lite: [bool; 2],
+}
+
+impl Watch {
+    /// A datagram reaches an end.
+    pub(crate) fn arrives(&mut self, side: usize, now: Instant, from: SocketAddr, data: &[u8]) {
+        let now = self.seen[side].advance(now);
+        if let Ok(message) = Message::parse(data)
+            && message.class() == Class::Success
+            && self.seen[side].asked.remove(&message.transaction_id().0)
+        {
+            let at = self.seen[side].consent.entry(from).or_insert(now);
+            *at = (*at).max(now);
+        }
+    }
+
+    /// An end sends a datagram. S5, S6, S7, S12.
+    pub(crate) fn sends(&mut self, side: usize, now: Instant, to: SocketAddr, data: &[u8]) {
+        let now = self.seen[side].advance(now);
+        let seen = &mut self.seen[side];
+        assert!(!seen.closed, "S6: end {side} sends {} after its end", class_of(data));
+        if let Ok(message) = Message::parse(data) {
+            if message.class() == Class::Request {
+                seen.asked.insert(message.transaction_id().0);
+                let claims = (message.ice_controlling(), message.ice_controlled());
+                seen.controlling = claims.0.map(|_| true).or(claims.1.map(|_| false)).or(seen.controlling);
+            }
+            return;
+        }
+        if !self.lite[side] {
+            let consent = seen.consent.get(&to).copied();
+            let fresh = consent.is_some_and(|at| now.saturating_duration_since(at) <= CONSENT);
+            assert!(
+                fresh,
+                "S5: end {side} sends {} to {to} at {now:?}, consent of {consent:?}",
+                class_of(data)
+            );
+        }
+        for record in Records::new(data) {
+            if record.epoch > 0 {
+                let fresh = seen.sealed.insert((record.epoch, record.sequence));
+                assert!(fresh, "S7: end {side} uses {} of epoch {} again", record.sequence, record.epoch);
+            } else if record.content_type == ContentType::Handshake {
+                let hello = |fragment: &_| is_hello(fragment);
+                seen.greeted |= Fragments::new(record.fragment).next().as_ref().is_some_and(hello);
+            }
+        }
+        let [a, b] = &self.seen;
+        assert!(!(a.greeted && b.greeted), "S12: both ends are DTLS clients");
+    }
+
+    /// Application data came out of an end. S4.
+    pub(crate) fn delivers(&mut self, side: usize, state: ConnectionState) {
+        self.seen[side].connected |= state == ConnectionState::Connected;
+        assert!(self.seen[side].connected, "S4: end {side} delivers while {state:?}");
+    }
+
+    pub(crate) fn state(&mut self, side: usize, state: ConnectionState) {
+        self.seen[side].connected |= state == ConnectionState::Connected;
+        self.seen[side].closed |= state == ConnectionState::Closed;
+    }
+
+    /// S15: a description is read as it was written, and sections keep their places.
+    pub(crate) fn description(description: &SessionDescription) {
+        let text = description.to_sdp();
+        let read = SessionDescription::parse(description.kind(), &text);
+        let again = read.as_ref().map(SessionDescription::to_sdp).unwrap_or_default();
+        assert!(again == text, "S15: {text:?} is read as {again:?}");
+    }
+
+    /// A3, A5: counters only grow, and what is in flight fits the window but for one burst.
+    pub(crate) fn stats(&mut self, side: usize, stats: Stats) {
+        let seen = &mut self.seen[side];
+        if let Some(before) = &seen.counters {
+            for ((name, was), (_, is)) in counters(before).into_iter().zip(counters(&stats)) {
+                assert!(was <= is, "A3: {name} of end {side} fell from {was} to {is}");
+            }
+        }
+        let (flight, window) = (stats.sctp.in_flight_bytes, stats.sctp.cwnd_bytes);
+        assert!(window < 1 << 40, "A5: window of end {side} is {window}");
+        assert!(flight < 1 << 30, "A5: {flight} bytes in flight of end {side}");
+        seen.counters = Some(stats);
+    }
+
+    /// S10, S11: both agree on one pair and on who controls. `mirrored`: nothing translates addresses between them.
+    pub(crate) fn agreement(&self, ends: [&PeerConnection; 2], mirrored: bool) {
+        let paths = ends.map(PeerConnection::active_path);
+        let [Some(a), Some(b)] = paths else { panic!("S10: {paths:?} in use") };
+        assert!(!mirrored || (a.local, a.remote) == (b.remote, b.local), "S10: {a:?} and {b:?} in use");
+        let roles = ends.map(|end| end.inside().ice.role());
+        assert!(roles[0] != roles[1], "S11: both ends are {:?}", roles[0]);
+        let dtls = ends.map(|end| end.inside().dtls.map(antiphon::dtls::Connection::role));
+        assert!(dtls[0] != dtls[1], "S12: both ends are {:?}", dtls[0]);
+    }
+}
+
+fn is_hello(fragment: &antiphon::wire::dtls::handshake::Fragment<'_>) -> bool {
+    fragment.kind == HandshakeType::CLIENT_HELLO
+}
+
+/// What only ever grows.
+fn counters(stats: &Stats) -> [(&'static str, u64); 17] {
+    let dtls = stats.dtls.unwrap_or_default();
+    [
+        ("datagrams.received", stats.datagrams.received),
+        ("datagrams.received_bytes", stats.datagrams.received_bytes),
+        ("datagrams.sent", stats.datagrams.sent),
+        ("datagrams.sent_bytes", stats.datagrams.sent_bytes),
+        ("clock_jumps", stats.clock_jumps),
+        ("ice.checks_sent", stats.ice.counters.checks_sent),
+        ("ice.replies_sent", stats.ice.counters.replies_sent),
+        ("ice.consent_sent", stats.ice.counters.consent_sent),
+        ("dtls.records_received", dtls.records_received),
+        ("dtls.records_sealed", dtls.records_sealed),
+        ("dtls.replayed", dtls.replayed),
+        ("dtls.unauthenticated", dtls.unauthenticated),
+        ("sctp.packets_sent", stats.sctp.packets_sent),
+        ("sctp.packets_received", stats.sctp.packets_received),
+        ("sctp.messages_sent", stats.sctp.messages_sent),
+        ("sctp.messages_received", stats.sctp.messages_received),
+        ("data.opened", stats.data.opened),
+    ]
+}
+
+/// S8: no more records were accepted than the other end sealed.
+pub(crate) fn accepted_once(receiver: &Stats, sender: &Stats) {
+    let (received, sealed) = (receiver.sctp.packets_received, sender.sctp.packets_sent);
+    assert!(received <= sealed, "S8: {received} packets accepted of {sealed} sent");
+}
+
+/// A1: what was sent has arrived, was lost, or is on its way.
+pub(crate) fn accounts(sent: u64, doubled: u64, arrived: u64, lost: u64, in_flight: u64) {
+    assert!(
+        sent + doubled == arrived + lost + in_flight,
+        "A1: {sent} sent and {doubled} doubled; {arrived} arrived, {lost} lost, {in_flight} in flight"
+    );
+}
