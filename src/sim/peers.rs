@@ -224,9 +224,8 @@ impl<A> Peers<A> {
         let CandidateAddress::Ip(ip) = parsed.address else { return };
         let address = SocketAddr::new(ip, parsed.port);
         side.told.insert(address, candidate.clone());
-        if side.mapped.contains_key(&address) {
-            tell_reflexive(side, address);
-        } else if self.stun.is_some_and(|server| server.is_ipv4() == address.is_ipv4()) {
+        // Asked anew for every generation: a NAT may have forgotten what it said.
+        if self.stun.is_some_and(|server| server.is_ipv4() == address.is_ipv4()) {
             side.questions.push_back(address);
         }
     }

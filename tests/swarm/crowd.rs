@@ -43,6 +43,12 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Both can send on it.
+    pub(crate) fn is_open(&self) -> bool {
+        let closing = self.asked_to_close.contains(&true) || self.closed.contains(&true);
+        self.opened == [true; 2] && !closing && !self.dead
+    }
+
     /// The side that was never told of it.
     pub(crate) fn unknown_to(&self) -> Option<usize> {
         self.ids.iter().position(Option::is_none)
@@ -57,8 +63,8 @@ pub(crate) struct Crowd {
     pub(crate) coverage: Coverage,
     /// Since the epoch of the network's clock.
     pub(crate) now: Duration,
-    /// The network has healed.
-    pub(crate) healthy: bool,
+    /// Since when the network is healthy and nothing is left over.
+    pub(crate) healthy: Option<Duration>,
     deaf: [bool; 2],
     pub(crate) tamper: Option<Tamper>,
     held: Option<(usize, usize, Message)>,
@@ -70,6 +76,8 @@ pub(crate) struct Crowd {
     pub(crate) messages: u64,
     /// Tells what happens as it does.
     pub(crate) loud: bool,
+    /// Of datagrams too.
+    pub(crate) datagrams: bool,
 }
 
 impl Crowd {
@@ -250,7 +258,7 @@ impl Crowd {
             },
             Some(Tamper::Delay) => {
                 self.now += Duration::from_secs(10);
-                self.healthy = true;
+                self.healthy = Some(Duration::ZERO);
                 self.accept(side, channel, &message);
             }
         }
@@ -362,6 +370,9 @@ impl App<End> for Crowd {
     }
 
     fn on_sent(&mut self, now: Instant, host: HostId, _: &End, sent: &Sent<'_>) {
+        if self.datagrams {
+            self.tell(host.index(), &(class_of(sent.data), sent.data.len(), sent.path.remote));
+        }
         self.watch.sends(host.index(), now, sent.path.remote, sent.data);
     }
 }

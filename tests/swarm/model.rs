@@ -88,7 +88,7 @@ impl Lane {
     }
 
     /// A message came out. S1, S2, S3.
-    pub(crate) fn receive(&mut self, now: Duration, got: &Message, healthy: bool) {
+    pub(crate) fn receive(&mut self, now: Duration, got: &Message, healthy: Option<Duration>) {
         let id = match (self.promise.ordered, self.promise.reliable()) {
             (true, true) => "S1",
             (false, true) => "S2",
@@ -115,7 +115,8 @@ impl Lane {
             assert!(self.last.is_none_or(|last| number > last), "{id}: message {number} came late");
         }
         self.last = Some(number);
-        if let Some(life) = self.promise.life_time.filter(|_| healthy) {
+        let timely = healthy.is_some_and(|since| sent_at >= since);
+        if let Some(life) = self.promise.life_time.filter(|_| timely) {
             let age = now.saturating_sub(sent_at);
             assert!(age <= life + LATENESS, "{id}: message {number} is {age:?} old, {life:?} allowed");
         }

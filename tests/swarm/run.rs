@@ -4,7 +4,7 @@
 use antiphon::sim::{
     Chance, Clock, Dice, Fault, HostId, Link, NatId, Network, Peers, StunServer, finds_direct_path,
 };
-use antiphon::{Config, ConnectionState, Failure, Instant, Path};
+use antiphon::{Config, ConnectionState, Failure, Instant, Path, SignalingState};
 use core::time::Duration;
 use std::net::SocketAddr;
 
@@ -16,6 +16,8 @@ use super::watch::{accepted_once, accounts};
 /// From the healing of the network until everything that was promised is there: consent that ends (30 s) and a restart, or the longest
 /// timers that a silence of the fault phase has left (60 s), and the work itself.
 const PROGRESS: Duration = Duration::from_secs(150);
+/// What is sent on a healthy network of 40 ms round trips arrives within this, acknowledgements kept back and a tick included.
+const SOON: Duration = Duration::from_secs(2);
 /// Rest in which only consent and heartbeats may happen.
 const REST: Duration = Duration::from_secs(120);
 /// Wakes of a host at rest: consent each 4 to 6 s and its answers' timers, a heartbeat each 30 s (T6: one in 2.5 s).
@@ -110,6 +112,7 @@ impl<'a> Run<'a> {
         let mut crowd = Crowd::default();
         crowd.tamper = defects.tamper;
         crowd.loud = defects.loud;
+        crowd.datagrams = std::env::var("ANTIPHON_LOUD").is_ok_and(|how| how == "datagrams");
         crowd.longest = plan.knobs.iter().map(|knobs| knobs.message).min().unwrap_or(0) as u64 - 32;
         crowd.watch.lite = [plan.knobs[0].lite, plan.knobs[1].lite];
         let asks = plan.doors.iter().any(Option::is_some);
@@ -317,7 +320,20 @@ impl<'a> Run<'a> {
         }
         self.network.inject(Fault::heal(self.hosts[0], self.hosts[1]));
         self.network.set_signalling(&Link::new().delay(ms(50)));
-        self.peers.app.healthy = true;
+    }
+
+    /// On a healthy network with nothing left over: what is sent arrives soon.
+    fn converse(&mut self) {
+        self.peers.app.healthy = Some(self.since_epoch());
+        let open = self.peers.app.channels.iter().filter(|(_, channel)| channel.is_open());
+        let open: Vec<usize> = open.map(|(number, _)| *number).take(12).collect();
+        for channel in &open {
+            for side in 0..2 {
+                self.act(&Act::Send { side, channel: *channel, count: 3, largest: 2000 });
+            }
+        }
+        let done = self.run(self.network.now() + SOON, Self::is_done);
+        assert!(done, "L5: {SOON:?} after messages on a healthy network: {}", self.missing());
     }
 
     fn finds_way(&self) -> bool {
@@ -326,7 +342,7 @@ impl<'a> Run<'a> {
 
     /// Everything that was promised is there.
     fn is_done(&mut self) -> bool {
-        if !self.both(ConnectionState::Connected) {
+        if !self.both(ConnectionState::Connected) || !self.is_drained() {
             return false;
         }
         // One that a side has no room for may be closed by its opener before it learns of that.
@@ -343,6 +359,14 @@ impl<'a> Run<'a> {
                 refused[side] -= 1;
             }
             fine || unknown.is_some()
+        })
+    }
+
+    /// Nothing waits to be sent or to be acknowledged.
+    fn is_drained(&self) -> bool {
+        self.hosts.iter().all(|host| {
+            let stats = self.network.machine(*host).view().inside().data.association().stats();
+            stats.queued_bytes == 0 && stats.in_flight_bytes == 0
         })
     }
 
@@ -447,6 +471,14 @@ impl<'a> Run<'a> {
         self.outcome.virtual_time = self.network.now().saturating_duration_since(start);
     }
 
+    /// Whether a side has learned that the other is gone; or it waits for a description that will not come, which
+    /// only signalling could tell it.
+    fn is_over(&self, side: usize) -> bool {
+        let pc = self.network.machine(self.hosts[side]).view();
+        let waits = pc.signaling_state() == SignalingState::HaveLocalOffer || pc.inside().dtls.is_none();
+        waits || [ConnectionState::Closed, ConnectionState::Failed].contains(&pc.connection_state())
+    }
+
     /// What must follow on a healed network; which kind of end it was.
     fn conclude(&mut self) -> &'static str {
         if self.dtls_failed() && self.plan.reckless {
@@ -464,16 +496,13 @@ impl<'a> Run<'a> {
         }
         if self.peers.app.pc_closed.contains(&true) {
             let limit = self.network.now() + Duration::from_secs(60);
-            let over = [ConnectionState::Closed, ConnectionState::Failed];
-            let done = self.run(limit, |run| [0, 1].iter().all(|side| over.contains(&run.state(*side))));
-            // Before there was anything to close, the other goes on hoping for a description.
-            let fresh = self.network.machine(self.hosts[0]).view().inside().dtls.is_none()
-                || self.network.machine(self.hosts[1]).view().inside().dtls.is_none();
-            assert!(done || fresh, "L5: the end of one is not the end of the other: {}", self.missing());
+            let done = self.run(limit, |run| [0, 1].iter().all(|side| run.is_over(*side)));
+            assert!(done, "L5: the end of one is not the end of the other: {}", self.missing());
             self.run_for(Duration::from_secs(60));
             return "closed early";
         }
         self.recover();
+        self.converse();
         self.rest();
         self.part();
         "whole"
