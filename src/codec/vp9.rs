@@ -343,9 +343,9 @@ pub fn inspect(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
 
 /// Numbers and cuts frames.
 ///
-/// Without layers the mode is non-flexible and the layer octet left out: receivers then take each picture to depend on the
-/// one before, and Chromium accepts it without TL0PICIDX only so. With layers the mode is flexible, where each picture names
-/// its references and any structure can be said; non-flexible mode would need the structure's group in advance.
+/// Without layers the mode is non-flexible and the layer octet left out, with which TL0PICIDX would have to come: receivers
+/// then take each picture to depend on the one before. With layers the mode is flexible, where each picture names its
+/// references and any structure can be said; non-flexible mode would need the structure's group in advance.
 #[derive(Clone, Debug)]
 pub(super) struct Fragmenter {
     picture_id: PictureId,
