@@ -150,7 +150,7 @@ fn endless(kind: CodecKind) -> Option<[u8; 1000]> {
         CodecKind::Av1 => &[0xd0],
         CodecKind::Opus | CodecKind::Pcmu | CodecKind::Pcma | CodecKind::TelephoneEvent => return None,
     };
-    let mut payload = [0xaa; 1000];
+    let mut payload = [0x2a; 1000];
     payload[..head.len()].copy_from_slice(head);
     Some(payload)
 }
