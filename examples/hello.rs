@@ -69,7 +69,7 @@ fn main() -> Fallible<()> {
 
     // Signalling: how two descriptions travel is the application's business. Here it is two calls.
     let offer = anna.offer()?;
-    let answer = boris.answer(offer)?;
+    let answer = boris.answer(offer, |_| Ok(()))?;
     anna.accept(answer)?;
 
     let start = clock.now();

@@ -1,7 +1,8 @@
 //! One connection behind JSON lines, so that a script can pair it with a browser or another stack.
 //!
 //! Commands on stdin, events on stdout: `offer`, `answer`, `set-answer`, `echo-test`, `stats`, `close`, `reset`, `quit`. Without
-//! trickling: a description comes with its candidates. The connection uses this host's address towards others.
+//! trickling: a description comes with its candidates. The connection uses this host's address towards others. Sound and pictures come
+//! from `media/opus.frames` and `media/vp8.frames` below the folder that `LAB_WORK` names; without them there is no media.
 #![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
 #![expect(clippy::print_stdout, reason = "it speaks on its standard output")]
 
@@ -9,12 +10,17 @@
 mod address;
 #[path = "common/endpoint.rs"]
 mod endpoint;
+#[path = "common/tracks.rs"]
+mod tracks;
 
 use core::time::Duration;
 use std::io::{BufRead as _, Write as _};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use antiphon::codec::MediaKind;
+use antiphon::peer::TransceiverInit;
 use antiphon::{
     Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, SessionDescription,
     StdClock,
@@ -24,16 +30,36 @@ use serde_json::{Value, json};
 
 use address::own_address;
 use endpoint::{Endpoint, Fallible};
+use tracks::{Playing, Reel};
 
 fn main() -> Fallible<()> {
     let (lines, commands) = mpsc::channel();
     let (wakers, woken) = mpsc::channel();
     thread::Builder::new().spawn(move || read_commands(&lines, &woken))?;
-    emit(
-        &json!({ "ev": "ready", "peer": "antiphon", "version": env!("CARGO_PKG_VERSION"), "caps": ["data", "reset"] }),
-    );
+    let reels = reels();
+    let caps =
+        if reels.is_some() { json!(["data", "reset", "audio", "video"]) } else { json!(["data", "reset"]) };
+    emit(&json!({ "ev": "ready", "peer": "antiphon", "version": env!("CARGO_PKG_VERSION"), "caps": caps }));
     let clock = StdClock::start();
-    Peer { wakers, clock, start: clock.now(), end: None, channel: None, echoed: 0, test: None }.run(&commands)
+    Peer {
+        wakers,
+        clock,
+        start: clock.now(),
+        end: None,
+        channel: None,
+        echoed: 0,
+        test: None,
+        reels,
+        playing: Vec::new(),
+    }
+    .run(&commands)
+}
+
+/// Sound and pictures to send, where they are.
+fn reels() -> Option<[Reel; 2]> {
+    let folder = PathBuf::from(std::env::var_os("LAB_WORK")?).join("media");
+    let opus = Reel::read(&folder.join("opus.frames"), 48_000).ok()?;
+    Some([opus, Reel::read(&folder.join("vp8.frames"), 90_000).ok()?])
 }
 
 /// Hands lines over, and wakes the connection of the moment for each.
@@ -94,6 +120,8 @@ struct Peer {
     channel: Option<DataChannelId>,
     echoed: usize,
     test: Option<Test>,
+    reels: Option<[Reel; 2]>,
+    playing: Vec<Playing>,
 }
 
 impl Peer {
@@ -113,8 +141,10 @@ impl Peer {
                 emit(&reply);
                 continue;
             }
+            self.play()?;
             let until = self.test.as_ref().map(|test| test.until);
-            let event = self.end.as_mut().map_or(Ok(None), |end| end.next_event(until))?;
+            let due = self.playing.iter().map(|playing| playing.due);
+            let event = self.end.as_mut().map_or(Ok(None), |end| end.next_event(due.chain(until).min()))?;
             match event {
                 Some(event) => self.on_event(&event)?,
                 None if until.is_some_and(|at| at <= self.clock.now()) => self.finish(true),
@@ -125,21 +155,35 @@ impl Peer {
 
     fn obey(&mut self, op: &str, command: &Value) -> Fallible<Value> {
         let wants = |what: &str| command.get(what).and_then(Value::as_bool).unwrap_or(false);
-        if wants("audio") || wants("video") {
-            return Err("no media".into());
-        }
+        let kinds = [(wants("audio"), MediaKind::Audio), (wants("video"), MediaKind::Video)];
+        let kinds = kinds.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind));
         let sdp = || command.get("sdp").and_then(Value::as_str).ok_or("no description");
         match op {
             "offer" => {
                 self.create()?;
                 let end = self.end.as_mut().ok_or("no connection")?;
-                self.channel = Some(end.pc.create_data_channel("echo", DataChannelInit::default())?);
+                if wants("data") {
+                    self.channel = Some(end.pc.create_data_channel("echo", DataChannelInit::default())?);
+                }
+                let reels = self.reels.as_ref();
+                for kind in kinds {
+                    let id = end.pc.add_transceiver(kind, TransceiverInit::default())?;
+                    self.playing.extend(reels.map(|reels| playing(id, kind, reels, self.start)));
+                }
                 Ok(json!({ "ev": "sdp", "type": "offer", "sdp": end.offer()?.to_sdp() }))
             }
             "answer" => {
                 self.create()?;
                 let end = self.end.as_mut().ok_or("no connection")?;
-                let answer = end.answer(SessionDescription::offer(sdp()?)?)?;
+                let (reels, plays) = (self.reels.as_ref(), &mut self.playing);
+                let start = self.start;
+                let answer = end.answer(SessionDescription::offer(sdp()?)?, |pc| {
+                    for kind in kinds {
+                        let id = pc.add_track(kind, Vec::new())?;
+                        plays.extend(reels.map(|reels| playing(id, kind, reels, start)));
+                    }
+                    Ok(())
+                })?;
                 Ok(json!({ "ev": "sdp", "type": "answer", "sdp": answer.to_sdp() }))
             }
             "set-answer" => {
@@ -168,6 +212,7 @@ impl Peer {
             }
             "reset" => {
                 (self.end, self.channel, self.echoed, self.test) = (None, None, 0, None);
+                self.playing.clear();
                 Ok(json!({ "ev": "ok" }))
             }
             _ => Err(format!("unknown op {op}").into()),
@@ -205,10 +250,25 @@ impl Peer {
             Event::DataChannelClose(id) if self.channel != Some(id) => emit(&json!({ "ev": "dc-close" })),
             Event::DataChannelReadable(id) if self.channel == Some(id) => self.collect(id),
             Event::DataChannelBufferedAmountLow(id) if self.channel == Some(id) => self.send()?,
+            Event::Track(id) => {
+                let kind = end.pc.transceiver(id).and_then(|its| its.kind());
+                emit(&json!({ "ev": "track", "kind": format!("{kind:?}").to_lowercase() }));
+            }
+            Event::MediaReadable(id) => while end.pc.receiver(id).and_then(|mut its| its.recv()).is_some() {},
+            Event::KeyframeRequested(id, ..) => {
+                self.playing.iter_mut().filter(|its| its.id == id).for_each(Playing::rewind);
+            }
             Event::DataChannelReadable(id) | Event::DataChannelBufferedAmountLow(id) => self.echo(id)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Writes the frames that are due.
+    fn play(&mut self) -> Fallible<()> {
+        let now = self.clock.now();
+        let Some(end) = &mut self.end else { return Ok(()) };
+        self.playing.iter_mut().try_for_each(|its| its.play(now, &mut end.pc))
     }
 
     /// Sends back what the peer's channel brings. What cannot be sent yet stays unread: that slows the peer.
@@ -268,13 +328,32 @@ impl Peer {
     }
 
     fn stats(&self) -> Value {
-        let none = json!({ "recv": 0, "sent": 0, "decoded": 0 });
-        let mut reply = json!({ "ev": "stats", "audio": none, "video": none });
-        if let Some(end) = &self.end {
-            reply["all"] = serde_json::to_value(end.pc.stats(self.clock.now())).unwrap_or_default();
+        let mut reply = json!({ "ev": "stats" });
+        let stats = self.end.as_ref().map(|end| end.pc.stats(self.clock.now()));
+        for (name, kind) in [("audio", MediaKind::Audio), ("video", MediaKind::Video)] {
+            let inbound = stats.iter().flat_map(|all| &all.inbound_rtp).filter(|its| its.kind == kind);
+            let outbound = stats.iter().flat_map(|all| &all.outbound_rtp).filter(|its| its.kind == kind);
+            let recv: u64 = inbound.map(|its| its.stats.packets_received).sum();
+            let sent: u64 = outbound.map(|its| its.stats.packets_sent).sum();
+            reply[name] = json!({ "recv": recv, "sent": sent, "decoded": 0 });
         }
+        reply["all"] = serde_json::to_value(stats).unwrap_or_default();
         reply
     }
+}
+
+/// The reel of a kind on a transceiver.
+fn playing(
+    id: antiphon::peer::TransceiverId,
+    kind: MediaKind,
+    [opus, vp8]: &[Reel; 2],
+    now: Instant,
+) -> Playing {
+    let reel = match kind {
+        MediaKind::Audio => opus,
+        MediaKind::Video => vp8,
+    };
+    Playing::new(id, reel.clone(), now)
 }
 
 #[expect(clippy::print_stderr, reason = "free text goes there")]

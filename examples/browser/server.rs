@@ -108,7 +108,7 @@ impl Desk {
             // The page offers: answer it.
             "/offer" => {
                 let mut session = self.session()?;
-                let answer = session.end.answer(SessionDescription::offer(sdp(body)?)?)?;
+                let answer = session.end.answer(SessionDescription::offer(sdp(body)?)?, |_| Ok(()))?;
                 self.run(session)?;
                 Ok(json!({ "type": "answer", "sdp": answer.to_sdp() }))
             }

@@ -55,9 +55,14 @@ impl Endpoint {
         self.described()
     }
 
-    /// Takes the peer's offer and answers it.
-    pub(crate) fn answer(&mut self, offer: SessionDescription) -> Fallible<SessionDescription> {
+    /// Takes the peer's offer, lets `prepare` add what is sent, and answers.
+    pub(crate) fn answer(
+        &mut self,
+        offer: SessionDescription,
+        prepare: impl FnOnce(&mut PeerConnection) -> Fallible<()>,
+    ) -> Fallible<SessionDescription> {
         self.pc.set_remote_description(offer)?;
+        prepare(&mut self.pc)?;
         self.pc.set_local_description(None)?;
         self.described()
     }

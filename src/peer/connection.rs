@@ -384,7 +384,7 @@ impl PeerConnection {
 
     /// The ids of all transceivers, in the order they were made.
     pub fn transceivers(&self) -> Vec<TransceiverId> {
-        self.negotiator.transceivers().map(|its| its.id()).collect()
+        self.negotiator.transceivers().map(super::jsep::Transceiver::id).collect()
     }
 
     /// The transceiver of an id; `None` if it is gone.

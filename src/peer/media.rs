@@ -257,7 +257,7 @@ impl Media {
                 ssrc: Some(source.ssrc),
                 rtx_ssrc: source.rtx_ssrc,
                 payloads,
-                extensions: extensions.clone(),
+                extensions,
                 active: media.sends() && source.encoding.active && !source.paused,
                 ..SenderConfig::new(media.kind)
             };

@@ -88,7 +88,7 @@ impl PeerConnection {
             self.apply_media(negotiated.media);
         }
         for change in applied.tracks {
-            self.on_track(change);
+            self.on_track(&change);
         }
     }
 
@@ -104,8 +104,8 @@ impl PeerConnection {
         self.transport.apply_media(negotiated);
     }
 
-    fn on_track(&mut self, change: TrackChange) {
-        self.events.push(match change {
+    fn on_track(&mut self, change: &TrackChange) {
+        self.events.push(match *change {
             TrackChange::Added { transceiver, .. } => Event::Track(transceiver),
             TrackChange::Streams { transceiver, .. } => Event::TrackStreams(transceiver),
             TrackChange::Removed { transceiver } => Event::TrackMuted(transceiver),

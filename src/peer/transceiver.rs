@@ -36,42 +36,42 @@ impl Transceiver<'_> {
 
     /// The mid of its section, once a description that has it is set.
     pub fn mid(&self) -> Option<&str> {
-        self.inner().and_then(|its| its.mid()).map(|mid| &**mid)
+        self.inner().and_then(super::jsep::Transceiver::mid).map(|mid| &**mid)
     }
 
     /// What it carries.
     pub fn kind(&self) -> Option<MediaKind> {
-        self.inner().map(|its| its.kind())
+        self.inner().map(super::jsep::Transceiver::kind)
     }
 
     /// Which way media shall go.
     pub fn direction(&self) -> Direction {
-        self.inner().map_or(Direction::Inactive, |its| its.direction())
+        self.inner().map_or(Direction::Inactive, super::jsep::Transceiver::direction)
     }
 
     /// Which way media may go, as offer and answer settled it; `None` before they did.
     pub fn current_direction(&self) -> Option<Direction> {
-        self.inner().and_then(|its| its.current_direction())
+        self.inner().and_then(super::jsep::Transceiver::current_direction)
     }
 
     /// Whether it is stopped, or about to be.
     pub fn is_stopped(&self) -> bool {
-        self.inner().is_none_or(|its| its.is_stopped())
+        self.inner().is_none_or(super::jsep::Transceiver::is_stopped)
     }
 
     /// The streams that what it receives belongs to.
     pub fn remote_streams(&self) -> &[Token] {
-        self.inner().map_or(&[], |its| its.remote_streams())
+        self.inner().map_or(&[], super::jsep::Transceiver::remote_streams)
     }
 
     /// The streams that what it sends belongs to.
     pub fn streams(&self) -> &[Token] {
-        self.inner().map_or(&[], |its| its.streams())
+        self.inner().map_or(&[], super::jsep::Transceiver::streams)
     }
 
     /// The codecs that are wanted, in their order; empty: all of ours in our order.
     pub fn codec_preferences(&self) -> &[Codec] {
-        self.inner().map_or(&[], |its| its.codec_preferences())
+        self.inner().map_or(&[], super::jsep::Transceiver::codec_preferences)
     }
 
     /// The encodings it sends.

@@ -1,0 +1,77 @@
+//! Encoded frames from a file, written to a sender at the pace they were made for.
+
+use core::time::Duration;
+use std::path::Path;
+
+use antiphon::peer::{Sender, TransceiverId};
+use antiphon::rtp::Frame;
+use antiphon::{Instant, PeerConnection};
+use bytes::Bytes;
+
+use super::endpoint::Fallible;
+
+/// Frames that repeat: each is its length, its duration in ticks and its bytes, the numbers as 32 bits in network order.
+#[derive(Clone)]
+pub(crate) struct Reel {
+    frames: Vec<(u32, Bytes)>,
+    clock_rate: u32,
+}
+
+impl Reel {
+    pub(crate) fn read(path: &Path, clock_rate: u32) -> Fallible<Self> {
+        let mut rest = Bytes::from(std::fs::read(path)?);
+        let mut frames = Vec::new();
+        while rest.len() >= 8 {
+            let head = rest.split_to(8);
+            let number =
+                |at: usize| head.iter().skip(at).take(4).fold(0, |all, byte| all << 8 | u32::from(*byte));
+            let len = usize::try_from(number(0))?.min(rest.len());
+            frames.push((number(4), rest.split_to(len)));
+        }
+        if frames.is_empty() { Err("no frames".into()) } else { Ok(Self { frames, clock_rate }) }
+    }
+}
+
+/// A reel that plays on a transceiver.
+pub(crate) struct Playing {
+    pub(crate) id: TransceiverId,
+    reel: Reel,
+    next: usize,
+    timestamp: u32,
+    pub(crate) due: Instant,
+}
+
+impl Playing {
+    pub(crate) fn new(id: TransceiverId, reel: Reel, now: Instant) -> Self {
+        Self { id, reel, next: 0, timestamp: 0, due: now }
+    }
+
+    /// Begins again with the first frame, which can be decoded without others.
+    pub(crate) fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    /// Writes what is due.
+    pub(crate) fn play(&mut self, now: Instant, pc: &mut PeerConnection) -> Fallible<()> {
+        let Some(mut sender) = pc.sender(self.id).filter(Sender::can_write) else {
+            self.due = now + Duration::from_millis(20);
+            return Ok(());
+        };
+        while self.due <= now {
+            let Some((ticks, data)) = self.reel.frames.get(self.next) else {
+                self.next = 0;
+                continue;
+            };
+            sender.write(now, &Frame::new(data.clone(), self.timestamp))?;
+            self.next += 1;
+            self.timestamp = self.timestamp.wrapping_add(*ticks);
+            self.due +=
+                Duration::from_nanos(u64::from(*ticks) * 1_000_000_000 / u64::from(self.reel.clock_rate));
+            // After a pause the reel goes on from now.
+            if self.due + Duration::from_secs(1) < now {
+                self.due = now;
+            }
+        }
+        Ok(())
+    }
+}
