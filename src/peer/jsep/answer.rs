@@ -129,7 +129,12 @@ impl Negotiator {
                 .retain(|kind| congestion || *kind != crate::peer::jsep::codec::Feedback::TransportCc);
         }
         let cname = self.cname.clone().or_else(|| Text::new("-").ok())?;
-        let receive_layers = if takes_simulcast { simulcast::accepted(model, &formats) } else { Vec::new() };
+        let mut receive_layers =
+            if takes_simulcast { simulcast::accepted(model, &formats) } else { Vec::new() };
+        if receive_layers.len() < 2 {
+            // One stream is no simulcast.
+            receive_layers.clear();
+        }
         let section = MediaSection {
             transceiver: its,
             mid: model.attributes.mid().cloned(),

@@ -133,7 +133,7 @@ impl Negotiator {
     ) -> Result<Applied, NegotiationError> {
         let offer = description.session();
         check::consistency(offer)?;
-        check::continues(self.current_remote.as_ref(), offer)?;
+        check::continues(self.current_local.as_ref(), self.current_remote.as_ref(), offer)?;
         let before = self.transceivers.clone();
         let mut applied = Applied::to(after, self.state);
         // Glare: the peer's offer wins here; who should win is for the application to decide before it comes here.

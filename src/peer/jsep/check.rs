@@ -26,6 +26,16 @@ pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
         if group.mids.iter().any(|mid| !mids.contains(mid) || !bundled.insert(mid)) {
             return Err(NegotiationError::BadBundle);
         }
+        // RFC 8859 §5.8 (SPECIAL), RFC 9143 §15: a number has one meaning in a bundle.
+        let mut extensions = BTreeMap::new();
+        let members = group.mids.iter().filter_map(|mid| session.media_by_mid(mid));
+        for (index, media) in members.filter(|(_, media)| is_live(media)) {
+            for map in media.attributes.extmaps() {
+                if extensions.insert(map.id, &map.uri).is_some_and(|before| *before != map.uri) {
+                    return Err(NegotiationError::DuplicateExtension { section: index, id: map.id });
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -82,29 +92,31 @@ fn media_section(index: usize, media: &Media) -> Result<(), NegotiationError> {
     Ok(())
 }
 
-/// Checks that an offer has the sections of the exchange before it, in their order (RFC 3264 §8).
+/// Checks that an offer of the peer's has the sections of the exchange before it, in their order (RFC 3264 §8). `ours`, `theirs`: the
+/// descriptions of that exchange.
 pub(super) fn continues(
-    before: Option<&SessionDescription>,
+    ours: Option<&SessionDescription>,
+    theirs: Option<&SessionDescription>,
     offer: &Session,
 ) -> Result<(), NegotiationError> {
-    let Some(before) = before.map(SessionDescription::session) else { return Ok(()) };
-    if offer.media.len() < before.media.len() {
-        return Err(NegotiationError::SectionCount { got: offer.media.len(), expected: before.media.len() });
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(()) };
+    let (ours, theirs) = (&ours.session().media, &theirs.session().media);
+    if offer.media.len() < theirs.len() {
+        return Err(NegotiationError::SectionCount { got: offer.media.len(), expected: theirs.len() });
     }
-    for (index, (old, new)) in before.media.iter().zip(&offer.media).enumerate() {
+    for (index, ((ours, old), new)) in ours.iter().zip(theirs).zip(&offer.media).enumerate() {
         // A dead section's place may be taken by any other.
-        let moved = old.attributes.mid() != new.attributes.mid() || old.kind != new.kind;
-        if old.port != 0 && new.port != 0 {
-            if moved {
-                return Err(NegotiationError::SectionMismatch(index));
-            }
-            // RFC 8285 §5: a number keeps its meaning for the session.
-            for map in new.attributes.extmaps() {
-                let mut others = old.attributes.extmaps().filter(|old| old.id == map.id);
-                if others.any(|old| old.uri != map.uri) {
-                    return Err(NegotiationError::DuplicateExtension { section: index, id: map.id });
-                }
-            }
+        if !is_live(ours) || !is_live(old) || !is_live(new) {
+            continue;
+        }
+        if old.attributes.mid() != new.attributes.mid() || old.kind != new.kind {
+            return Err(NegotiationError::SectionMismatch(index));
+        }
+        // RFC 8285 §5: a number keeps its meaning for the session.
+        let meanings: BTreeMap<_, _> = old.attributes.extmaps().map(|map| (map.id, &map.uri)).collect();
+        let mut changed = new.attributes.extmaps();
+        if let Some(map) = changed.find(|map| meanings.get(&map.id).is_some_and(|uri| **uri != map.uri)) {
+            return Err(NegotiationError::DuplicateExtension { section: index, id: map.id });
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::codec::CodecKind;
 use crate::sdp::{Text, Token};
 
 /// Parameters of a format: what `a=fmtp` says after the payload type.
@@ -133,6 +134,11 @@ impl Codec {
     /// Whether it has that name.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The payload format by which frames are cut and put together, if it is one of ours.
+    pub fn kind(&self) -> Option<CodecKind> {
+        CodecKind::from_name(&self.name)
     }
 
     /// Whether it repairs others and carries no media of its own: `rtx`, `red`, `ulpfec`, `flexfec`.

@@ -12,6 +12,8 @@ mod check;
 mod codec;
 #[cfg(test)]
 mod codec_tests;
+#[cfg(test)]
+mod corpus_tests;
 mod description;
 mod direction;
 mod error;
@@ -33,6 +35,8 @@ mod simulcast;
 #[cfg(test)]
 mod simulcast_tests;
 mod state;
+#[cfg(test)]
+mod symmetry_tests;
 #[cfg(test)]
 mod test_peer;
 mod transceiver;
