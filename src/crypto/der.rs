@@ -67,7 +67,10 @@ pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct CertificateParts<'a> {
     /// The `tbsCertificate`, header included: what is signed.
-    #[cfg_attr(not(feature = "sim"), expect(dead_code, reason = "only the simulator signs a certificate anew"))]
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(dead_code, reason = "only the simulator signs a certificate anew")
+    )]
     pub(super) to_be_signed: &'a [u8],
     /// Content of the public key's algorithm identifier.
     pub(super) key_algorithm: Reader<'a>,

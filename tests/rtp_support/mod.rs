@@ -98,7 +98,7 @@ pub fn audio_receiver() -> ReceiverConfig {
 
 /// A VP8 frame of `len` bytes that says its number.
 pub fn vp8_frame(number: u32, key: bool, len: usize) -> Frame {
-    let mut data = vec![if key { 0x00 } else { 0x01 }, 0, 0];
+    let mut data = vec![u8::from(!key), 0, 0];
     data.extend(number.to_be_bytes());
     data.resize(len.max(7), u8::try_from(number % 251).unwrap());
     Frame::new(data, number.wrapping_mul(3000))
