@@ -55,7 +55,10 @@ impl Agent {
             self.counters.unexpected_method += 1;
             return;
         }
-        if message.fingerprint() == Fingerprint::Invalid {
+        // RFC 8445 §7.2.4, §7.3 and RFC 8489 §6.3: checks and their answers carry one; an indication may go without (§11).
+        let fingerprint = message.fingerprint();
+        let may_lack = message.class() == Class::Indication && fingerprint == Fingerprint::Absent;
+        if fingerprint != Fingerprint::Valid && !may_lack {
             self.counters.bad_fingerprint += 1;
             return;
         }
