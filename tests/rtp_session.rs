@@ -133,7 +133,7 @@ fn what_cannot_be_repaired_is_given_up_and_a_key_frame_asked_for() {
         let media = Packet::parse(bytes).is_ok_and(|packet| packet.payload_type == 96);
         let repeated = Packet::parse(bytes).is_ok_and(|packet| packet.payload_type == 97);
         numbers += u32::from(media);
-        (!repeated && !(media && (4..=6).contains(&numbers))).then_some(now + ms(20))
+        (!(repeated || media && (4..=6).contains(&numbers))).then_some(now + ms(20))
     });
     let read = stream(&mut pair, sender, receiver, 60);
     let numbers: Vec<_> = read.iter().map(frame_number).collect();
@@ -242,7 +242,7 @@ fn feedback_tells_what_became_of_each_packet() {
     let (first_sent, first_arrived) = arrived[0];
     for (sent_at, after) in arrived {
         let apart = sent_at.saturating_duration_since(first_sent);
-        assert!((after - first_arrived).abs_diff(apart) <= Duration::from_micros(500));
+        assert!(after.abs_diff(first_arrived + apart) <= Duration::from_micros(500));
     }
     assert_eq!(pair.ends[0].stats().feedback_unknown, 0);
 }
@@ -590,7 +590,7 @@ proptest! {
             read.extend(pair.read(1, receiver));
         }
         let numbers: Vec<_> = read.iter().map(frame_number).collect();
-        prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]));
+        prop_assert!(numbers.is_sorted_by(|a, b| a < b));
         for (index, frame) in read.iter().enumerate() {
             let number = numbers[index];
             prop_assert_eq!(&frame.data, &vp8_frame(number, frame.keyframe, size).data);

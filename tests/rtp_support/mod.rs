@@ -11,25 +11,25 @@ use antiphon::{Instant, Output, Rng, Seed};
 use bytes::Bytes;
 use core::time::Duration;
 
-pub const MTU: usize = 1200;
-pub const START: Instant = Instant::from_nanos(1_000_000_000_000);
-pub const UNIX: Duration = Duration::from_secs(1_790_000_000);
+pub(crate) const MTU: usize = 1200;
+pub(crate) const START: Instant = Instant::from_nanos(1_000_000_000_000);
+pub(crate) const UNIX: Duration = Duration::from_secs(1_790_000_000);
 
-pub fn ms(millis: u64) -> Duration {
+pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub fn at(millis: u64) -> Instant {
+pub(crate) fn at(millis: u64) -> Instant {
     START + ms(millis)
 }
 
-pub fn rng(seed: u64) -> Rng {
+pub(crate) fn rng(seed: u64) -> Rng {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     Rng::new(&Seed::from_bytes(bytes))
 }
 
-pub fn extensions() -> ExtensionMap {
+pub(crate) fn extensions() -> ExtensionMap {
     let mut map = ExtensionMap::new();
     for (id, kind) in [
         (1, ExtensionKind::Mid),
@@ -48,7 +48,7 @@ pub fn extensions() -> ExtensionMap {
     map
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         extensions: extensions(),
         transport_feedback: true,
@@ -58,19 +58,19 @@ pub fn config() -> Config {
     }
 }
 
-pub fn session(seed: u64, config: Config) -> Session {
+pub(crate) fn session(seed: u64, config: Config) -> Session {
     Session::new(START, UNIX, rng(seed), config).unwrap()
 }
 
-pub fn vp8() -> Vec<Payload> {
+pub(crate) fn vp8() -> Vec<Payload> {
     vec![Payload::codec(96, CodecKind::Vp8), Payload::rtx(97, 96, 90_000)]
 }
 
-pub fn opus() -> Vec<Payload> {
+pub(crate) fn opus() -> Vec<Payload> {
     vec![Payload::codec(111, CodecKind::Opus)]
 }
 
-pub fn video_sender() -> SenderConfig {
+pub(crate) fn video_sender() -> SenderConfig {
     SenderConfig {
         mid: Some("v".into()),
         payloads: vp8(),
@@ -79,11 +79,11 @@ pub fn video_sender() -> SenderConfig {
     }
 }
 
-pub fn video_receiver() -> ReceiverConfig {
+pub(crate) fn video_receiver() -> ReceiverConfig {
     ReceiverConfig { mid: Some("v".into()), payloads: vp8(), ..ReceiverConfig::new(MediaKind::Video) }
 }
 
-pub fn audio_sender() -> SenderConfig {
+pub(crate) fn audio_sender() -> SenderConfig {
     SenderConfig {
         mid: Some("a".into()),
         payloads: opus(),
@@ -92,12 +92,12 @@ pub fn audio_sender() -> SenderConfig {
     }
 }
 
-pub fn audio_receiver() -> ReceiverConfig {
+pub(crate) fn audio_receiver() -> ReceiverConfig {
     ReceiverConfig { mid: Some("a".into()), payloads: opus(), ..ReceiverConfig::new(MediaKind::Audio) }
 }
 
 /// A VP8 frame of `len` bytes that says its number.
-pub fn vp8_frame(number: u32, key: bool, len: usize) -> Frame {
+pub(crate) fn vp8_frame(number: u32, key: bool, len: usize) -> Frame {
     let mut data = vec![u8::from(!key), 0, 0];
     data.extend(number.to_be_bytes());
     data.resize(len.max(7), u8::try_from(number % 251).unwrap());
@@ -105,44 +105,44 @@ pub fn vp8_frame(number: u32, key: bool, len: usize) -> Frame {
 }
 
 /// What [`vp8_frame`] has put into a frame.
-pub fn frame_number(frame: &Frame) -> u32 {
+pub(crate) fn frame_number(frame: &Frame) -> u32 {
     u32::from_be_bytes(frame.data[3..7].try_into().unwrap())
 }
 
-pub fn opus_frame(number: u32) -> Frame {
+pub(crate) fn opus_frame(number: u32) -> Frame {
     let mut data = vec![0xfc];
     data.extend(number.to_be_bytes());
     Frame::new(data, number.wrapping_mul(960))
 }
 
 /// A payload type without any feedback.
-pub fn silent(payload: Payload) -> Payload {
+pub(crate) fn silent(payload: Payload) -> Payload {
     Payload { feedback: FeedbackKinds::default(), ..payload }
 }
 
 /// What is on its way in one direction.
-pub struct InFlight {
-    pub arrives_at: Instant,
-    pub bytes: Bytes,
+pub(crate) struct InFlight {
+    pub(crate) arrives_at: Instant,
+    pub(crate) bytes: Bytes,
 }
 
 /// Decides what becomes of a packet: when it arrives, or never.
-pub type Fate = Box<dyn FnMut(Instant, &[u8]) -> Option<Instant>>;
+pub(crate) type Fate = Box<dyn FnMut(Instant, &[u8]) -> Option<Instant>>;
 
-pub struct Pair {
-    pub ends: [Session; 2],
-    pub now: Instant,
-    pub wire: [Vec<InFlight>; 2],
-    pub fate: [Fate; 2],
-    pub events: [Vec<Event>; 2],
-    pub deadline: [Option<Instant>; 2],
+pub(crate) struct Pair {
+    pub(crate) ends: [Session; 2],
+    pub(crate) now: Instant,
+    pub(crate) wire: [Vec<InFlight>; 2],
+    pub(crate) fate: [Fate; 2],
+    pub(crate) events: [Vec<Event>; 2],
+    pub(crate) deadline: [Option<Instant>; 2],
     /// Everything that left either side.
-    pub sent: [Vec<Bytes>; 2],
+    pub(crate) sent: [Vec<Bytes>; 2],
 }
 
 impl Pair {
     /// Two sessions with a network of that delay between them.
-    pub fn new(ends: [Session; 2], delay: Duration) -> Self {
+    pub(crate) fn new(ends: [Session; 2], delay: Duration) -> Self {
         let straight = || -> Fate { Box::new(move |now, _| Some(now + delay)) };
         Self {
             ends,
@@ -156,7 +156,7 @@ impl Pair {
     }
 
     /// Draws all that both have.
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         let mut buf = [0; MTU];
         for side in 0..2 {
             for round in 0.. {
@@ -181,7 +181,7 @@ impl Pair {
     }
 
     /// Lets time pass until then, delivering what arrives and polling when a deadline comes.
-    pub fn run_until(&mut self, end: Instant) {
+    pub(crate) fn run_until(&mut self, end: Instant) {
         for round in 0.. {
             assert!(round < 1_000_000, "time does not pass");
             self.drain();
@@ -206,35 +206,35 @@ impl Pair {
         self.drain();
     }
 
-    pub fn run_for(&mut self, duration: Duration) {
+    pub(crate) fn run_for(&mut self, duration: Duration) {
         self.run_until(self.now + duration);
     }
 
-    pub fn write(&mut self, side: usize, id: SenderId, frame: &Frame) {
+    pub(crate) fn write(&mut self, side: usize, id: SenderId, frame: &Frame) {
         self.ends[side].write(self.now, id, frame).unwrap();
     }
 
-    pub fn read(&mut self, side: usize, id: ReceiverId) -> Vec<Frame> {
+    pub(crate) fn read(&mut self, side: usize, id: ReceiverId) -> Vec<Frame> {
         core::iter::from_fn(|| self.ends[side].recv(id)).collect()
     }
 
     /// The RTP packets that a side has sent.
-    pub fn rtp_sent(&self, side: usize) -> Vec<Bytes> {
+    pub(crate) fn rtp_sent(&self, side: usize) -> Vec<Bytes> {
         self.sent[side].iter().filter(|bytes| !is_rtcp(bytes)).cloned().collect()
     }
 
     /// The RTCP datagrams that a side has sent.
-    pub fn rtcp_sent(&self, side: usize) -> Vec<Bytes> {
+    pub(crate) fn rtcp_sent(&self, side: usize) -> Vec<Bytes> {
         self.sent[side].iter().filter(|bytes| is_rtcp(bytes)).cloned().collect()
     }
 }
 
-pub fn input(bytes: Bytes) -> Input {
+pub(crate) fn input(bytes: Bytes) -> Input {
     if is_rtcp(&bytes) { Input::Rtcp(bytes) } else { Input::Rtp(bytes) }
 }
 
 /// A video sender and its receiver.
-pub fn video_pair(delay: Duration) -> (Pair, SenderId, ReceiverId) {
+pub(crate) fn video_pair(delay: Duration) -> (Pair, SenderId, ReceiverId) {
     let mut pair = Pair::new([session(1, config()), session(2, config())], delay);
     let sender = pair.ends[0].add_sender(video_sender()).unwrap();
     let receiver = pair.ends[1].add_receiver(video_receiver()).unwrap();
@@ -242,7 +242,7 @@ pub fn video_pair(delay: Duration) -> (Pair, SenderId, ReceiverId) {
 }
 
 /// A coin with that many sides of a hundred lost, the same for each run.
-pub fn lossy(seed: u64, percent: u64, delay: Duration, jitter_ms: u64) -> Fate {
+pub(crate) fn lossy(seed: u64, percent: u64, delay: Duration, jitter_ms: u64) -> Fate {
     let mut rng = rng(seed);
     Box::new(move |now, _| {
         let lost = rng.below(100) < percent;
