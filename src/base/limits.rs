@@ -107,9 +107,11 @@ pub const SCTP_PACING_CREDIT: Duration = Duration::from_millis(34);
 /// TSNs in flight, and taken beyond the cumulative one: gap blocks reach no further (RFC 9260 §3.3.4).
 pub const SCTP_MAX_TSN_DISTANCE: u64 = 65_535;
 /// What a message that waits to be read costs beside its bytes.
-pub const SCTP_MESSAGE_OVERHEAD: usize = 48;
+pub const SCTP_MESSAGE_OVERHEAD: usize = 64;
 /// What a fragment that waits for others costs beside its bytes.
 pub const SCTP_FRAGMENT_OVERHEAD: usize = 64;
+/// What the first fragment of a message costs more: the book of those that follow.
+pub const SCTP_RUN_OVERHEAD: usize = 448;
 /// Repeated TSNs that one SACK reports.
 pub const SCTP_MAX_DUPLICATES: usize = 16;
 /// What DTLS, UDP and IP add to a packet, for pacing.

@@ -3,6 +3,7 @@
 pub mod arena;
 pub mod bitrate;
 pub mod limits;
+pub mod ops;
 pub mod outbox;
 pub mod ranges;
 pub mod reader;

@@ -440,6 +440,13 @@ impl Association {
         }
     }
 
+    /// Steps of work that the peer's packets have cost so far, each of about constant time: chunks, gap blocks, entries of lists, pieces
+    /// moved. What a bound of work per input byte is measured with.
+    #[cfg(feature = "sim")]
+    pub const fn ops(&self) -> u64 {
+        self.tx.ops() + self.rx.ops()
+    }
+
     /// The same association again, for simulations: given the same calls it does the same.
     #[cfg(feature = "sim")]
     #[must_use]

@@ -132,9 +132,7 @@ impl Association {
             self.stats.drops.bad_reconfig += 1;
             return ReConfigResult::Denied;
         }
-        // No stream named is every stream.
-        let mut named: Vec<u16> =
-            if streams.is_empty() { self.rx.stream_ids().collect() } else { streams.iter().collect() };
+        let mut named: Vec<u16> = streams.iter().collect();
         named.sort_unstable();
         named.dedup();
         if self.resets.performed.as_ref().is_some_and(|(at, streams)| *at == last && *streams == named) {
@@ -163,8 +161,10 @@ impl Association {
         }
     }
 
+    /// No stream named is every stream: what has not been used since its last reset needs none.
     fn perform(&mut self, streams: Vec<u16>, last: u64) {
-        for stream in &streams {
+        let all = if streams.is_empty() { self.rx.take_used() } else { Vec::new() };
+        for stream in streams.iter().chain(&all) {
             self.rx.reset(*stream, &mut self.events);
         }
         self.resets.performed = Some((last, streams));

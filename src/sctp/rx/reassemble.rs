@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::base::limits;
+use crate::base::ops::Ops;
 
 /// A fragment of a message of several.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ impl Run {
     }
 
     fn charge(&self) -> usize {
-        self.bytes + self.pieces.len() * limits::SCTP_FRAGMENT_OVERHEAD
+        self.bytes + self.pieces.len() * limits::SCTP_FRAGMENT_OVERHEAD + limits::SCTP_RUN_OVERHEAD
     }
 
     fn is_same_message(&self, piece: &Piece) -> bool {
@@ -83,6 +84,7 @@ pub(crate) struct Reassembler {
     /// Memory of a finished run.
     spare: VecDeque<Bytes>,
     charged: usize,
+    pub(crate) ops: Ops,
 }
 
 /// A message grew beyond what we put together.
@@ -98,6 +100,7 @@ impl Reassembler {
     /// Takes a fragment whose TSN is new, and returns the message it completes.
     pub(crate) fn insert(&mut self, piece: Piece, max: usize) -> Result<Option<Whole>, TooLong> {
         self.charged += piece.data.len() + limits::SCTP_FRAGMENT_OVERHEAD;
+        self.ops.add(1);
         let mut run = self.attach(piece);
         self.join_next(&mut run);
         if run.bytes > max {
@@ -132,6 +135,7 @@ impl Reassembler {
                 return grown_before(run, piece);
             }
         }
+        self.charged += limits::SCTP_RUN_OVERHEAD;
         let mut pieces = core::mem::take(&mut self.spare);
         pieces.push_back(piece.data);
         Run {
@@ -163,6 +167,8 @@ impl Reassembler {
             return;
         }
         let Some(mut next) = self.runs.remove(&after) else { return };
+        self.charged -= limits::SCTP_RUN_OVERHEAD;
+        self.ops.add(run.pieces.len().min(next.pieces.len()));
         run.ending = next.ending;
         run.bytes += next.bytes;
         if run.pieces.len() >= next.pieces.len() {
@@ -183,6 +189,7 @@ impl Reassembler {
         let charged = run.charge();
         self.charged -= charged;
         let mut joined = Vec::with_capacity(run.bytes);
+        self.ops.add(run.pieces.len());
         for piece in run.pieces.drain(..) {
             joined.extend_from_slice(&piece);
         }
@@ -205,6 +212,7 @@ impl Reassembler {
         while let Some(entry) = self.runs.first_entry()
             && *entry.key() <= tsn
         {
+            self.ops.add(entry.get().pieces.len());
             self.charged -= entry.remove().charge();
         }
     }

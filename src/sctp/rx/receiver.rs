@@ -10,6 +10,7 @@ use super::stream::{Arrived, InStream};
 use super::tracker::{Arrival, Tracker};
 use crate::base::arena::Arena;
 use crate::base::limits;
+use crate::base::ops::Ops;
 use crate::base::outbox::Outbox;
 use crate::base::serial::{Tsn, UNWRAPPED_BASE};
 use crate::sctp::config::Config;
@@ -34,7 +35,7 @@ pub(crate) enum Verdict {
 /// Streams whose reset waits for data sent before it.
 #[derive(Clone, Debug)]
 struct HeldBack {
-    /// Sorted.
+    /// Sorted; none is all.
     streams: Vec<u16>,
     /// The last TSN before the reset.
     last: u64,
@@ -42,7 +43,7 @@ struct HeldBack {
 
 impl HeldBack {
     fn holds(&self, stream: u16, tsn: u64) -> bool {
-        tsn > self.last && self.streams.binary_search(&stream).is_ok()
+        tsn > self.last && (self.streams.is_empty() || self.streams.binary_search(&stream).is_ok())
     }
 }
 
@@ -63,6 +64,8 @@ pub(crate) struct Receiver {
     /// Streams to read, in turn.
     readable: VecDeque<u16>,
     held_back: Option<HeldBack>,
+    /// Streams that something came on since they were reset.
+    used: BTreeSet<u16>,
     /// Streams whose `IncomingReset` waits to be read.
     resets_unread: BTreeSet<u16>,
     /// For messages much shorter than their packet.
@@ -70,6 +73,7 @@ pub(crate) struct Receiver {
     /// The packet being read had DATA; it is to be acknowledged at once.
     saw_data: bool,
     at_once: bool,
+    ops: Ops,
 }
 
 impl Receiver {
@@ -87,10 +91,12 @@ impl Receiver {
             advertised: config.receive_window,
             readable: VecDeque::new(),
             held_back: None,
+            used: BTreeSet::new(),
             resets_unread: BTreeSet::new(),
             small: Arena::new(block, blocks),
             saw_data: false,
             at_once: false,
+            ops: Ops::default(),
         }
     }
 
@@ -128,6 +134,7 @@ impl Receiver {
         stats: &mut Stats,
         events: &mut Outbox<Event>,
     ) -> Verdict {
+        self.ops.add(1);
         self.saw_data = true;
         self.at_once |= data.flags.immediate;
         let tsn = self.tracker.unwrap(data.tsn);
@@ -160,7 +167,7 @@ impl Receiver {
             stats.drops.resetting += 1;
             return Verdict::Fine;
         }
-        let slot = self.streams.slot_or_insert(data.stream, || InStream::new(data.stream));
+        let slot = self.open(data.stream);
         stats.data_chunks_received += 1;
         self.note(tsn);
         let (ssn, ppid, unordered) = (data.ssn.0, data.ppid, data.flags.unordered);
@@ -187,7 +194,7 @@ impl Receiver {
     /// Twice the window is the end.
     fn has_room(&self, tsn: u64, len: usize) -> bool {
         let held = self.held();
-        let after = held + len + limits::SCTP_FRAGMENT_OVERHEAD;
+        let after = held + len + limits::SCTP_FRAGMENT_OVERHEAD + limits::SCTP_RUN_OVERHEAD;
         let fills = self.messages == 0 || (self.tracker.has_gaps() && tsn < self.tracker.highest());
         let most = if fills { self.window * 2 } else { self.window + self.window / 2 };
         held == 0 || (after <= most && (held < self.window || fills))
@@ -260,17 +267,14 @@ impl Receiver {
         }
         self.fragments.forward(tsn);
         for skipped in forward.streams() {
-            if skipped.stream < self.inbound
-                && let Some(stream) = self.streams.get_mut(skipped.stream)
-            {
+            self.ops.add(1);
+            if skipped.stream >= self.inbound {
+                continue;
+            }
+            let slot = self.open(skipped.stream);
+            if let Some(stream) = self.streams.at_mut(slot) {
                 stream.skip_to(skipped.ssn.0);
                 announce(stream, &mut self.readable, events);
-            } else if skipped.stream < self.inbound {
-                let new = || InStream::new(skipped.stream);
-                let slot = self.streams.slot_or_insert(skipped.stream, new);
-                if let Some(stream) = self.streams.at_mut(slot) {
-                    stream.skip_to(skipped.ssn.0);
-                }
             }
         }
         true
@@ -288,6 +292,7 @@ impl Receiver {
     /// Writes a SACK.
     pub(crate) fn write_sack(&mut self, packet: &mut PacketWriter<'_>) -> bool {
         let free = self.free();
+        self.ops.add(packet.remaining() / 4);
         let (cumulative, window) =
             (Tsn::wrap(self.tracker.cumulative()), u32::try_from(free).unwrap_or(u32::MAX));
         let written = packet.sack(cumulative, window, self.tracker.gap_blocks(), self.tracker.duplicates());
@@ -312,8 +317,11 @@ impl Receiver {
     /// The sequence numbers of a stream begin again, which is reported once until it has been read. A stream that nothing came
     /// on costs no more than the report.
     pub(crate) fn reset(&mut self, stream: u16, events: &mut Outbox<Event>) {
+        self.ops.add(1);
+        self.used.remove(&stream);
         if let Some(stream) = self.streams.get_mut(stream) {
             stream.reset();
+            stream.used = false;
             announce(stream, &mut self.readable, events);
         }
         if self.resets_unread.insert(stream) {
@@ -326,9 +334,19 @@ impl Receiver {
         self.resets_unread.remove(&stream);
     }
 
-    /// Numbers of the streams that anything arrived on.
-    pub(crate) fn stream_ids(&self) -> impl Iterator<Item = u16> {
-        self.streams.iter().map(|stream| stream.id)
+    /// The streams that something came on since they were reset.
+    pub(crate) fn take_used(&mut self) -> Vec<u16> {
+        core::mem::take(&mut self.used).into_iter().collect()
+    }
+
+    /// The slot of a stream that something comes on.
+    fn open(&mut self, stream: u16) -> u32 {
+        let slot = self.streams.slot_or_insert(stream, || InStream::new(stream));
+        if let Some(fresh) = self.streams.at_mut(slot).filter(|stream| !stream.used) {
+            fresh.used = true;
+            self.used.insert(stream);
+        }
+        slot
     }
 
     pub(crate) fn recv_from(&mut self, stream: u16) -> Option<Message> {
@@ -359,6 +377,12 @@ impl Receiver {
         if self.advertised < step && self.free() >= self.advertised + step {
             self.acks.hurry();
         }
+    }
+
+    /// Steps so far.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn ops(&self) -> u64 {
+        self.ops.count() + self.fragments.ops.count()
     }
 
     pub(crate) fn trim(&mut self) {

@@ -36,6 +36,8 @@ pub(crate) struct InStream {
     pub(crate) reported: bool,
     /// In the ring of readable streams.
     pub(crate) listed: bool,
+    /// Something came on it since it was reset.
+    pub(crate) used: bool,
 }
 
 impl InStream {
@@ -47,6 +49,7 @@ impl InStream {
             queue: VecDeque::new(),
             reported: false,
             listed: false,
+            used: false,
         }
     }
 

@@ -9,6 +9,7 @@ use super::congestion::Delivery;
 use super::delivery::Progress;
 use super::queue::{Fragment, SendQueue};
 use super::retransmit::LossDetector;
+use crate::base::ops::Ops;
 use crate::base::serial::{Ssn, Tsn};
 use crate::time::Instant;
 use crate::wire::sctp::{Data, DataFlags, GapBlock};
@@ -94,6 +95,7 @@ pub(crate) struct Outstanding {
     advanced_to: u64,
     /// Messages given up.
     pub(crate) abandoned: u64,
+    pub(crate) ops: Ops,
 }
 
 impl Outstanding {
@@ -111,6 +113,7 @@ impl Outstanding {
             highest_acked: initial - 1,
             advanced_to: initial - 1,
             abandoned: 0,
+            ops: Ops::default(),
         }
     }
 
@@ -241,11 +244,13 @@ impl Outstanding {
         while self.base <= cumulative {
             let Some(mut sent) = self.ring.pop_front() else { break };
             self.base += 1;
+            self.ops.add(1);
             if self.settle(&mut sent, &mut acked, queue) && sent.transmissions == 1 {
                 acked.rtt = Some(now.saturating_duration_since(sent.left.sent_at));
             }
         }
         for block in blocks {
+            self.ops.add(1);
             // The chunk behind the cumulative TSN is missing: else that would cover it.
             if block.start < 2 || block.end < block.start {
                 continue;
@@ -267,6 +272,7 @@ impl Outstanding {
     fn ack_range(&mut self, first: usize, end: usize, acked: &mut Acked, queue: &mut SendQueue) {
         let mut index = first;
         while index < end {
+            self.ops.add(1);
             let Some(slot) = self.ring.get_mut(index) else { return };
             let run = u32::try_from(end - index).unwrap_or(1);
             let step = if slot.state == State::Acked { slot.skip.max(1) } else { 1 };
@@ -317,6 +323,7 @@ impl Outstanding {
         let end = self.next_tsn();
         let mut tsn = self.loss.unjudged().max(self.base);
         while tsn < end {
+            self.ops.add(1);
             let Some(sent) = self.get(tsn) else { break };
             let step = match sent.state {
                 State::InFlight if sent.transmissions == 1 => {
@@ -333,6 +340,7 @@ impl Outstanding {
         }
         self.loss.judged_to(tsn.min(end));
         while let Some((sequence, tsn)) = self.loss.next_resent(passed) {
+            self.ops.add(1);
             if self.get(tsn).is_some_and(|sent| sent.sequence == sequence && sent.state == State::InFlight) {
                 bytes += self.lose(tsn);
             }
@@ -346,7 +354,8 @@ impl Outstanding {
         sent.state = State::Lost;
         self.in_flight_bytes -= sent.data.len();
         self.in_flight_chunks -= 1;
-        self.loss.lost(tsn);
+        let moved = self.loss.lost(tsn);
+        self.ops.add(moved);
         sent.data.len()
     }
 
@@ -399,6 +408,7 @@ impl Outstanding {
         }
         self.abandoned += 1;
         for at in first..self.ring.len() {
+            self.ops.add(1);
             let Some(sent) = self.ring.get_mut(at) else { break };
             if sent.state == State::InFlight {
                 self.in_flight_bytes -= sent.data.len();

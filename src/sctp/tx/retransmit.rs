@@ -60,13 +60,15 @@ impl LossDetector {
         self.resent.pop_front()
     }
 
-    /// A chunk is to be sent again.
-    pub(crate) fn lost(&mut self, tsn: u64) {
+    /// A chunk is to be sent again. Returns how many others were moved to make room for it.
+    pub(crate) fn lost(&mut self, tsn: u64) -> usize {
         if self.lost.back().is_none_or(|last| *last < tsn) {
             self.lost.push_back(tsn);
-        } else if let Err(at) = self.lost.binary_search(&tsn) {
-            self.lost.insert(at, tsn);
+            return 1;
         }
+        let Err(at) = self.lost.binary_search(&tsn) else { return 0 };
+        self.lost.insert(at, tsn);
+        at.min(self.lost.len() - at) + 1
     }
 
     pub(crate) fn first_lost(&self) -> Option<u64> {

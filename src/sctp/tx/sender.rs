@@ -532,6 +532,12 @@ impl Sender {
         stats.messages_abandoned = self.out.abandoned + self.queue.expired;
     }
 
+    /// Steps so far.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn ops(&self) -> u64 {
+        self.out.ops.count()
+    }
+
     pub(crate) fn trim(&mut self) {
         self.queue.trim();
         self.out.trim();
