@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::jsep::MediaCapabilities;
 use crate::base::limits;
 use crate::crypto::Certificate;
+use crate::ice;
 use crate::rtp::Delivery;
 
 /// How a connection is to behave. Its own builder; cloned and shared by many connections. Nothing is checked before
@@ -85,13 +86,13 @@ impl Config {
     }
 
     /// The interval between connectivity checks (RFC 8445 §14.2), written as `a=ice-pacing`: the larger of the two sides'
-    /// values is used. 5 ms to 10 s; 50 ms where neither side says.
+    /// values is used. 5 ms to 1 s; 50 ms where neither side says.
     pub const fn ice_pacing(mut self, interval: Duration) -> Self {
         self.ice_pacing = Some(interval);
         self
     }
 
-    /// How many candidate pairs are checked at most (RFC 8445 §6.1.2.5). 1 to 10 000; 100 by default.
+    /// How many candidate pairs are checked at most (RFC 8445 §6.1.2.5). 1 to 1000; 100 by default.
     pub const fn max_candidate_pairs(mut self, pairs: usize) -> Self {
         self.max_candidate_pairs = pairs;
         self
@@ -103,13 +104,15 @@ impl Config {
         self
     }
 
-    /// The largest message to receive, in bytes, as the peer is told it (`a=max-message-size`). At least 1; 256 KiB by default.
+    /// The largest message to receive, in bytes, as the peer is told it (`a=max-message-size`). At least 1, at most
+    /// the receive window; 256 KiB by default.
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = bytes;
         self
     }
 
-    /// How many bytes may wait in a channel before `send` refuses. At least 1; 1 MiB by default.
+    /// How many bytes may wait in a channel before `send` refuses: a message is taken whole as long as fewer wait. At least 1; 1 MiB by
+    /// default.
     pub const fn max_buffered_amount(mut self, bytes: usize) -> Self {
         self.max_buffered_amount = bytes;
         self
@@ -136,14 +139,14 @@ impl Config {
     /// The first field that is out of its range.
     pub(crate) fn validate(&self) -> Result<(), super::ConfigError> {
         use super::ConfigError as E;
-        let pacing = self.ice_pacing.unwrap_or(Duration::from_millis(50));
+        let pacing = self.ice_pacing.unwrap_or(ice::Config::DEFAULT_PACING);
         if !(limits::MIN_MTU..=limits::MAX_DATAGRAM).contains(&self.mtu) {
             return Err(E::Mtu { bytes: self.mtu });
         }
-        if !(Duration::from_millis(5)..=Duration::from_secs(10)).contains(&pacing) {
+        if !(ice::Config::MIN_PACING..=ice::Config::MAX_PACING).contains(&pacing) {
             return Err(E::IcePacing { interval: pacing });
         }
-        if !(1..=10_000).contains(&self.max_candidate_pairs) {
+        if !(1..=limits::MAX_ICE_PAIRS).contains(&self.max_candidate_pairs) {
             return Err(E::MaxCandidatePairs { pairs: self.max_candidate_pairs });
         }
         if self.max_message_size == 0 {

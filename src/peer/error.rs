@@ -18,13 +18,13 @@ pub enum ConfigError {
         bytes: usize,
     },
     /// `ice_pacing`.
-    #[error("ice_pacing {interval:?} is not within 5 ms to 10 s")]
+    #[error("ice_pacing {interval:?} is not within 5 ms to 1 s")]
     IcePacing {
         /// The value given.
         interval: Duration,
     },
     /// `max_candidate_pairs`.
-    #[error("max_candidate_pairs {pairs} is not within 1 to 10000")]
+    #[error("max_candidate_pairs {pairs} is not within 1 to 1000")]
     MaxCandidatePairs {
         /// The value given.
         pairs: usize,
