@@ -93,6 +93,8 @@ pub(crate) struct Remote {
     pub(crate) group: u16,
     /// The generation it said it belongs to, until that is known.
     pub(crate) ufrag: Option<Box<str>>,
+    /// Some pair of it may still work; valid while a place is looked for.
+    pub(crate) hopeful: bool,
 }
 
 impl Remote {

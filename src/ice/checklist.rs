@@ -27,6 +27,8 @@ pub(crate) struct Checklist {
     in_progress: u32,
     frozen: u32,
     limit: usize,
+    /// Pairs looked at so far, for those who ask what input costs.
+    pub(crate) looked_at: u64,
 }
 
 impl Checklist {
@@ -41,6 +43,7 @@ impl Checklist {
             in_progress: 0,
             frozen: 0,
             limit,
+            looked_at: 0,
         }
     }
 
@@ -68,6 +71,11 @@ impl Checklist {
 
     pub(crate) fn find(&self, local: u16, remote: u16) -> Option<Key> {
         self.iter().find(|(_, pair)| (pair.local, pair.remote) == (local, remote)).map(|(key, _)| key)
+    }
+
+    /// Notes that every pair is looked at `times`.
+    pub(crate) fn count_pass(&mut self, times: usize) {
+        self.looked_at += (self.order.len() * times) as u64;
     }
 
     /// Checks that are under way or due: what the retransmission timeout grows with (RFC 8445 §14.3).
@@ -115,6 +123,7 @@ impl Checklist {
 
     /// Gives every pair the priority that `priority` computes for it.
     pub(crate) fn prioritize(&mut self, priority: impl Fn(&Pair) -> u64) {
+        self.count_pass(2);
         for (_, pair) in self.pairs.iter_mut() {
             pair.priority = priority(pair);
         }
@@ -129,6 +138,8 @@ impl Checklist {
         if !core::mem::take(&mut self.unsettled) {
             return 0;
         }
+        let levels = self.order.len().max(2).ilog2() as usize;
+        self.count_pass(4 + levels);
         self.order.sort_unstable_by(|a, b| b.cmp(a));
         let dropped = self.cut();
         self.thaw_foundations();
@@ -266,6 +277,7 @@ impl Checklist {
 
     /// Drops every pair that `keep` does not want, and the memory of a list that was longer.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
+        self.count_pass(2);
         let doomed: Vec<Key> = self.iter().filter(|(_, pair)| !keep(pair)).map(|(key, _)| key).collect();
         for key in &doomed {
             if let Some(pair) = self.pairs.remove(*key) {

@@ -193,6 +193,7 @@ impl Agent {
             foundation: candidate.foundation.as_str().into(),
             group,
             ufrag: named.filter(|_| self.current.peer.is_none()).map(Into::into),
+            hopeful: true,
         });
         if self.current.peer.is_some() {
             self.pair_with_remote(self.current.remotes.len() - 1);

@@ -244,6 +244,9 @@ impl Agent {
     /// (RFC 8445 §7.3.1.3 to §7.3.1.5).
     fn on_check(&mut self, now: Instant, asked: &Asked) {
         let limit = self.config.peer_reflexive_limit;
+        // To find the candidate, its pair, and perhaps a place for a new one.
+        self.current.list.count_pass(2);
+        self.current.list.looked_at += 3 * self.current.remotes.len() as u64;
         let (mut at, mut moved) = (self.current.find_remote(asked.remote), false);
         if at.is_none() {
             // A check without PRIORITY is answered, but makes no candidate.

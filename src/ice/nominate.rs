@@ -92,6 +92,7 @@ impl Agent {
         }
         // Nomination looks at the same changes.
         self.nomination_due = true;
+        self.current.list.count_pass(4);
         let best = self
             .best_of(now, Some(&self.current), false)
             .or_else(|| self.best_of(now, self.previous.as_deref(), true));

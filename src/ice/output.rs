@@ -270,6 +270,12 @@ impl Agent {
         &self.counters
     }
 
+    /// How many candidates and pairs were looked at in this generation: what the peer's input costs.
+    #[cfg(feature = "sim")]
+    pub const fn ops(&self) -> u64 {
+        self.current.list.looked_at
+    }
+
     /// Pairs, candidates and counters.
     pub fn stats(&self) -> Stats {
         let living = self.local_candidates().chain(self.reflexive.iter().map(|local| &local.candidate));

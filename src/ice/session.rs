@@ -7,7 +7,6 @@ use crate::base::slots::Key;
 use crate::ice::candidate::Remote;
 use crate::ice::check::Transactions;
 use crate::ice::checklist::Checklist;
-use crate::ice::pair::Pair;
 use crate::ice::{Config, Credentials, RemoteParameters};
 use crate::sdp::candidate::{CandidateKind, Transport};
 use crate::stun::IntegrityKey;
@@ -125,6 +124,8 @@ impl Session {
     /// whose pairs all failed is taken; `None` if there is none such.
     pub(crate) fn learn(&mut self, address: SocketAddr, priority: u32, limit: usize) -> Option<u16> {
         let learned = |remote: &Remote| remote.kind == CandidateKind::PeerReflexive;
+        let full = self.remotes.iter().filter(|remote| learned(remote)).count() >= limit;
+        let place = if full { Some(self.hopeless()?) } else { None };
         let group = self.fresh_group();
         let remote = Remote {
             address: Some(address),
@@ -136,20 +137,31 @@ impl Session {
             foundation: format!("prflx{group}").into(),
             group,
             ufrag: None,
+            hopeful: true,
         };
-        if self.remotes.iter().filter(|remote| learned(remote)).count() < limit {
-            self.remotes.push(remote);
-            return u16::try_from(self.remotes.len() - 1).ok();
+        if let Some(at) = place {
+            self.drop_pairs(|_, remote| remote == at);
+            *self.remotes.get_mut(usize::from(at))? = remote;
+            return Some(at);
         }
-        let hopeless = (0..).zip(&self.remotes).find(|(at, remote)| {
-            let failed = crate::ice::CandidatePairState::Failed;
-            let over = |p: &Pair| p.state == failed && !p.revoked;
-            learned(remote) && self.list.iter().all(|(_, p)| p.remote != *at || over(p))
-        });
-        let at: u16 = hopeless?.0;
-        self.drop_pairs(|_, remote| remote == at);
-        *self.remotes.get_mut(usize::from(at))? = remote;
-        Some(at)
+        self.remotes.push(remote);
+        u16::try_from(self.remotes.len() - 1).ok()
+    }
+
+    /// A learned candidate whose pairs have all failed. One pass over the pairs, however many candidates there are: checks from
+    /// ever new addresses are cheap to send.
+    fn hopeless(&mut self) -> Option<u16> {
+        for remote in &mut self.remotes {
+            remote.hopeful = remote.kind != CandidateKind::PeerReflexive;
+        }
+        let failed = crate::ice::CandidatePairState::Failed;
+        for (_, pair) in self.list.iter().filter(|(_, pair)| pair.state != failed || pair.revoked) {
+            if let Some(remote) = self.remotes.get_mut(usize::from(pair.remote)) {
+                remote.hopeful = true;
+            }
+        }
+        let at = self.remotes.iter().position(|remote| !remote.hopeful)?;
+        u16::try_from(at).ok()
     }
 
     /// Removes the pairs of which `doomed` is true by their local and remote positions.

@@ -1,7 +1,6 @@
 //! Patience before failure, limits, and candidates that are refused.
 
 use antiphon::ice::{CandidateError, Config, IceConnectionState, LocalCandidate, RemoteParameters};
-use antiphon::sdp::candidate::{Candidate, CandidateAddress, TcpType, Transport};
 
 use crate::world::{World, addr, agent, at, host, is_request, ms};
 
@@ -102,29 +101,6 @@ fn remote_candidates_are_bounded() {
     world.lost = Box::new(|_| true);
     world.run_until(at(1000));
     assert_eq!(world.agents[0].counters().checks_sent, 21);
-}
-
-#[test]
-fn n14_candidates_that_must_not_be_sent_to_are_refused() {
-    let mut world = World::full(1);
-    let good = world.agents[1].local_candidates().next().unwrap().clone();
-    let parameters = world.parameters(1);
-    let a = &mut world.agents[0];
-    a.set_remote(parameters);
-    for bad in
-        ["0.0.0.0", "::", "224.0.0.5", "255.255.255.255", "127.0.0.1", "::1", "::ffff:10.0.0.1", "ff02::1"]
-    {
-        let candidate = Candidate { address: CandidateAddress::Ip(bad.parse().unwrap()), ..good.clone() };
-        assert!(a.add_remote_candidate(&candidate).is_err(), "{bad}");
-    }
-    assert!(a.add_remote_candidate(&Candidate { port: 0, ..good.clone() }).is_err());
-    assert!(a.add_remote_candidate(&Candidate { component: 2, ..good.clone() }).is_err());
-    let named = |name: &str| Candidate { address: CandidateAddress::Name(name.into()), ..good.clone() };
-    assert_eq!(a.add_remote_candidate(&named("host.example.org")), Err(CandidateError::Name));
-    let tcp = Candidate { transport: Transport::Tcp(TcpType::Active), port: 9, ..good.clone() };
-    assert_eq!(a.add_remote_candidate(&tcp), Ok(()));
-    world.run_until(at(1000));
-    assert!(world.sent.is_empty());
 }
 
 #[test]

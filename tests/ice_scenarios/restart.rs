@@ -3,7 +3,7 @@
 use antiphon::ice::{IceConnectionState, LocalCandidate};
 use antiphon::{Path, stun::Message};
 
-use crate::world::{Forged, World, at, host, is_request};
+use crate::world::{World, at, host, is_request};
 
 fn connected() -> World {
     let mut world = World::full(1);
@@ -33,25 +33,6 @@ fn the_old_path_carries_data_until_the_new_one_is_valid() {
         assert!(agent.accepts(&agent.active_path().unwrap()));
     }
     assert!(world.events.iter().flatten().all(|(_, e)| *e != antiphon::ice::Event::ActivePath(None)));
-}
-
-#[test]
-fn n02_checks_of_the_generation_before_count_until_the_new_path_is_there() {
-    let mut world = connected();
-    let old = Forged::check(&world.agents[0]);
-    world.agents[0].restart();
-    let answered = |world: &mut World| {
-        let before = world.agents[0].counters().replies_sent;
-        world.inject(0, host(0, 0), host(1, 0), &old.bytes());
-        world.run_until(world.now);
-        world.agents[0].counters().replies_sent - before
-    };
-    assert_eq!(answered(&mut world), 1);
-    world.describe_to(1);
-    world.describe_to(0);
-    world.run_until(at(4000));
-    assert_eq!(answered(&mut world), 0);
-    assert_eq!(world.agents[0].counters().request_bad_username, 1);
 }
 
 #[test]

@@ -1,102 +1,14 @@
-//! What a bad peer, or somebody in the middle, gets: nothing, or a failure with its reason. Numbers are those of the
-//! list of negative tests.
-#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+//! Messages that lie, come twice, at the wrong time or from nobody.
 
-mod dtls_support;
-
-use antiphon::dtls::{CloseReason, Connection, Event, HandshakeError, Role, SealError};
-use antiphon::wire::dtls::alert::{Alert, AlertDescription};
+use antiphon::dtls::{CloseReason, Event, HandshakeError, Role};
 use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::{ContentType, Records};
-use dtls_support::{
-    CLIENT, Pair, SERVER, at, certificate, connection, fingerprint, handshake, record, tamper,
+
+use crate::attack::{
+    FATAL, add_extension, add_extension_at, after_client_flight, after_server_flight, client_on, drawn,
+    failure, give, replace_extension, server_on, server_on_hello,
 };
-
-fn drawn(pair: &mut Pair, end: usize) -> Vec<Vec<u8>> {
-    pair.draw(end);
-    core::mem::take(&mut pair.wire[1 - end]).into()
-}
-
-fn give(pair: &mut Pair, end: usize, datagrams: &[Vec<u8>]) {
-    for datagram in datagrams {
-        pair.ends[end].handle_input(pair.now, datagram);
-    }
-}
-
-/// A pair whose client has sent its hello, and the server its flight, which is returned undelivered.
-fn after_server_flight() -> (Pair, Vec<u8>) {
-    let mut pair = Pair::new();
-    pair.draw(CLIENT);
-    pair.deliver(SERVER);
-    let mut flight = drawn(&mut pair, SERVER);
-    assert_eq!(flight.len(), 1);
-    (pair, flight.remove(0))
-}
-
-/// A pair whose client has sent its last flight, which is returned undelivered.
-fn after_client_flight() -> (Pair, Vec<u8>) {
-    let (mut pair, flight) = after_server_flight();
-    give(&mut pair, CLIENT, &[flight]);
-    let mut flight = drawn(&mut pair, CLIENT);
-    assert_eq!(flight.len(), 1);
-    (pair, flight.remove(0))
-}
-
-/// Why the end failed, and the alert it sent.
-fn failure(pair: &mut Pair, end: usize) -> (CloseReason, Option<u8>) {
-    let datagrams = drawn(pair, end);
-    let Some(Event::Failed(reason)) = pair.events[end].last() else { panic!("{:?}", pair.events[end]) };
-    let alert = datagrams.last().and_then(|datagram| Records::new(datagram).last());
-    let alert = alert.filter(|record| record.content_type == ContentType::Alert && record.epoch == 0);
-    (*reason, alert.and_then(|record| Alert::parse(record.fragment)).map(|alert| alert.description.0))
-}
-
-/// What the server says to the client's hello as `change` leaves its body.
-fn server_on_hello(change: impl Fn(&mut Vec<u8>)) -> (CloseReason, Option<u8>) {
-    let mut pair = Pair::new();
-    let hello = drawn(&mut pair, CLIENT).remove(0);
-    let changed = tamper(&hello, |_, body| {
-        change(body);
-        true
-    });
-    give(&mut pair, SERVER, &[changed]);
-    failure(&mut pair, SERVER)
-}
-
-/// What the client says to the server's flight as `change` leaves the message of that kind.
-fn client_on(kind: HandshakeType, change: impl Fn(&mut Vec<u8>)) -> (CloseReason, Option<u8>) {
-    let (mut pair, flight) = after_server_flight();
-    let changed = tamper(&flight, |other, body| {
-        if other == kind {
-            change(body);
-        }
-        true
-    });
-    give(&mut pair, CLIENT, &[changed]);
-    failure(&mut pair, CLIENT)
-}
-
-/// What the server says to the client's last flight as `change` leaves it.
-fn server_on(change: impl FnMut(HandshakeType, &mut Vec<u8>) -> bool) -> (CloseReason, Option<u8>) {
-    let (mut pair, flight) = after_client_flight();
-    give(&mut pair, SERVER, &[tamper(&flight, change)]);
-    failure(&mut pair, SERVER)
-}
-
-/// Appends an extension to a hello whose list of extensions ends it.
-fn add_extension(body: &mut Vec<u8>, extension: &[u8]) {
-    // Version, random, session id, cookie, suites, compression: the client's, whose ids are empty.
-    let suites = usize::from(u16::from_be_bytes([body[36], body[37]]));
-    add_extension_at(body, 38 + suites + 2, extension);
-}
-
-fn add_extension_at(body: &mut Vec<u8>, list: usize, extension: &[u8]) {
-    let len = u16::try_from(body.len() - list - 2 + extension.len()).unwrap();
-    body[list..list + 2].copy_from_slice(&len.to_be_bytes());
-    body.extend_from_slice(extension);
-}
-
-const FATAL: [u8; 2] = [2, 40];
+use crate::dtls_support::{CLIENT, Pair, SERVER, certificate, connection, handshake, record, tamper};
 
 #[test]
 fn n19_a_forged_hello_or_alert_does_not_end_a_handshake() {
@@ -115,17 +27,6 @@ fn n19_a_forged_hello_or_alert_does_not_end_a_handshake() {
         (1, 2)
     );
     pair.assert_alive();
-}
-
-#[test]
-fn an_alert_in_the_clear_is_believed_when_nothing_else_comes() {
-    let mut pair = Pair::new();
-    pair.draw(CLIENT);
-    give(&mut pair, CLIENT, &[record(ContentType::Alert, (0, 0), &FATAL)]);
-    assert_eq!(pair.draw(CLIENT), Some(at(1000)));
-    pair.now = at(1000);
-    let reason = CloseReason::PeerAlert(AlertDescription::HANDSHAKE_FAILURE);
-    assert_eq!(failure(&mut pair, CLIENT), (reason, None));
 }
 
 #[test]
@@ -171,49 +72,6 @@ fn n21_fragments_that_make_no_sense_hold_nothing_up() {
         pair.now = if pair.is_connected() { pair.now } else { pair.deadline().unwrap() };
     }
     assert!(pair.is_connected());
-}
-
-#[test]
-fn n22_application_data_in_the_clear_is_dropped() {
-    let (mut pair, flight) = after_server_flight();
-    for end in [CLIENT, SERVER] {
-        give(&mut pair, end, &[record(ContentType::ApplicationData, (0, 50), b"data")]);
-    }
-    give(&mut pair, CLIENT, &[flight]);
-    pair.run();
-    for end in [CLIENT, SERVER] {
-        give(&mut pair, end, &[record(ContentType::ApplicationData, (0, 51), b"data")]);
-        assert_eq!(pair.ends[end].recv(), None);
-        assert_eq!(pair.ends[end].stats().plaintext, 2);
-    }
-    pair.assert_alive();
-}
-
-#[test]
-fn n22_application_data_before_the_finished_waits_for_it() {
-    let (mut pair, flight) = after_client_flight();
-    give(&mut pair, SERVER, &[flight]);
-    let finished = drawn(&mut pair, SERVER);
-    pair.send(SERVER, b"early");
-    assert_eq!(pair.ends[CLIENT].recv(), None);
-    give(&mut pair, CLIENT, &finished);
-    assert_eq!(pair.ends[CLIENT].recv().as_deref(), Some(&b"early"[..]));
-}
-
-#[test]
-fn n22_change_cipher_spec_twice_late_or_never_is_all_the_same() {
-    let (mut pair, flight) = after_client_flight();
-    let change = record(ContentType::ChangeCipherSpec, (0, 60), &[1]);
-    let (clear, finished): (Vec<_>, Vec<_>) = Records::new(&flight).partition(|record| record.epoch == 0);
-    // Finished first, then everything else without the ChangeCipherSpec, then that twice.
-    give(&mut pair, SERVER, &[finished[0].whole.to_vec()]);
-    for record in clear.iter().filter(|record| record.content_type == ContentType::Handshake) {
-        give(&mut pair, SERVER, &[record.whole.to_vec()]);
-    }
-    give(&mut pair, SERVER, &[change.clone(), change]);
-    pair.run();
-    assert!(pair.is_connected());
-    pair.assert_alive();
 }
 
 #[test]
@@ -301,54 +159,6 @@ fn a_handshake_changed_on_its_way_fails_at_the_finished() {
     assert_eq!(failure(&mut pair, SERVER).0, CloseReason::Handshake(HandshakeError::BadSignature));
 }
 
-/// A pair where `end` expects another certificate than the peer has.
-fn with_wrong_fingerprint(end: usize) -> Pair {
-    let mut pair = Pair::new();
-    pair.ends[end].set_remote_fingerprints(vec![fingerprint(2)]);
-    pair
-}
-
-#[test]
-fn n23_a_wrong_fingerprint_delivers_nothing_and_says_why() {
-    for end in [CLIENT, SERVER] {
-        let mut pair = with_wrong_fingerprint(end);
-        pair.run();
-        pair.now = at(1000);
-        pair.run();
-        assert_eq!(pair.events[end], [Event::Failed(CloseReason::FingerprintMismatch)]);
-        assert_eq!(pair.ends[end].recv(), None);
-        assert_eq!(pair.ends[end].seal(b"data", &mut [0; 100]), Err(SealError::NotConnected));
-        let told = CloseReason::PeerAlert(AlertDescription::BAD_CERTIFICATE);
-        assert_eq!(pair.events[1 - end].last(), Some(&Event::Failed(told)), "{end}");
-    }
-}
-
-#[test]
-fn n24_a_late_fingerprint_holds_data_back() {
-    for (number, connects) in [(0, true), (2, false)] {
-        let (client, server) = (connection(0, Role::Client, |_| {}), connection(1, Role::Server, |_| {}));
-        let mut pair = Pair::of(client, server);
-        pair.ends[CLIENT].set_remote_fingerprints(vec![fingerprint(1)]);
-        pair.run();
-        assert_eq!(pair.events, [vec![Event::Connected], vec![]]);
-        for _ in 0..1000 {
-            pair.send(CLIENT, b"early");
-        }
-        assert_eq!(pair.ends[SERVER].recv(), None);
-        assert!(pair.ends[SERVER].export_keying_material(b"label", None, &mut [0; 8]).is_err());
-        pair.ends[SERVER].set_remote_fingerprints(vec![fingerprint(number)]);
-        pair.run();
-        let event = if connects { Event::Connected } else { Event::Failed(CloseReason::FingerprintMismatch) };
-        assert_eq!(pair.events[SERVER], [event]);
-        let held = core::iter::from_fn(|| pair.ends[SERVER].recv()).count();
-        assert_eq!(held, if connects { 32 } else { 0 });
-        if !connects {
-            let told = CloseReason::PeerAlert(AlertDescription::BAD_CERTIFICATE);
-            assert_eq!(pair.events[CLIENT][1..], [Event::Failed(told)]);
-        }
-    }
-}
-
 #[test]
 fn the_strongest_hash_among_several_fingerprints_counts() {
     use antiphon::crypto::FingerprintHash::{Sha256, Sha384, Sha512};
@@ -396,75 +206,6 @@ fn n28_srtp_profiles() {
         (reason, alert),
         (CloseReason::Handshake(HandshakeError::UnsolicitedExtension(14)), Some(110))
     );
-}
-
-#[test]
-fn n29_replays_are_dropped_whatever_their_age() {
-    let mut pair = Pair::connected();
-    let first = pair.send(CLIENT, b"first");
-    for _ in 0..200 {
-        let last = pair.send(CLIENT, b"more");
-        give(&mut pair, SERVER, &[last]);
-    }
-    give(&mut pair, SERVER, &[first]);
-    let delivered = core::iter::from_fn(|| pair.ends[SERVER].recv()).count();
-    assert_eq!((delivered, pair.ends[SERVER].stats().replayed), (201, 201));
-    pair.assert_alive();
-}
-
-#[test]
-fn n29_a_forged_number_does_not_move_the_window() {
-    let mut pair = Pair::connected();
-    let highest = record(ContentType::ApplicationData, (1, (1 << 48) - 1), &[0; 40]);
-    let short = record(ContentType::ApplicationData, (1, 20), &[0; 23]);
-    give(&mut pair, SERVER, &[highest, short, record(ContentType::ApplicationData, (2, 0), &[0; 40])]);
-    assert_eq!((pair.ends[SERVER].stats().unauthenticated, pair.ends[SERVER].stats().unknown_epoch), (2, 1));
-    pair.assert_alive();
-}
-
-#[test]
-fn bad_records_are_dropped_and_nothing_else_happens() {
-    let mut pair = Pair::connected();
-    let mut buf = [0; 100];
-    let len = pair.ends[CLIENT].seal(b"hello", &mut buf).unwrap();
-    for at in 13..len {
-        let mut changed = buf[..len].to_vec();
-        changed[at] ^= 0x10;
-        give(&mut pair, SERVER, &[changed]);
-    }
-    assert_eq!(pair.ends[SERVER].stats().unauthenticated, u64::try_from(len - 13).unwrap());
-    assert_eq!(pair.ends[SERVER].recv(), None);
-    give(&mut pair, SERVER, &[buf[..len].to_vec()]);
-    assert_eq!(pair.ends[SERVER].recv().as_deref(), Some(&b"hello"[..]));
-}
-
-#[test]
-fn n30_nothing_in_the_clear_counts_after_the_handshake() {
-    let mut pair = Pair::connected();
-    for end in [CLIENT, SERVER] {
-        give(
-            &mut pair,
-            end,
-            &[
-                record(ContentType::Alert, (0, 80), &FATAL),
-                record(ContentType::Alert, (0, 81), &[1, 0]),
-                handshake(HandshakeType::HELLO_REQUEST, 0, &[]),
-                handshake(HandshakeType::FINISHED, 5, &[0; 12]),
-                record(ContentType::ChangeCipherSpec, (0, 82), &[1]),
-            ],
-        );
-        assert_eq!(pair.ends[end].stats().plaintext, 5);
-    }
-    pair.assert_alive();
-    assert_eq!(pair.events, [[Event::Connected], [Event::Connected]]);
-}
-
-#[test]
-fn n30_a_hello_request_during_the_handshake_says_nothing() {
-    let (mut pair, flight) = after_server_flight();
-    give(&mut pair, CLIENT, &[handshake(HandshakeType::HELLO_REQUEST, 0, &[]), flight]);
-    pair.run();
-    assert!(pair.is_connected());
 }
 
 #[test]
@@ -533,23 +274,118 @@ fn a_peer_without_extended_master_secret_may_be_allowed() {
 }
 
 #[test]
-fn a_verified_peer_that_leaves_is_reported_once_and_data_before_it_stays() {
-    let mut pair = Pair::connected();
-    pair.send(CLIENT, b"bye");
-    pair.ends[CLIENT].close();
-    let goodbye = drawn(&mut pair, CLIENT);
-    give(&mut pair, SERVER, &goodbye);
-    give(&mut pair, SERVER, &goodbye);
+fn n19_a_hello_with_ciphers_nobody_has_does_not_end_the_handshake_under_way() {
+    let (mut pair, flight) = after_server_flight();
+    let mut body = vec![0xfe, 0xfd];
+    body.extend_from_slice(&[7; 32]);
+    // No session, no cookie, TLS_NULL_WITH_NULL_NULL and one nobody knows, no compression, no extensions.
+    body.extend_from_slice(&[0, 0, 0, 4, 0, 0, 0xee, 0xee, 1, 0]);
+    for sequence in [0, 1] {
+        give(&mut pair, SERVER, &[handshake(HandshakeType::CLIENT_HELLO, sequence, &body)]);
+    }
+    // It looks like the first hello sent again, and is answered as that: with the same flight, and with no alert.
+    let said = drawn(&mut pair, SERVER);
+    assert!(said.len() <= 1, "{} datagrams", said.len());
+    let alerts = said.iter().flat_map(|datagram| Records::new(datagram));
+    assert!(alerts.into_iter().all(|record| record.content_type == ContentType::Handshake));
+    give(&mut pair, CLIENT, &[flight]);
     pair.run();
-    assert_eq!(pair.events[SERVER], [Event::Connected, Event::PeerClosed]);
-    assert_eq!(pair.ends[SERVER].recv().as_deref(), Some(&b"bye"[..]));
+    assert!(pair.is_connected());
+    pair.assert_alive();
 }
 
 #[test]
-fn a_protected_fatal_alert_ends_the_connection() {
-    let mut pair = Pair::connected();
-    pair.ends[CLIENT].set_remote_fingerprints(vec![fingerprint(2)]);
-    assert!(pair.ends[CLIENT].is_connected(), "what was verified stays verified");
-    let other: &Connection = &pair.ends[SERVER];
-    assert_eq!(other.peer_certificate().map(|der| &der[..]), Some(&certificate(0).der()[..]));
+fn n20_a_second_hello_in_the_midst_of_the_handshake_begins_nothing() {
+    let mut pair = Pair::new();
+    let hello = drawn(&mut pair, CLIENT).remove(0);
+    give(&mut pair, SERVER, core::slice::from_ref(&hello));
+    let flight = drawn(&mut pair, SERVER);
+    // The same hello with another random value: as a retransmission, and as the next message.
+    let other = tamper(&hello, |_, body| {
+        body[10] ^= 1;
+        true
+    });
+    let (body, mut next) = (Records::new(&other).next().unwrap().fragment[12..].to_vec(), Vec::new());
+    next.push(other);
+    next.push(handshake(HandshakeType::CLIENT_HELLO, 1, &body));
+    let sent = pair.sent[SERVER];
+    give(&mut pair, SERVER, &next);
+    let repeated = drawn(&mut pair, SERVER);
+    assert!(pair.sent[SERVER] - sent <= 1 && repeated.len() <= 1, "at most the same flight again");
+    give(&mut pair, CLIENT, &flight);
+    pair.run();
+    assert!(pair.is_connected());
+    assert_eq!(pair.events, [[Event::Connected], [Event::Connected]]);
+    pair.assert_alive();
+}
+
+#[test]
+fn n26_two_servers_wait_for_each_other_in_silence() {
+    let mut pair = Pair::of(connection(0, Role::Server, |_| {}), connection(1, Role::Server, |_| {}));
+    for end in [CLIENT, SERVER] {
+        pair.ends[end].start();
+        assert_eq!(pair.draw(end), None);
+    }
+    assert_eq!((pair.sent, pair.deadline()), ([0, 0], None));
+    assert_eq!(pair.events, [vec![], vec![]]);
+}
+
+#[test]
+fn n28_an_answer_with_two_profiles_another_one_or_a_key_identifier_is_refused() {
+    use antiphon::crypto::srtp_keys::SrtpProfile::{AeadAes128Gcm, Aes128CmSha1_80};
+    let both =
+        |config: &mut antiphon::dtls::Config| config.srtp_profiles = vec![Aes128CmSha1_80, AeadAes128Gcm];
+    for (content, connects) in [
+        (&[0, 2, 0, 7, 0][..], true),
+        (&[0, 4, 0, 7, 0, 1, 0], false),
+        (&[0, 2, 0, 8, 0], false),
+        (&[0, 2, 0, 2, 0], false),
+        (&[0, 2, 0, 7, 1, 0x55], false),
+    ] {
+        let mut pair = Pair::with(both, both);
+        pair.draw(CLIENT);
+        pair.deliver(SERVER);
+        let flight = drawn(&mut pair, SERVER).remove(0);
+        let changed = tamper(&flight, |kind, body| {
+            if kind == HandshakeType::SERVER_HELLO {
+                replace_extension(body, 38, 14, content);
+            }
+            true
+        });
+        give(&mut pair, CLIENT, &[changed]);
+        if connects {
+            // The change is seen by the signature, later; not by the hello.
+            assert_eq!(pair.events[CLIENT], []);
+            continue;
+        }
+        let (reason, alert) = failure(&mut pair, CLIENT);
+        assert_eq!(reason, CloseReason::Handshake(HandshakeError::SrtpProfile), "{content:?}");
+        assert_eq!(alert, Some(47));
+        assert_eq!(pair.ends[CLIENT].srtp_profile(), None);
+        assert!(pair.ends[CLIENT].srtp_keying_material().is_none());
+    }
+}
+
+#[test]
+fn n28_key_identifiers_and_unknown_profiles_in_an_offer_are_passed_over() {
+    use antiphon::crypto::srtp_keys::SrtpProfile::AeadAes128Gcm;
+    for (content, chosen) in
+        [(&[0, 4, 0, 5, 0, 7, 2, 1, 2][..], Some(AeadAes128Gcm)), (&[0, 4, 0, 5, 0, 6, 0], None)]
+    {
+        let mut server = connection(1, Role::Server, |config| config.srtp_profiles = vec![AeadAes128Gcm]);
+        let mut pair = Pair::with(|config| config.srtp_profiles = vec![AeadAes128Gcm], |_| {});
+        let hello = drawn(&mut pair, CLIENT).remove(0);
+        let changed = tamper(&hello, |_, body| {
+            let suites = usize::from(u16::from_be_bytes([body[36], body[37]]));
+            replace_extension(body, 38 + suites + 2, 14, content);
+            true
+        });
+        server.handle_input(pair.now, &changed);
+        let mut buf = [0; 1500];
+        let antiphon::Output::Transmit(t) = server.poll_output(pair.now, &mut buf) else {
+            panic!("{server:?}")
+        };
+        let answered = buf[..t.len].windows(4).any(|window| window == [0, 14, 0, 5]);
+        assert_eq!(answered, chosen.is_some(), "{content:?}");
+    }
 }

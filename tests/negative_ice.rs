@@ -1,0 +1,515 @@
+//! What does not come from the peer, and what the peer must not do, changes nothing in ICE: the list of negative tests by number. What
+//! floods cost in memory is in `negative_memory.rs`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "ice_scenarios/world.rs"]
+mod world;
+
+use antiphon::Path;
+use antiphon::ice::{
+    CandidateError, CandidatePairState, Event, IceConnectionState, LocalCandidate, Role, Stats,
+};
+use antiphon::sdp::candidate::{Candidate, CandidateAddress, TcpType, Transport};
+use antiphon::stun::{AttributeType, Builder, Class, IntegrityKey, Method, TransactionId};
+
+use crate::world::{Forged, World, addr, answer, at, host, is_request, ms};
+
+/// A world where only `a` speaks: nothing reaches `b`.
+fn lonely() -> World {
+    let mut world = World::full(1);
+    world.describe();
+    world.lost = Box::new(|_| true);
+    world.run_until(at(10));
+    world
+}
+
+/// A world where both have settled on the one path there is.
+fn connected() -> World {
+    let mut world = World::full(1);
+    world.describe();
+    world.run_until(at(1000));
+    assert_eq!(world.agents[0].state(), IceConnectionState::Completed);
+    world
+}
+
+/// How many datagrams `a` sends at once because of this one.
+fn provoked(world: &mut World, source: &str, data: &[u8]) -> usize {
+    let before = world.sent.len();
+    world.inject(0, host(0, 0), addr(source), data);
+    world.run_until(world.now);
+    world.sent[before..].iter().filter(|p| p.from == 0).count()
+}
+
+/// What there is to grow: candidates and pairs.
+fn tables(stats: &Stats) -> (usize, usize, usize) {
+    (stats.remote_candidates.len(), stats.local_candidates.len(), stats.pairs.len())
+}
+
+#[test]
+fn n01_wrong_integrity_is_dropped_in_silence() {
+    let mut world = lonely();
+    let before = tables(&world.agents[0].stats());
+    let mut forged = Forged::check(&world.agents[0]);
+    forged.pwd = Some("another password of some length".into());
+    assert_eq!(provoked(&mut world, "10.1.0.1:5000", &forged.bytes()), 0);
+    forged.pwd = None;
+    assert_eq!(provoked(&mut world, "10.1.0.1:5000", &forged.bytes()), 0);
+    assert_eq!(world.agents[0].counters().request_bad_integrity, 2);
+    assert_eq!(tables(&world.agents[0].stats()), before);
+    assert_eq!(world.agents[0].state(), IceConnectionState::Checking);
+}
+
+#[test]
+fn n02_a_username_must_be_ours_and_theirs() {
+    let mut world = lonely();
+    let good = Forged::check(&world.agents[0]);
+    let (ours, theirs) = good.username.split_once(':').unwrap();
+    let bad = [
+        ours.to_owned(),
+        theirs.to_owned(),
+        format!("{theirs}:{ours}"),
+        format!(":{theirs}"),
+        format!("{ours}:"),
+        format!("{ours}:{theirs}:x"),
+        format!("{ours}:someone"),
+    ];
+    for username in bad.clone() {
+        let forged = Forged { username, ..good.clone() };
+        assert_eq!(provoked(&mut world, "10.1.0.1:5000", &forged.bytes()), 0);
+    }
+    assert_eq!(world.agents[0].counters().request_bad_username, bad.len() as u64);
+    assert!(provoked(&mut world, "10.1.0.1:5000", &good.bytes()) > 0);
+}
+
+#[test]
+fn n02_checks_of_the_generation_before_count_until_the_new_path_is_there() {
+    let mut world = connected();
+    let old = Forged::check(&world.agents[0]);
+    world.agents[0].restart();
+    let answered = |world: &mut World| {
+        let before = world.agents[0].counters().replies_sent;
+        world.inject(0, host(0, 0), host(1, 0), &old.bytes());
+        world.run_until(world.now);
+        world.agents[0].counters().replies_sent - before
+    };
+    assert_eq!(answered(&mut world), 1);
+    world.describe_to(1);
+    world.describe_to(0);
+    world.run_until(at(4000));
+    assert_eq!(answered(&mut world), 0);
+    assert_eq!(world.agents[0].counters().request_bad_username, 1);
+}
+
+#[test]
+fn n03_only_an_authentic_answer_ends_a_check() {
+    let mut world = lonely();
+    let asked = world.sent.iter().find(|p| p.from == 0 && is_request(p)).unwrap().data.clone();
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    let (here, there) = (host(0, 0), host(1, 0));
+    for wrong in [None, Some("another password of some length")] {
+        world.inject(0, here, there, &answer(&asked, Ok(here), wrong));
+        world.inject(0, here, there, &answer(&asked, Err(400), wrong));
+        world.inject(0, here, addr("10.9.9.9:1"), &answer(&asked, Ok(here), wrong));
+    }
+    assert_eq!(world.agents[0].counters().response_bad_integrity, 6);
+    assert_eq!(world.agents[0].active_path(), None);
+    // The peer's own answer still counts.
+    world.inject(0, here, there, &answer(&asked, Ok(here), Some(&pwd)));
+    assert_eq!(world.agents[0].active_path(), Some(Path::udp(here, there)));
+}
+
+#[test]
+fn n03_an_authentic_answer_from_elsewhere_fails_the_pair() {
+    let mut world = lonely();
+    let asked = world.sent.iter().find(|p| p.from == 0 && is_request(p)).unwrap().data.clone();
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    world.inject(0, host(0, 0), addr("10.9.9.9:1"), &answer(&asked, Ok(host(0, 0)), Some(&pwd)));
+    assert_eq!(world.agents[0].counters().response_asymmetric, 1);
+    let pairs = world.agents[0].stats().pairs;
+    assert_eq!(pairs[0].state, CandidatePairState::Failed);
+    assert_eq!(world.agents[0].active_path(), None);
+}
+
+#[test]
+fn n04_an_unauthenticated_nomination_nominates_nothing() {
+    let mut world = World::full(1);
+    world.agents[0].set_role(Role::Controlled);
+    world.agents[1].set_role(Role::Controlling);
+    world.describe();
+    world.lost = Box::new(world::nominates);
+    world.run_until(at(200));
+    assert!(world.agents[0].active_path().is_some());
+    let forged = Forged { pwd: None, nominates: true, ..Forged::check(&world.agents[0]) };
+    world.inject(0, host(0, 0), host(1, 0), &forged.bytes());
+    world.run_until(at(210));
+    assert_eq!(world.selected_at(0), None);
+    let peers = Forged { nominates: true, ..Forged::check(&world.agents[0]) };
+    world.inject(0, host(0, 0), host(1, 0), &peers.bytes());
+    world.run_until(at(220));
+    assert!(world.selected_at(0).is_some());
+}
+
+#[test]
+fn n07_a_peer_with_our_tie_breaker_does_not_loop() {
+    // The peer claims our role with the largest tie-breaker, and answers each check of ours with 487.
+    let mut world = World::full(1);
+    world.describe();
+    world.lost = Box::new(|_| true);
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    let mut seen = 0;
+    for step in 1..2000_u64 {
+        world.run_until(at(step * 10));
+        let fresh: Vec<_> =
+            world.sent[seen..].iter().filter(|p| p.from == 0 && is_request(p)).cloned().collect();
+        seen = world.sent.len();
+        for packet in fresh {
+            let claim = Forged {
+                role: world.agents[0].role(),
+                tie_breaker: u64::MAX,
+                ..Forged::check(&world.agents[0])
+            };
+            world.inject(0, host(0, 0), host(1, 0), &claim.bytes());
+            world.inject(0, host(0, 0), host(1, 0), &answer(&packet.data, Err(487), Some(&pwd)));
+        }
+    }
+    let checks = world.sent.iter().filter(|p| p.from == 0 && is_request(p)).count();
+    assert!(checks < 200, "{checks}");
+}
+
+#[test]
+fn n08_a_flood_of_unauthenticated_487_flips_no_role() {
+    let mut world = lonely();
+    let asked = world.sent.iter().find(|p| p.from == 0 && is_request(p)).unwrap().data.clone();
+    let flood = answer(&asked, Err(487), None);
+    for _ in 0..1000 {
+        world.inject(0, host(0, 0), host(1, 0), &flood);
+    }
+    assert_eq!(world.agents[0].role(), Role::Controlling);
+    assert_eq!(world.agents[0].counters().response_bad_integrity, 1000);
+}
+
+#[test]
+fn n09_nothing_leaves_thirty_seconds_after_the_last_answer() {
+    let mut world = connected();
+    world.run_until(at(20_000));
+    // The peer falls silent as to answers; its own checks keep coming.
+    world.lost = Box::new(|p| p.from == 1 && !is_request(p));
+    world.run_until(at(120_000));
+    let last_answer = world
+        .sent
+        .iter()
+        .filter(|p| p.from == 1 && !is_request(p) && p.sent_at < at(20_000))
+        .map(|p| p.sent_at + ms(25))
+        .max()
+        .unwrap();
+    let last_sent = world.sent.iter().filter(|p| p.from == 0).map(|p| p.sent_at).max().unwrap();
+    assert!(last_sent <= last_answer + ms(30_000));
+    let state = |wanted| world.first(0, |event| *event == Event::StateChange(wanted));
+    let (gone, failed) = (state(IceConnectionState::Disconnected), state(IceConnectionState::Failed));
+    assert!(gone.unwrap() > last_answer + ms(10_000) && gone < failed);
+    assert_eq!(failed, Some(last_answer + ms(30_000)));
+    assert_eq!(world.agents[0].active_path(), None);
+    assert_eq!(world.first(0, |event| *event == Event::ActivePath(None)), failed);
+    // The peer's requests went on for a while, and were not answered any more.
+    assert!(world.agents[0].counters().late > 0);
+}
+
+#[test]
+fn n09_a_nomination_under_way_stops_with_consent() {
+    // Nominations never arrive, so one is being repeated when the peer falls silent.
+    let mut world = World::full(1);
+    world.lost = Box::new(world::nominates);
+    world.describe();
+    world.run_until(at(1000));
+    world.lost = Box::new(|_| true);
+    world.run_until(at(120_000));
+    let last_answer = at(50);
+    let last_sent = world.sent.iter().filter(|p| p.from == 0).map(|p| p.sent_at).max().unwrap();
+    assert!(last_sent < last_answer + ms(30_000), "{last_sent:?}");
+    assert_eq!(world.agents[0].active_path(), None);
+    assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+}
+
+#[test]
+fn n10_an_answer_under_an_old_id_renews_nothing() {
+    let mut world = connected();
+    world.run_until(at(20_000));
+    let old: Vec<_> = world.sent.iter().filter(|p| p.from == 1 && !is_request(p)).cloned().collect();
+    world.lost = Box::new(|_| true);
+    let (mut step, before) = (20_000, world.agents[0].counters().response_unknown);
+    while step < 50_000 {
+        step += 1000;
+        world.run_until(at(step));
+        for packet in &old {
+            world.inject(0, host(0, 0), host(1, 0), &packet.data);
+        }
+    }
+    assert!(world.agents[0].counters().response_unknown > before);
+    assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+}
+
+#[test]
+fn n14_candidates_that_must_not_be_sent_to_are_refused() {
+    let mut world = World::full(1);
+    let good = world.agents[1].local_candidates().next().unwrap().clone();
+    let parameters = world.parameters(1);
+    let a = &mut world.agents[0];
+    a.set_remote(parameters);
+    for bad in
+        ["0.0.0.0", "::", "224.0.0.5", "255.255.255.255", "127.0.0.1", "::1", "::ffff:10.0.0.1", "ff02::1"]
+    {
+        let candidate = Candidate { address: CandidateAddress::Ip(bad.parse().unwrap()), ..good.clone() };
+        assert!(a.add_remote_candidate(&candidate).is_err(), "{bad}");
+    }
+    assert!(a.add_remote_candidate(&Candidate { port: 0, ..good.clone() }).is_err());
+    assert!(a.add_remote_candidate(&Candidate { component: 2, ..good.clone() }).is_err());
+    let named = |name: &str| Candidate { address: CandidateAddress::Name(name.into()), ..good.clone() };
+    assert_eq!(a.add_remote_candidate(&named("host.example.org")), Err(CandidateError::Name));
+    let tcp = Candidate { transport: Transport::Tcp(TcpType::Active), port: 9, ..good.clone() };
+    assert_eq!(a.add_remote_candidate(&tcp), Ok(()));
+    world.run_until(at(1000));
+    assert!(world.sent.is_empty());
+}
+
+#[test]
+fn n05_ten_thousand_forged_addresses_cost_bounded_work_and_leave_the_path_alone() {
+    // During the checks, and after them.
+    for concluded in [false, true] {
+        let mut world = World::full(1);
+        world.describe();
+        if concluded {
+            world.run_until(at(1000));
+        } else {
+            world.lost = Box::new(|_| true);
+            world.run_until(at(10));
+        }
+        let path = world.agents[0].active_path();
+        let mut forged = Forged::check(&world.agents[0]);
+        let (before, mut bytes) = (world.agents[0].ops(), 0);
+        for n in 0..10_000_u32 {
+            forged.id[..4].copy_from_slice(&n.to_be_bytes());
+            // Every one asks for the best place in the list.
+            forged.priority = Some(u32::MAX - n);
+            let source = format!("10.{}.{}.7:{}", 100 + n / 2500, n % 250, 1000 + n / 10);
+            let data = forged.bytes();
+            bytes += data.len() as u64;
+            world.inject(0, host(0, 0), addr(&source), &data);
+            if n % 16 == 0 {
+                world.run_until(world.now + ms(2));
+            }
+        }
+        let stats = world.agents[0].stats();
+        assert!(stats.remote_candidates.len() <= 1 + 32);
+        assert!(stats.pairs.len() <= 100);
+        assert!(stats.counters.peer_reflexive_refused > 9000, "{:?}", stats.counters);
+        let work = world.agents[0].ops() - before;
+        assert!(work <= 20 * bytes, "{work} candidates and pairs looked at for {bytes} bytes");
+        world.lost = Box::new(|_| false);
+        world.run_until(at(120_000));
+        if concluded {
+            assert_eq!(world.agents[0].active_path(), path);
+        }
+        assert_eq!(world.agents[0].active_path(), Some(Path::udp(host(0, 0), host(1, 0))));
+        assert_eq!(world.agents[0].state(), IceConnectionState::Completed);
+    }
+}
+
+#[test]
+fn n06_broken_messages_are_counted() {
+    let mut world = lonely();
+    let before = tables(&world.agents[0].stats());
+    let good = Forged::check(&world.agents[0]).bytes();
+    // Lengths beyond the end, of 65535, that is no multiple of four; a header cut short; nothing.
+    let with = |at: usize, bytes: &[u8]| {
+        let mut bad = good.clone();
+        bad[at..at + bytes.len()].copy_from_slice(bytes);
+        bad
+    };
+    let unpadded = {
+        // USERNAME said to be as long as all that is left, and one byte of padding missing.
+        let mut bad = good[..24].to_vec();
+        bad.extend_from_slice(&[b'u'; 5]);
+        bad[2..4].copy_from_slice(&9_u16.to_be_bytes());
+        bad[22..24].copy_from_slice(&5_u16.to_be_bytes());
+        bad
+    };
+    let bad = [
+        good[..19].to_vec(),
+        good[..good.len() - 1].to_vec(),
+        good[..good.len() - 4].to_vec(),
+        with(22, &[0xff, 0xff]),
+        with(2, &[0xff, 0xff]),
+        with(2, &[0, 1]),
+        with(4, &[0; 4]),
+        unpadded,
+        Vec::new(),
+        vec![0; 20],
+    ];
+    for bad in &bad {
+        assert_eq!(provoked(&mut world, "10.1.0.1:5000", bad), 0, "{bad:?}");
+    }
+    assert_eq!(world.agents[0].counters().malformed, bad.len() as u64);
+    let damaged = with(good.len() - 1, &[good.last().unwrap() ^ 1]);
+    assert_eq!(provoked(&mut world, "10.1.0.1:5000", &damaged), 0);
+    assert_eq!(world.agents[0].counters().bad_fingerprint, 1);
+    assert_eq!(tables(&world.agents[0].stats()), before);
+}
+
+/// A check by hand: `first` before MESSAGE-INTEGRITY, `second` after it.
+fn composed(
+    world: &World,
+    first: impl FnOnce(&mut Builder<'_>, &IntegrityKey),
+    second: impl FnOnce(&mut Builder<'_>, &IntegrityKey),
+) -> Vec<u8> {
+    let forged = Forged::check(&world.agents[0]);
+    let key = IntegrityKey::short_term(world.agents[0].local_credentials().pwd());
+    let mut buf = [0; 600];
+    let id = TransactionId([5; 12]);
+    let mut message = Builder::new(&mut buf, Class::Request, Method::BINDING, id).unwrap();
+    message.raw(AttributeType::USERNAME, &[forged.username.as_bytes()]).unwrap();
+    message.raw(AttributeType::PRIORITY, &[&[0x6e, 0, 0, 1]]).unwrap();
+    message.raw(AttributeType::ICE_CONTROLLED, &[&[7; 8]]).unwrap();
+    first(&mut message, &key);
+    message.integrity(&key).unwrap();
+    second(&mut message, &key);
+    let len = message.finish();
+    buf[..len].to_vec()
+}
+
+#[test]
+fn n06_what_stands_behind_the_integrity_is_not_believed() {
+    // A nomination after MESSAGE-INTEGRITY, and one after FINGERPRINT: RFC 8489 §14.5 and §14.7.
+    let mut world = World::full(1);
+    world.agents[0].set_role(Role::Controlled);
+    world.agents[1].set_role(Role::Controlling);
+    world.describe();
+    world.lost = Box::new(world::nominates);
+    world.run_until(at(200));
+    assert!(world.agents[0].active_path().is_some());
+    let late = [AttributeType::ICE_CONTROLLING, AttributeType::USE_CANDIDATE];
+    let nominate = |message: &mut Builder<'_>, _: &IntegrityKey| {
+        message.raw(late[1], &[]).unwrap();
+        message.fingerprint().unwrap();
+    };
+    let after_fingerprint = |message: &mut Builder<'_>, _: &IntegrityKey| {
+        message.fingerprint().unwrap();
+        message.raw(late[1], &[]).unwrap();
+    };
+    for data in [composed(&world, |_, _| {}, nominate), composed(&world, |_, _| {}, after_fingerprint)] {
+        world.inject(0, host(0, 0), host(1, 0), &data);
+        world.run_until(world.now);
+        assert_eq!(world.selected_at(0), None);
+    }
+    // Two integrities: the first is the one that is checked, and the second does not make a wrong one right.
+    let wrong = IntegrityKey::short_term("another password of some length");
+    let refused = world.agents[0].counters().request_bad_integrity;
+    let twice = composed(
+        &world,
+        |message, _| {
+            message.integrity(&wrong).unwrap();
+        },
+        |message, _| {
+            message.fingerprint().unwrap();
+        },
+    );
+    assert_eq!(provoked(&mut world, "10.1.0.1:5000", &twice), 0);
+    assert_eq!(world.agents[0].counters().request_bad_integrity, refused + 1);
+}
+
+#[test]
+fn n12_nothing_is_sent_to_strangers() {
+    let mut world = lonely();
+    let before = tables(&world.agents[0].stats());
+    let mut forged = Forged::check(&world.agents[0]);
+    forged.pwd = Some("another password of some length".into());
+    for n in 0..500_u16 {
+        forged.unknown = Some(n);
+        assert_eq!(provoked(&mut world, "10.77.0.1:5000", &forged.bytes()), 0);
+    }
+    assert_eq!(world.agents[0].counters().request_bad_integrity, 500);
+    assert_eq!(tables(&world.agents[0].stats()), before);
+}
+
+// Whoever has the password may say where he is, and be wrong: what goes there stays in proportion.
+#[test]
+fn n12_an_authenticated_address_is_answered_once_and_checked_seven_times() {
+    let mut world = lonely();
+    let victim = "10.66.0.1:5000";
+    let check = Forged::check(&world.agents[0]).bytes();
+    let since = world.sent.len();
+    world.inject(0, host(0, 0), addr(victim), &check);
+    world.run_until(at(100_000));
+    let there: Vec<_> = world.sent[since..].iter().filter(|p| p.path.remote == addr(victim)).collect();
+    let checks = there.iter().filter(|p| is_request(p)).count();
+    let answers: Vec<_> = there.iter().filter(|p| !is_request(p)).collect();
+    assert_eq!((checks, answers.len()), (7, 1), "RFC 8489 §6.2.1: Rc");
+    assert!(there.iter().all(|p| p.data.len() <= check.len() + 24));
+    assert!(answers[0].data.len() <= check.len());
+}
+
+#[test]
+fn n13_a_storm_of_indications_asks_for_nothing() {
+    let mut world = lonely();
+    let before = tables(&world.agents[0].stats());
+    let mut buf = [0; 100];
+    let message = Builder::new(&mut buf, Class::Indication, Method::BINDING, TransactionId([1; 12])).unwrap();
+    let len = message.finish();
+    let ops = world.agents[0].ops();
+    for n in 0..1000 {
+        assert_eq!(provoked(&mut world, &format!("10.77.0.1:{}", 5000 + n), &buf[..len]), 0);
+    }
+    assert_eq!(world.agents[0].counters().indications, 1000);
+    assert_eq!(tables(&world.agents[0].stats()), before);
+    assert_eq!(world.agents[0].ops(), ops);
+    assert_eq!(world.agents[0].state(), IceConnectionState::Checking);
+}
+
+#[test]
+fn n14_loopback_is_the_callers_to_allow() {
+    let mut world = World::full(1);
+    let here = Candidate {
+        address: CandidateAddress::Ip([127, 0, 0, 1].into()),
+        ..world.agents[1].local_candidates().next().unwrap().clone()
+    };
+    let parameters = world.parameters(1);
+    let a = &mut world.agents[0];
+    a.set_remote(parameters);
+    assert!(matches!(a.add_remote_candidate(&here), Err(CandidateError::Loopback(_))));
+    a.add_local_candidate(LocalCandidate::udp(addr("127.0.0.1:4000"))).unwrap();
+    assert_eq!(a.add_remote_candidate(&here), Ok(()));
+    world.run_until(at(500));
+    assert!(!world.sent.is_empty());
+    assert!(world.sent.iter().all(|p| p.path == Path::udp(addr("127.0.0.1:4000"), addr("127.0.0.1:5000"))));
+}
+
+#[test]
+fn n15_names_that_are_no_mdns_names_are_refused() {
+    let mut world = World::full(1);
+    let good = world.agents[1].local_candidates().next().unwrap().clone();
+    let parameters = world.parameters(1);
+    let a = &mut world.agents[0];
+    a.set_remote(parameters);
+    let mut add = |name: &str| {
+        a.add_remote_candidate(&Candidate { address: CandidateAddress::Name(name.into()), ..good.clone() })
+    };
+    let uuid = "1f4712db-ea17-4bcf-a596-105139dfd8bf";
+    for bad in [
+        "printer.local",
+        &format!("{uuid}.local.evil"),
+        &format!("{uuid}.evil.local"),
+        &format!("{uuid}local"),
+        "gf4712db-ea17-4bcf-a596-105139dfd8bf.local",
+        &("a.".repeat(300) + "local"),
+        ".local",
+        "local",
+        "",
+        uuid,
+    ] {
+        assert_eq!(add(bad), Err(CandidateError::Name), "{bad}");
+    }
+    assert_eq!(add(&format!("{uuid}.local")), Ok(()));
+    assert_eq!(world.agents[0].stats().remote_candidates.len(), 1);
+    assert_eq!(world.agents[0].counters().candidates_unpaired, 1);
+    world.run_until(at(1000));
+    assert!(world.sent.is_empty());
+}

@@ -1,0 +1,155 @@
+//! What floods cost in memory: the numbered attacks that could make a table or a queue grow, under a counting allocator.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "ice_scenarios/world.rs"]
+#[expect(dead_code, reason = "each test uses its part")]
+mod world;
+
+#[expect(dead_code, reason = "each test uses its part")]
+mod dtls_support;
+
+use std::alloc::System;
+
+use antiphon::dtls::Role;
+use antiphon::stun::{Builder, Class, Method, TransactionId};
+use antiphon::wire::dtls::handshake::HandshakeType;
+use antiphon::wire::dtls::record::ContentType;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use crate::dtls_support::{CLIENT, Pair, SERVER, connection, record};
+use crate::world::{Forged, World, addr, at, host, ms};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes of heap that `work` leaves behind.
+fn left_by(work: impl FnOnce()) -> usize {
+    let region = Region::new(GLOBAL);
+    work();
+    let change = region.change();
+    change.bytes_allocated.saturating_sub(change.bytes_deallocated)
+}
+
+fn n01_n13_strangers(world: &mut World) {
+    let mut forged = Forged::check(&world.agents[0]);
+    forged.pwd = Some("another password of some length".into());
+    let mut buf = [0; 100];
+    let indication =
+        Builder::new(&mut buf, Class::Indication, Method::BINDING, TransactionId([1; 12])).unwrap();
+    let len = indication.finish();
+    let left = left_by(|| {
+        for port in 1000..6000 {
+            let source = addr(&format!("10.77.0.1:{port}"));
+            forged.id[..2].copy_from_slice(&u16::to_be_bytes(port));
+            world.inject(0, host(0, 0), source, &forged.bytes());
+            world.inject(0, host(0, 0), source, &buf[..len]);
+            while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), antiphon::Output::Wait(_))
+            {
+            }
+        }
+    });
+    assert_eq!(world.agents[0].counters().request_bad_integrity, 5000);
+    assert_eq!(world.agents[0].counters().indications, 5000);
+    assert!(left < 1200, "n01, n13: {left} bytes left by ten thousand datagrams of strangers");
+}
+
+fn n05_forged_addresses(world: &mut World) {
+    let mut forged = Forged::check(&world.agents[0]);
+    let flood = |world: &mut World, forged: &mut Forged, from: u32| {
+        for n in from..from + 5000 {
+            forged.id[..4].copy_from_slice(&n.to_be_bytes());
+            forged.priority = Some(n);
+            let source = format!("10.{}.{}.7:{}", 100 + n / 2500, n % 250, 1000 + n / 10);
+            world.inject(0, host(0, 0), addr(&source), &forged.bytes());
+            if n % 32 == 0 {
+                world.now += ms(20);
+                while !matches!(
+                    world.agents[0].poll_output(world.now, &mut [0; 1200]),
+                    antiphon::Output::Wait(_)
+                ) {}
+            }
+        }
+    };
+    // The first of them take the places there are.
+    let taken = left_by(|| flood(world, &mut forged, 0));
+    assert!(taken < 64 * 1024, "n05: {taken} bytes for the places there are");
+    let more = left_by(|| flood(world, &mut forged, 5000));
+    assert!(more < 4 * 1024, "n05: {more} bytes more for five thousand more");
+}
+
+fn n21_fragments() {
+    let mut server = connection(1, Role::Server, |_| {});
+    let mut give = |total: u32, sequence: u16, offset: u32, len: u32| {
+        let mut content = vec![1];
+        content.extend_from_slice(&u32::to_be_bytes(total)[1..]);
+        content.extend_from_slice(&u16::to_be_bytes(sequence));
+        content.extend_from_slice(&u32::to_be_bytes(offset)[1..]);
+        content.extend_from_slice(&u32::to_be_bytes(len)[1..]);
+        content.resize(content.len() + len as usize, 7);
+        server.handle_input(at(0), &record(ContentType::Handshake, (0, 0), &content));
+    };
+    let left = left_by(|| {
+        for n in 0..20_000_u32 {
+            let sequence = u16::try_from(n % 20).unwrap();
+            // Claims of everything up to 16 MiB; one byte of each is there.
+            give((n * 811) & 0x00ff_ffff, sequence, n % 5000, 1);
+        }
+    });
+    assert!(left <= 128 * 1024, "n21: {left} bytes for fragments");
+}
+
+fn n22_early_records() {
+    let mut pair = Pair::new();
+    pair.draw(CLIENT);
+    pair.deliver(SERVER);
+    let left = left_by(|| {
+        for n in 0..20_000_u64 {
+            let early = record(ContentType::ApplicationData, (1, n), &[0; 1200]);
+            pair.ends[SERVER].handle_input(at(0), &early);
+        }
+    });
+    assert!(left <= 24 * 1024, "n22: {left} bytes for records whose keys are not there");
+    assert!(pair.ends[SERVER].stats().overflow > 19_000);
+}
+
+fn n24_data_before_the_fingerprint() {
+    let (client, server) = (connection(0, Role::Client, |_| {}), connection(1, Role::Server, |_| {}));
+    let mut pair = Pair::of(client, server);
+    pair.ends[CLIENT].set_remote_fingerprints(vec![dtls_support::fingerprint(1)]);
+    pair.run();
+    let left = left_by(|| {
+        for _ in 0..5000 {
+            pair.send(CLIENT, &[1; 1100]);
+        }
+    });
+    assert!(left <= 33 * 1200 + 2 * 64 * 1024, "n24: {left} bytes of data that may not be delivered yet");
+    assert_eq!(pair.ends[SERVER].recv(), None);
+    assert!(pair.ends[SERVER].stats().overflow > 4900);
+}
+
+fn n33_long_claims() {
+    let left = left_by(|| {
+        for kind in [HandshakeType::CLIENT_HELLO, HandshakeType::CERTIFICATE] {
+            let mut server = connection(1, Role::Server, |_| {});
+            let mut content = vec![kind.0, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 4, 0];
+            content.resize(12 + 1024, 0xff);
+            server.handle_input(at(0), &record(ContentType::Handshake, (0, 0), &content));
+            assert_eq!(server.stats().refused_fragments, 1);
+        }
+    });
+    assert_eq!(left, 0, "n33: a message that claims to be 16 MiB long leaves nothing");
+}
+
+// One test: the allocator counts what every thread does.
+#[test]
+fn floods_leave_bounded_memory() {
+    let mut world = World::full(1);
+    world.describe();
+    world.run_until(at(1000));
+    n01_n13_strangers(&mut world);
+    n05_forged_addresses(&mut world);
+    n21_fragments();
+    n22_early_records();
+    n24_data_before_the_fingerprint();
+    n33_long_claims();
+}
