@@ -1,10 +1,10 @@
-//! Offers of deployed endpoints are answered, their answers taken; so are the examples of RFC 9429.
+//! Offers of deployed endpoints are answered, their answers taken; so are the examples of RFC 9429. With media and without.
 
 use core::time::Duration;
 use std::fs;
 use std::path::PathBuf;
 
-use antiphon::peer::{SdpType, SignalingState};
+use antiphon::peer::{MediaCapabilities, SdpType, SignalingState};
 use antiphon::sdp::{MediaKind, Session};
 use antiphon::{
     Config, DataChannelInit, Instant, LocalCandidate, OfferOptions, PeerConnection, Seed, SessionDescription,
@@ -20,10 +20,16 @@ fn shared() -> Option<PathBuf> {
     found
 }
 
+/// A connection of data channels only.
 fn connection() -> PeerConnection {
+    connection_with(MediaCapabilities::none())
+}
+
+fn connection_with(media: MediaCapabilities) -> PeerConnection {
     let seed = Seed::from_bytes([1; 32]);
     let unix_time = Duration::from_secs(1_790_000_000);
-    let mut pc = PeerConnection::new(Instant::from_nanos(0), unix_time, seed, &Config::new()).unwrap();
+    let config = Config::new().media(media);
+    let mut pc = PeerConnection::new(Instant::from_nanos(0), unix_time, seed, &config).unwrap();
     pc.add_local_candidate(LocalCandidate::udp("192.0.2.1:5000".parse().unwrap())).unwrap();
     pc
 }
@@ -258,4 +264,77 @@ fn descriptions_are_the_w3c_dictionary_in_json() {
     let rollback: SessionDescription = serde_json::from_str(r#"{"type":"rollback"}"#).unwrap();
     assert_eq!((rollback.kind(), rollback.to_sdp()), (SdpType::Rollback, String::new()));
     assert!(serde_json::from_str::<SessionDescription>(r#"{"type":"offer","sdp":"v=1"}"#).is_err());
+}
+
+/// Answers with media what is offered; the numbers of sections accepted and refused. `None`: the offer was not taken.
+fn answer_with_media(name: &str, text: &str) -> Option<(usize, usize)> {
+    let offer = SessionDescription::offer(text).ok()?;
+    let mut pc = connection_with(MediaCapabilities::new());
+    if pc.set_remote_description(offer.clone()).is_err() {
+        assert!(pc.remote_description().is_none() && pc.transceivers().is_empty(), "{name}");
+        return None;
+    }
+    pc.set_local_description(None).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let answer = pc.current_local_description().unwrap();
+    let session: Session = answer.to_sdp().parse().unwrap();
+    assert_eq!(&session, answer.session(), "{name}");
+    assert_eq!(session.media.len(), offer.session().media.len(), "{name}");
+    for (answered, offered) in session.media.iter().zip(&offer.session().media) {
+        assert_eq!((&answered.kind, &answered.protocol), (&offered.kind, &offered.protocol), "{name}");
+        assert_eq!(answered.attributes.mid(), offered.attributes.mid(), "{name}");
+    }
+    let accepted = session.media.iter().filter(|media| media.port != 0).count();
+    let transceivers = pc.transceivers().len();
+    assert_eq!(transceivers, session.media.iter().filter(|m| m.port != 0 && !m.is_data()).count(), "{name}");
+    Some((accepted, session.media.len() - accepted))
+}
+
+#[test]
+fn every_offer_is_answered_with_its_media() {
+    let mut sections = 0;
+    for (name, text) in texts("interop/sdp-corpus") {
+        if !name.contains("-answer-to-") {
+            let (accepted, refused) = answer_with_media(&name, &text).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(refused, 0, "{name}");
+            sections += accepted;
+        }
+    }
+    assert!(shared().is_none() || sections >= 40, "{sections}");
+}
+
+#[test]
+fn descriptions_of_other_suites_are_answered_with_their_media_or_refused() {
+    let Some(shared) = shared() else { return };
+    for (file, at_least) in [("pion_webrtc_sdp.json", 1), ("firefox_mochitest_sdp.json", 1)] {
+        let json = fs::read(shared.join("vectors/sdp").join(file)).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let (mut served, mut all) = (0, 0);
+        for (name, entries) in json["files"].as_object().unwrap() {
+            for entry in entries.as_array().unwrap().iter().filter(|entry| entry["complete"] == true) {
+                let name = format!("{name}:{}", entry["line"]);
+                let answered = answer_with_media(&name, entry["sdp"].as_str().unwrap());
+                served += usize::from(answered.is_some_and(|(accepted, _)| accepted > 0));
+                all += 1;
+            }
+        }
+        assert!(served >= at_least, "{file}: {served} of {all}");
+    }
+}
+
+#[test]
+fn the_offers_of_rfc_9429_are_answered_with_their_media() {
+    let Some(shared) = shared() else { return };
+    let json = fs::read(shared.join("vectors/sdp/jsep_examples.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let mut offers = 0;
+    for example in json["examples"].as_array().unwrap() {
+        let text = unfold(example["text"].as_str().unwrap());
+        if text.starts_with("v=0") && text.contains("a=setup:actpass") {
+            let name = format!("line {}", example["line"]);
+            let (accepted, refused) = answer_with_media(&name, &text).unwrap_or_else(|| panic!("{name}"));
+            assert!(accepted > 0 && refused == 0, "{name}: {accepted} {refused}");
+            offers += 1;
+        }
+    }
+    assert!(offers >= 4, "{offers}");
 }

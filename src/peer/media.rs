@@ -247,7 +247,7 @@ impl Media {
             let rid = source.encoding.rid.as_ref().map(ToString::to_string);
             let mut payloads = payloads(&media.send_codecs);
             if let Some(codec) = &source.encoding.codec {
-                let chosen = media.send_codecs.iter().find(|its| its.codec == *codec);
+                let chosen = media.send_codec(codec);
                 payloads
                     .sort_by_key(|its| chosen.is_none_or(|chosen| chosen.payload_type != its.payload_type));
             }

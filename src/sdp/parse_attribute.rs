@@ -57,7 +57,8 @@ pub(super) fn parse_attribute(text: &str) -> Result<Attribute, (&str, ParseError
         return raw();
     }
     let Some(given) = given else {
-        return flag(name).map_or_else(raw, Ok);
+        // As after a value, there may be spaces.
+        return flag(name.trim_end_matches(' ')).map_or_else(raw, Ok);
     };
     let Some((name, parsed)) = valued(name, given) else {
         return raw();

@@ -182,3 +182,10 @@ fn an_attribute_stays_small() {
     // A connection keeps four descriptions of some fifteen attributes.
     assert!(size_of::<Attribute>() <= 48, "{}", size_of::<Attribute>());
 }
+
+#[test]
+fn spaces_after_an_attribute_say_nothing() {
+    assert_eq!("bundle-only ".parse(), Ok(Attribute::BundleOnly));
+    assert_eq!("sctp-port:5000 ".parse(), Ok(Attribute::SctpPort(5000)));
+    assert!(matches!("bundle-only x".parse(), Ok(Attribute::Other(_))));
+}

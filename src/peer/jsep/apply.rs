@@ -287,7 +287,8 @@ impl Negotiator {
         }
         for (index, (our_media, their_media)) in ours.media.iter().zip(&theirs.media).enumerate() {
             let Some(transceiver) = self.transceiver_at(index) else { continue };
-            if !is_live(our_media) || !is_live(their_media) {
+            // One that is stopped stops at once, though the peer hears of it with the next description.
+            if !is_live(our_media) || !is_live(their_media) || transceiver.is_stopped() {
                 continue;
             }
             let (Some(mid), Some(cname)) = (&transceiver.settled.mid, &self.cname) else { continue };

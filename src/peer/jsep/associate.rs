@@ -7,6 +7,8 @@ use crate::peer::jsep::assess::{is_savpf, media_kind};
 use crate::peer::jsep::description::SdpType;
 use crate::peer::jsep::direction::{self, receives, reversed, sends};
 use crate::peer::jsep::error::Side;
+use crate::peer::jsep::format;
+use crate::peer::jsep::matching;
 use crate::peer::jsep::negotiated::TrackChange;
 use crate::peer::jsep::negotiator::Negotiator;
 use crate::peer::jsep::offer::fresh_mid;
@@ -238,6 +240,16 @@ impl Negotiator {
             }
             let both =
                 its.settled.section.and_then(|index| ours.media.get(index).zip(theirs.media.get(index)));
+            if let Some((_, their_media)) = both {
+                let formats = format::read(their_media);
+                for layer in &mut its.settled.layers {
+                    // W3C, `RTCRtpEncodingParameters.codec`: one that was negotiated away is not wanted any more.
+                    layer.encoding.codec =
+                        layer.encoding.codec.take().filter(|codec| {
+                            formats.iter().any(|format| matching::fits(&format.codec, codec))
+                        });
+                }
+            }
             if let Some((our_media, their_media)) = both
                 && its.settled.layers.len() > 1
                 && sends(direction::of(ours, our_media))

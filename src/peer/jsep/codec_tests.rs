@@ -6,7 +6,7 @@ use super::format;
 use super::matching;
 use super::negotiated::{NegotiatedMedia, Refusal};
 use super::test_peer::{Peer, exchange_media, media_peer, settled, travel};
-use super::transceiver::{TransceiverError, TransceiverId, TransceiverInit};
+use super::transceiver::{Encoding, TransceiverError, TransceiverId, TransceiverInit};
 use super::{NegotiationError, SessionDescription};
 use crate::base::bitrate::Bitrate;
 use crate::codec::MediaKind::{Audio, Video};
@@ -623,4 +623,36 @@ fn a_kind_we_have_no_codec_for_cannot_be_sent() {
     let mut alice = super::test_peer::peer(1);
     let made = alice.negotiator.add_transceiver(Video, TransceiverInit::default());
     assert_eq!(made, Err(TransceiverError::NoMediaCodec));
+}
+
+#[test]
+fn a_layer_may_have_a_codec_of_its_own_that_is_negotiated() {
+    let (mut alice, mut bob) = (media_peer(1), media_peer(2));
+    let id = add(&mut alice, Video);
+    let pick =
+        |name: &str| MediaCapabilities::new().video.codecs.into_iter().find(|codec| codec.is(name)).unwrap();
+    let set = |peer: &mut Peer, codec: Option<Codec>| {
+        let encoding = Encoding { codec, scale_resolution_down_by: Some(1.0), ..Encoding::default() };
+        peer.negotiator.set_encodings(id, &[encoding])
+    };
+    let chosen =
+        |peer: &Peer| peer.negotiator.transceiver(id).unwrap().encodings().next().unwrap().codec.clone();
+    // Before anything is negotiated, any of ours; of preferences only those.
+    set(&mut alice, Some(pick("AV1"))).unwrap();
+    alice.negotiator.set_codec_preferences(id, &[pick("VP8"), pick("VP9")]).unwrap();
+    assert_eq!(set(&mut alice, Some(pick("AV1"))), Err(TransceiverError::UnknownCodec(0)));
+    set(&mut alice, Some(pick("VP9"))).unwrap();
+    let (a, _) = exchange_media(&mut alice, &mut bob);
+    let media = &a.media[0];
+    let sent = media.local_sources[0].encoding.codec.clone().unwrap();
+    assert!(sent.is("VP9") && media.send_codecs.iter().any(|its| its.codec == sent));
+    assert!(media.send_codecs[0].codec.is("VP8"));
+    // What is not negotiated is refused; what is negotiated away is not wanted any more.
+    assert_eq!(set(&mut alice, Some(pick("H264"))), Err(TransceiverError::UnknownCodec(0)));
+    let theirs = bob.negotiator.transceivers().next().unwrap().id();
+    bob.negotiator.set_codec_preferences(theirs, &[pick("VP8")]).unwrap();
+    assert!(chosen(&alice).is_some());
+    exchange_media(&mut alice, &mut bob);
+    assert!(chosen(&alice).is_none());
+    assert_eq!(set(&mut alice, Some(pick("VP9"))), Err(TransceiverError::UnknownCodec(0)));
 }

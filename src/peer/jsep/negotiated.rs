@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::base::bitrate::Bitrate;
 use crate::codec::MediaKind;
 use crate::peer::jsep::codec::{Codec, Feedback};
+use crate::peer::jsep::matching;
 use crate::peer::jsep::transceiver::{Encoding, TransceiverId};
 use crate::sdp::{Direction, Text, Token};
 use crate::wire::rtp::ExtensionKind;
@@ -58,6 +59,11 @@ impl NegotiatedMedia {
     /// The id of an extension that may be sent.
     pub fn send_extension(&self, kind: ExtensionKind) -> Option<u8> {
         self.extensions.iter().find(|its| its.kind == kind && its.send).map(|its| its.id)
+    }
+
+    /// The format to send with where `codec` is wanted.
+    pub fn send_codec(&self, codec: &Codec) -> Option<&NegotiatedCodec> {
+        self.send_codecs.iter().find(|its| matching::fits(&its.codec, codec))
     }
 
     /// Whether we may send.
@@ -115,7 +121,7 @@ pub struct LocalSource {
     pub rtx_ssrc: Option<u32>,
     /// Whether the peer asked for it to be paused at first (RFC 8853 §5.1).
     pub paused: bool,
-    /// How it is sent; its rid is set if there are others.
+    /// How it is sent. Its rid is set if there are others; its codec is one of those to send with.
     pub encoding: Encoding,
 }
 

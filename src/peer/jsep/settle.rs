@@ -15,7 +15,7 @@ use crate::peer::jsep::negotiated::{
     LocalSource, NegotiatedCodec, NegotiatedExtension, NegotiatedMedia, RemoteLayer, RemoteSource,
 };
 use crate::peer::jsep::simulcast;
-use crate::peer::jsep::transceiver::Transceiver;
+use crate::peer::jsep::transceiver::{Encoding, SendLayer, Transceiver};
 use crate::sdp::attribute::SimulcastId;
 use crate::sdp::{Attribute, Direction, Media, Session, Text, Token};
 use crate::wire::rtp::ExtensionKind;
@@ -155,11 +155,15 @@ fn common_extensions(both: &Both<'_>) -> Vec<NegotiatedExtension> {
 fn local_sources(both: &Both<'_>, transceiver: &Transceiver, codecs: &[NegotiatedCodec]) -> Vec<LocalSource> {
     let repeats = codecs.iter().any(|codec| codec.rtx.is_some());
     let layers = &transceiver.settled.layers;
-    let source = |layer: &crate::peer::jsep::transceiver::SendLayer, paused| LocalSource {
-        ssrc: layer.ssrc,
-        rtx_ssrc: repeats.then_some(layer.rtx_ssrc),
-        paused,
-        encoding: layer.encoding.clone(),
+    let source = |layer: &SendLayer, paused| {
+        let wanted = layer.encoding.codec.as_ref();
+        let codec = wanted.and_then(|codec| codecs.iter().find(|its| matching::fits(&its.codec, codec)));
+        LocalSource {
+            ssrc: layer.ssrc,
+            rtx_ssrc: repeats.then_some(layer.rtx_ssrc),
+            paused,
+            encoding: Encoding { codec: codec.map(|its| its.codec.clone()), ..layer.encoding.clone() },
+        }
     };
     let described = simulcast::of(both.ours.1).map_or(&[][..], |simulcast| &simulcast.send);
     let wanted = simulcast::wanted(both.theirs.1);

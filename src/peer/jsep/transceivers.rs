@@ -4,6 +4,7 @@ use crate::base::limits;
 use crate::codec::MediaKind;
 use crate::peer::jsep::codec::Codec;
 use crate::peer::jsep::direction::{from_parts, receives, sends};
+use crate::peer::jsep::format::{self, Format};
 use crate::peer::jsep::matching;
 use crate::peer::jsep::negotiator::Negotiator;
 use crate::peer::jsep::section;
@@ -158,8 +159,17 @@ impl Negotiator {
             return Err(TransceiverError::EncodingsChanged { expected, got: encodings.len() });
         }
         let mut encodings = encodings.to_vec();
+        let formats = its.settled.section.and_then(|section| self.negotiated_formats(section));
+        let allowed = format::allowed(self.settings.media.of(kind), &its.preferences);
         for (index, encoding) in encodings.iter_mut().enumerate() {
             self.check_encoding(kind, index, encoding)?;
+            let Some(codec) = &encoding.codec else { continue };
+            let negotiated = formats
+                .as_ref()
+                .is_none_or(|formats| formats.iter().any(|format| matching::fits(&format.codec, codec)));
+            if !negotiated || !allowed.iter().any(|its| matching::fits(its, codec)) {
+                return Err(TransceiverError::UnknownCodec(index));
+            }
         }
         let layers = &mut self.editable(id)?.settled.layers;
         for (layer, encoding) in layers.iter_mut().zip(encodings) {
@@ -184,6 +194,12 @@ impl Negotiator {
             self.transceivers.retain(|its| its.id != id);
         }
         Ok(())
+    }
+
+    /// What the peer takes in a section that offer and answer agree on.
+    fn negotiated_formats(&self, section: usize) -> Option<Vec<Format>> {
+        let media = self.current_remote.as_ref()?.session().media.get(section)?;
+        Some(format::read(media))
     }
 
     /// The transceiver that a section belongs to.
