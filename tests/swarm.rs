@@ -14,6 +14,8 @@
 )]
 #![expect(clippy::wildcard_enum_match_arm, reason = "most events are of no matter to a checker")]
 
+#[path = "swarm/checkers.rs"]
+mod checkers;
 #[path = "swarm/coverage.rs"]
 mod coverage;
 #[path = "swarm/crowd.rs"]
@@ -28,13 +30,15 @@ mod model;
 mod plan;
 #[path = "swarm/run.rs"]
 mod run;
+#[path = "swarm/shrink.rs"]
+mod shrink;
 #[path = "swarm/watch.rs"]
 mod watch;
 
 use antiphon::sim::{Dice, replay_seed};
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use coverage::Coverage;
 use plan::Plan;
@@ -100,21 +104,28 @@ impl Sum {
     }
 }
 
+/// Plays the plan of a seed; a failure says how to play it again, and what of it is needed.
+fn play_seed(seed: u64) -> Outcome {
+    let plan = Plan::draw(seed);
+    let defects = Defects { loud: std::env::var("ANTIPHON_LOUD").is_ok(), ..Defects::default() };
+    match catch_unwind(AssertUnwindSafe(|| play(&plan, defects))) {
+        Ok(outcome) => outcome,
+        Err(panic) => {
+            eprintln!("replay: ANTIPHON_SEED={seed:#x} cargo test --test swarm -- --exact {TEST}");
+            let smaller = shrink::shrink(&plan, Defects::default(), &shrink::words(panic.as_ref()));
+            eprintln!("smaller, of {} faults and {} calls: {smaller:#?}", plan.wrongs.len(), plan.acts.len());
+            resume_unwind(panic);
+        }
+    }
+}
+
+const TEST: &str = "every_seed_keeps_every_invariant";
+
 #[test]
 fn every_seed_keeps_every_invariant() {
     let mut sum = Sum::default();
     for seed in seeds() {
-        let plan = Plan::draw(seed);
-        let defects = Defects { loud: std::env::var("ANTIPHON_LOUD").is_ok(), ..Defects::default() };
-        match catch_unwind(AssertUnwindSafe(|| play(&plan, defects))) {
-            Ok(outcome) => sum.add(&outcome),
-            Err(panic) => {
-                eprintln!(
-                    "replay: ANTIPHON_SEED={seed:#x} cargo test --test swarm -- --exact every_seed_keeps_every_invariant"
-                );
-                std::panic::resume_unwind(panic);
-            }
-        }
+        sum.add(&play_seed(seed));
     }
     sum.print();
 }

@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use crate::base::slots::Key;
 use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Usage};
-use crate::ice::check::Tid;
+use crate::ice::check::{MIN_RTO, Tid};
 use crate::ice::session::Phase;
 use crate::rng::Rng;
-use crate::time::{Instant, Timer};
+use crate::time::{Instant, Timer, earliest};
 
 /// RFC 7675 §5.1: "Consent expires after 30 seconds."
 pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
@@ -25,6 +25,8 @@ pub(crate) struct Consent {
     /// A check is due and not drawn yet.
     pub(crate) due: bool,
     unanswered: u8,
+    /// Until when the path in use has to answer, the peer having been met on another.
+    doubt: Timer,
     outstanding: VecDeque<(Tid, Instant)>,
 }
 
@@ -40,7 +42,23 @@ impl Consent {
     }
 
     pub(crate) fn next_at(&self) -> Option<Instant> {
-        self.next.at()
+        earliest(self.next.at(), self.doubt.at())
+    }
+
+    /// Asks at once, and lets the path count as silent if nothing has come by then.
+    fn ask_by(&mut self, by: Instant) {
+        if !self.doubt.is_running() {
+            self.due = true;
+            self.doubt.set(by);
+        }
+    }
+
+    fn doubt_ends(&mut self, now: Instant) -> bool {
+        let ends = self.doubt.take_due(now);
+        if ends {
+            self.unanswered = MISSED + 1;
+        }
+        ends
     }
 
     /// Too many checks have had no answer.
@@ -73,6 +91,7 @@ impl Consent {
     pub(crate) fn answered(&mut self, id: Tid) {
         self.outstanding.retain(|(other, _)| *other != id);
         self.unanswered = 0;
+        self.doubt.stop();
     }
 
     /// An answer came that does not count.
@@ -112,6 +131,28 @@ impl Agent {
             return;
         }
         self.consent.is_due(now);
+        if self.consent.doubt_ends(now)
+            && let Some(pair) = self.session_mut(usage.previous).and_then(|s| s.list.get_mut(usage.pair))
+        {
+            pair.stale = true;
+            self.paths_changed = true;
+        }
+    }
+
+    /// A pair has become valid after the end of the checks, from the socket in use: the peer's NAT may have given it another address, and
+    /// what goes to the old one is lost. It need not wait for four silences to show.
+    pub(crate) fn doubt_path(&mut self, now: Instant, newcomer: Key) {
+        let Some(usage) = self.usage.filter(|usage| !usage.previous && usage.pair != newcomer) else {
+            return;
+        };
+        let local = |key: Key| self.current.list.get(key).map(|pair| pair.local);
+        if self.current.phase != Phase::Concluded || self.config.lite || local(usage.pair) != local(newcomer)
+        {
+            return;
+        }
+        let rtt = self.current.list.get(usage.pair).and_then(|pair| pair.smoothed_rtt).unwrap_or_default();
+        self.consent.ask_by(now + MIN_RTO.max(rtt * 3));
+        self.busy = true;
     }
 
     /// Starts a search for another path when the one in use has become stale.

@@ -450,6 +450,8 @@ impl Agent {
         self.current.first_valid_at.get_or_insert(now);
         if by_peer || by_us {
             self.nominated(now, key);
+        } else {
+            self.doubt_path(now, key);
         }
     }
 

@@ -57,3 +57,46 @@ fn a_nat_that_forgets_is_followed_when_the_peer_nominates_again() {
     assert_eq!(world.agents[1].active_path(), Some(Path::udp(host(1, 0), addr("203.0.113.1:62000"))));
     assert!(world.events[1].iter().all(|(_, e)| *e != antiphon::ice::Event::ActivePath(None)));
 }
+
+#[test]
+fn a_peer_that_is_met_at_another_address_is_followed_within_a_consent_interval() {
+    let mut world = World::full(1);
+    behind_nat(&mut world, "203.0.113.1:61000");
+    world.describe();
+    world.run_until(at(20_000));
+    behind_nat(&mut world, "203.0.113.1:62000");
+    // The next consent check of A comes from there within six seconds; B's own check of it takes a round trip, and the
+    // old path has half a second to show that it lives.
+    world.run_until(at(20_000 + 6000 + 50 + 500 + 50));
+    assert_eq!(world.agents[1].active_path(), Some(Path::udp(host(1, 0), addr("203.0.113.1:62000"))));
+    assert!(world.events[1].iter().all(|(_, e)| !matches!(
+        e,
+        antiphon::ice::Event::ActivePath(None)
+            | antiphon::ice::Event::StateChange(IceConnectionState::Disconnected)
+    )));
+}
+
+#[test]
+fn a_path_that_answers_is_kept_whoever_else_is_met() {
+    let mut world = World::full(1);
+    behind_nat(&mut world, "203.0.113.1:61000");
+    world.describe();
+    world.run_until(at(20_000));
+    let path = world.agents[1].active_path();
+    // Every tenth datagram of A takes another way out, and both ways lead back.
+    let (one, other) = (addr("203.0.113.1:61000"), addr("203.0.113.1:62000"));
+    let mut count = 0;
+    world.nat = Box::new(move |packet| {
+        let mut path = packet.path;
+        count += 1;
+        if packet.from == 0 {
+            path.local = if count % 10 == 0 { other } else { one };
+        } else if path.remote == one || path.remote == other {
+            path.remote = host(0, 0);
+        }
+        Some(path)
+    });
+    world.run_until(at(120_000));
+    assert_eq!(world.agents[1].active_path(), path);
+    assert!(world.agents.iter().all(|a| a.state() == IceConnectionState::Completed));
+}

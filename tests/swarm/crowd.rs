@@ -23,6 +23,8 @@ pub(crate) enum Tamper {
     Drop,
     Change,
     Delay,
+    /// Everything from now on.
+    Swallow,
 }
 
 /// One channel, as both applications know it.
@@ -167,10 +169,7 @@ impl Crowd {
             Ok(()) => {
                 // An empty message is one byte to SCTP (RFC 8831 §6.6).
                 let (after, len) = (handle.buffered_amount(), message.data.len().max(1));
-                assert!(
-                    after == before + len,
-                    "A2: {before} bytes and {len} are {after} of channel {channel}"
-                );
+                grew(before, len, after);
                 known.lanes[side].sent(self.now, largest);
                 known.bulk[side] = known.bulk[side].saturating_sub(len as u64 + 1);
                 true
@@ -236,6 +235,7 @@ impl Crowd {
                 self.accept(side, channel, &message);
             }
             Some(Tamper::Drop) => self.tamper = None,
+            Some(Tamper::Swallow) => {}
             Some(Tamper::Change) => {
                 let mut data = message.data.to_vec();
                 match data.last_mut() {
@@ -337,6 +337,11 @@ impl Crowd {
     }
 }
 
+/// A2: the buffered amount grows by what was sent.
+pub(crate) fn grew(before: usize, sent: usize, after: usize) {
+    assert!(after == before + sent, "A2: {before} buffered bytes and {sent} more are {after}");
+}
+
 impl App<End> for Crowd {
     fn on_event(&mut self, now: Instant, host: HostId, end: &mut End, event: Event) {
         let side = host.index();
@@ -369,7 +374,9 @@ impl App<End> for Crowd {
         false
     }
 
-    fn on_sent(&mut self, now: Instant, host: HostId, _: &End, sent: &Sent<'_>) {
+    fn on_sent(&mut self, now: Instant, host: HostId, end: &End, sent: &Sent<'_>) {
+        let sctp = end.view().inside().data.association().stats();
+        self.watch.window(host.index(), &sctp);
         if self.datagrams {
             self.tell(host.index(), &(class_of(sent.data), sent.data.len(), sent.path.remote));
         }

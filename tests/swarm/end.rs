@@ -20,10 +20,12 @@ pub(crate) enum Sabotage {
     WakesAllTheTime,
     /// Both ends are DTLS clients.
     GreetsAsWell,
-    /// Loses every second datagram before the connection counts it.
+    /// Loses every fiftieth datagram before the connection counts it.
     LosesInput,
     /// Sends nothing at all.
     Mute,
+    /// Sends four STUN indications with each check.
+    Babbles,
 }
 
 #[derive(Debug)]
@@ -33,16 +35,27 @@ pub(crate) struct End {
     /// The latest record that was sent, and where.
     last: Option<(Path, Vec<u8>)>,
     /// What is to be sent out of turn.
-    extra: Option<(Path, Vec<u8>)>,
+    extra: Vec<(Path, Vec<u8>)>,
     inputs: u64,
     closed: bool,
     done: bool,
+    /// When it first had no path.
+    pathless_at: Option<Instant>,
 }
 
 impl End {
     pub(crate) const fn new(pc: PeerConnection, manners: Manners, sabotage: Option<Sabotage>) -> Self {
         let inner = Foreign::new(pc, manners);
-        Self { inner, sabotage, last: None, extra: None, inputs: 0, closed: false, done: false }
+        Self {
+            inner,
+            sabotage,
+            last: None,
+            extra: Vec::new(),
+            inputs: 0,
+            closed: false,
+            done: false,
+            pathless_at: None,
+        }
     }
 
     pub(crate) const fn pc(&mut self) -> &mut PeerConnection {
@@ -61,14 +74,19 @@ impl End {
                 if let Some(byte) = again.last_mut() {
                     *byte ^= 1;
                 }
-                self.extra = Some((path, again));
+                self.extra.push((path, again));
                 self.done = true;
             }
             Some(Sabotage::GreetsAsWell) if data.first() == Some(&22) && !self.done => {
                 let mut hello = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 1];
                 hello.resize(25, 0);
-                self.extra = Some((path, hello));
+                self.extra.push((path, hello));
                 self.done = true;
+            }
+            Some(Sabotage::Babbles) if data.first() == Some(&0) => {
+                let mut indication = vec![0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+                indication.resize(20, 7);
+                self.extra = vec![(path, indication); 4];
             }
             Some(Sabotage::SpeaksAfterTheEnd | Sabotage::SpeaksWithoutConsent)
                 if data.first() == Some(&23) =>
@@ -87,11 +105,19 @@ impl End {
             Some(Sabotage::SpeaksAfterTheEnd) if self.closed && !self.done && !buf.is_empty() => {
                 self.speak(buf).unwrap_or(Output::Wait(wait))
             }
-            Some(Sabotage::SpeaksWithoutConsent)
-                if self.view().connection_state() == ConnectionState::Failed
-                    && !self.done
-                    && !buf.is_empty() =>
-            {
+            Some(Sabotage::SpeaksWithoutConsent) if self.last.is_some() && !self.done => {
+                if self.view().active_path().is_some() {
+                    self.pathless_at = None;
+                    return Output::Wait(wait);
+                }
+                let speaks_at = *self.pathless_at.get_or_insert(now) + Duration::from_secs(1);
+                if now < speaks_at || buf.is_empty() {
+                    return Output::Wait(antiphon::time::earliest(wait, Some(speaks_at)));
+                }
+                // A number of its own, so that nothing else is wrong with it.
+                if let Some((_, data)) = &mut self.last {
+                    data[6] = 1;
+                }
                 self.speak(buf).unwrap_or(Output::Wait(wait))
             }
             _ => Output::Wait(wait),
@@ -114,14 +140,14 @@ impl Machine for End {
 
     fn handle_input(&mut self, now: Instant, input: Datagram<'_>) {
         self.inputs += 1;
-        if self.sabotage != Some(Sabotage::LosesInput) || self.inputs.is_multiple_of(2) {
+        if self.sabotage != Some(Sabotage::LosesInput) || !self.inputs.is_multiple_of(50) {
             self.inner.handle_input(now, input);
         }
     }
 
     fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
         if !buf.is_empty()
-            && let Some((path, data)) = self.extra.take()
+            && let Some((path, data)) = self.extra.pop()
         {
             buf[..data.len()].copy_from_slice(&data);
             return Output::Transmit(Transmit::new(path, data.len()));
@@ -155,6 +181,7 @@ impl Fork for End {
             inputs: self.inputs,
             closed: self.closed,
             done: self.done,
+            pathless_at: self.pathless_at,
         }
     }
 }

@@ -110,13 +110,13 @@ fn hold(goal: Goal, bound: Duration) {
             tally.sets, tally.runs, tally.slowest, tally.slowest_set
         );
         assert_eq!(tally.sets, subsets(FIRST, LOSSES), "every set is accounted for");
-        assert!(
-            tally.slowest <= bound,
-            "L8: {goal:?} took {:?} with {:?} lost of direction {direction}",
-            tally.slowest,
-            tally.slowest_set
-        );
+        within("L8", tally.slowest, bound, &tally.slowest_set);
     }
+}
+
+/// L8.
+pub(crate) fn within(id: &str, took: Duration, bound: Duration, lost: &[u64]) {
+    assert!(took <= bound, "{id}: {took:?} with {lost:?} lost, {bound:?} allowed");
 }
 
 #[test]

@@ -157,6 +157,23 @@ fn percent(dice: &mut Dice, most: u64) -> Chance {
 }
 
 impl Knobs {
+    /// Everything by default.
+    pub(crate) fn plain() -> Self {
+        Self {
+            mtu: 1200,
+            window: 5 << 20,
+            message: 256 << 10,
+            buffered: 1 << 20,
+            channels: 1024,
+            pacing: None,
+            lite: false,
+            manners: Manners::new(),
+            skew_ppm: 0,
+            ahead: ms(10_000_000),
+            polls: Polls::prompt(),
+        }
+    }
+
     fn draw(dice: &mut Dice) -> Self {
         let (window, message) =
             pick(dice, &[(5 << 20, 256 << 10), (5 << 20, 256 << 10), (64 << 10, 16 << 10)]);
@@ -434,6 +451,29 @@ fn door(dice: &mut Dice) -> Nat {
 }
 
 impl Plan {
+    /// No faults: two channels of one kind, messages both ways for five seconds.
+    pub(crate) fn calm(promise: Promise) -> Self {
+        let good = || Link::new().delay(ms(20));
+        let mut acts: Vec<(Duration, Act)> =
+            (0..2).map(|channel| (ms(0), Act::Open { side: channel, channel, promise })).collect();
+        for step in 0..20 {
+            let act = |side| Act::Send { side, channel: 0, count: 3, largest: 2000 };
+            acts.extend((0..2).map(|side| (ms(500 + step * 200), act(side))));
+        }
+        Self {
+            seed: 77,
+            knobs: [Knobs::plain(), Knobs::plain()],
+            doors: [None, None],
+            links: [good(), good()],
+            signalling: Link::new(),
+            burst: 1,
+            wrongs: Vec::new(),
+            acts,
+            faulty: ms(5000),
+            reckless: false,
+        }
+    }
+
     /// What the seed says.
     pub(crate) fn draw(seed: u64) -> Self {
         let dice = &mut Dice::new(seed);

@@ -4,13 +4,13 @@
 use antiphon::sim::{
     Chance, Clock, Dice, Fault, HostId, Link, NatId, Network, Peers, StunServer, finds_direct_path,
 };
-use antiphon::{Config, ConnectionState, Failure, Instant, Path, SignalingState};
+use antiphon::{Config, ConnectionState, Failure, Instant, Path, PeerConnection, SignalingState};
 use core::time::Duration;
 use std::net::SocketAddr;
 
 use super::crowd::{Crowd, Tamper};
 use super::end::{End, Sabotage};
-use super::plan::{Act, Knobs, Plan, Wrong, ms};
+use super::plan::{Act, Knobs, Plan, Promise, Wrong, ms};
 use super::watch::{accepted_once, accounts};
 
 /// From the healing of the network until everything that was promised is there: consent that ends (30 s) and a restart, or the longest
@@ -45,6 +45,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Defects {
     pub(crate) sabotage: [Option<Sabotage>; 2],
     pub(crate) tamper: Option<Tamper>,
+    /// The network has no NATs, whatever the plan says.
+    pub(crate) leaky_nats: bool,
     /// Not a defect: tells what happens.
     pub(crate) loud: bool,
 }
@@ -92,7 +94,7 @@ impl<'a> Run<'a> {
         let hosts = [0, 1].map(|side| {
             let n = u8::try_from(side).unwrap() + 1;
             let knobs = &plan.knobs[side];
-            let host = if let Some(door) = &plan.doors[side] {
+            let host = if let Some(door) = plan.doors[side].as_ref().filter(|_| !defects.leaky_nats) {
                 let nat = network.add_nat(door.clone(), &[[198, 51, 100, n].into()]);
                 nats[side] = Some(nat);
                 addresses[side] = ([192, 168, n, 2], 5000).into();
@@ -502,11 +504,27 @@ impl<'a> Run<'a> {
             return "closed early";
         }
         self.recover();
+        // A path that was lost before the healing may be found out only now.
+        self.run_for(Duration::from_secs(20));
         self.converse();
         self.rest();
         self.part();
         "whole"
     }
+}
+
+/// L3: where no path is, ICE fails no sooner than a check takes (RFC 8863 §4: 39.5 s), and not much later.
+pub(crate) fn hold_silence(took: Duration) {
+    let allowed = Duration::from_millis(39_500)..=Duration::from_secs(60);
+    assert!(allowed.contains(&took), "L3: without a path ICE failed after {took:?}");
+}
+
+/// Two connected ends, to be looked at.
+pub(crate) fn with_connected(look: impl FnOnce([&PeerConnection; 2])) {
+    let plan = Plan::calm(Promise { ordered: true, retransmits: None, life_time: None });
+    let mut run = Run::new(&plan, Defects::default());
+    run.suffer();
+    look(run.hosts.map(|host| run.network.machine(host).view()));
 }
 
 /// Plays a plan.

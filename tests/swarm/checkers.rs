@@ -1,0 +1,193 @@
+//! The checkers' own test: for each invariant a peer, a network or a figure that is broken on purpose, and is caught.
+
+use antiphon::sim::{Filtering, Mapping, Nat};
+use antiphon::{Config, ConnectionState, Instant, PeerConnection, Seed, Stats};
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::crowd::{Tamper, grew};
+use super::end::Sabotage;
+use super::losses::within;
+use super::plan::{Plan, Promise, Wrong, ms};
+use super::run::{Defects, hold_silence, play};
+use super::shrink::{invariant, quietly, shrink, words};
+use super::watch::{Watch, accepted_once, accounts, same_when_read};
+
+const RELIABLE: Promise = Promise { ordered: true, retransmits: None, life_time: None };
+const UNORDERED: Promise = Promise { ordered: false, ..RELIABLE };
+const PARTIAL: Promise = Promise { retransmits: Some(0), ..UNORDERED };
+const TIMED: Promise = Promise { life_time: Some(Duration::from_millis(100)), ..UNORDERED };
+
+/// What is broken.
+enum Broken {
+    /// One end of an otherwise calm run.
+    End(Sabotage),
+    /// Both ends of a run in which the first eight datagrams of each are lost.
+    UnluckyEnds(Sabotage),
+    /// One end of a run in which the two are parted for 50 s.
+    PartedEnd(Sabotage),
+    /// Messages on their way from the connection to the model, on channels of this kind.
+    Messages(Promise, Tamper),
+    /// A network that lets through what its NATs would not.
+    LeakyNats,
+    /// What a checker is given.
+    Figures(fn()),
+}
+
+/// For each invariant what its checker must catch. T1, T2, T3 and T5 are held by the network itself and tested beside it
+/// (`src/sim/run_tests.rs`), T4, D1, D2 and D4 in `tests/determinism.rs`, R1 to R4 in `tests/sim_memory.rs`.
+const TABLE: &[(&str, Broken)] = &[
+    ("L1", Broken::End(Sabotage::Mute)),
+    ("L1", Broken::UnluckyEnds(Sabotage::ForgetsToWake)),
+    ("L3", Broken::LeakyNats),
+    ("L3", Broken::Figures(|| hold_silence(ms(39_000)))),
+    ("L3", Broken::Figures(|| hold_silence(Duration::MAX))),
+    ("L5", Broken::Messages(RELIABLE, Tamper::Swallow)),
+    ("L5", Broken::Messages(UNORDERED, Tamper::Drop)),
+    ("L6", Broken::End(Sabotage::Babbles)),
+    ("L8", Broken::Figures(|| within("L8", ms(1501), ms(1500), &[1, 2, 3]))),
+    ("S1", Broken::Messages(RELIABLE, Tamper::Duplicate)),
+    ("S1", Broken::Messages(RELIABLE, Tamper::Swap)),
+    ("S1", Broken::Messages(RELIABLE, Tamper::Drop)),
+    ("S1", Broken::Messages(RELIABLE, Tamper::Change)),
+    ("S2", Broken::Messages(UNORDERED, Tamper::Duplicate)),
+    ("S2", Broken::Messages(UNORDERED, Tamper::Change)),
+    ("S3", Broken::Messages(PARTIAL, Tamper::Duplicate)),
+    ("S3", Broken::Messages(PARTIAL, Tamper::Change)),
+    ("S3", Broken::Messages(TIMED, Tamper::Delay)),
+    ("S4", Broken::Figures(|| Watch::default().delivers(0, ConnectionState::Connecting))),
+    ("S5", Broken::PartedEnd(Sabotage::SpeaksWithoutConsent)),
+    ("S6", Broken::End(Sabotage::SpeaksAfterTheEnd)),
+    ("S7", Broken::End(Sabotage::ReusesNonce)),
+    ("S8", Broken::Figures(|| accepted_once(&with_packets(5, 0), &with_packets(0, 4)))),
+    ("S10", Broken::Figures(|| Watch::default().agreement([&fresh(), &fresh()], true))),
+    (
+        "S11",
+        Broken::Figures(|| {
+            super::run::with_connected(|ends| Watch::default().agreement([ends[0]; 2], false))
+        }),
+    ),
+    ("S12", Broken::End(Sabotage::GreetsAsWell)),
+    (
+        "S15",
+        Broken::Figures(|| same_when_read("a=b\r\nc=d\r\n", |text| text.lines().next().map(str::to_owned))),
+    ),
+    ("T6", Broken::End(Sabotage::WakesAllTheTime)),
+    ("A1", Broken::Figures(|| accounts(10, 1, 9, 1, 0))),
+    ("A2", Broken::Figures(|| grew(100, 10, 111))),
+    ("A3", Broken::End(Sabotage::LosesInput)),
+    (
+        "A3",
+        Broken::Figures(|| {
+            let mut watch = Watch::default();
+            watch.stats(0, with_packets(2, 0));
+            watch.stats(0, with_packets(1, 0));
+        }),
+    ),
+    (
+        "A5",
+        Broken::Figures(|| {
+            let mut stats = with_packets(0, 0);
+            stats.sctp.in_flight_bytes = stats.sctp.cwnd_bytes + 100_000;
+            Watch::default().window(0, &stats.sctp);
+        }),
+    ),
+];
+
+fn fresh() -> PeerConnection {
+    let seed = Seed::from_bytes([1; 32]);
+    PeerConnection::new(Instant::ZERO, Duration::from_secs(1_790_000_000), seed, &Config::new()).unwrap()
+}
+
+fn with_packets(received: u64, sent: u64) -> Stats {
+    let mut stats = fresh().stats(Instant::ZERO);
+    stats.sctp.packets_received = received;
+    stats.sctp.packets_sent = sent;
+    stats
+}
+
+/// What the checker said of it; `None`: it kept silent.
+fn caught(broken: &Broken) -> Option<String> {
+    let sabotage = |end: Sabotage| Defects { sabotage: [Some(end), None], ..Defects::default() };
+    let run = |plan: &Plan, defects| quietly(plan, defects).err();
+    match *broken {
+        Broken::End(end) => run(&Plan::calm(RELIABLE), sabotage(end)),
+        Broken::UnluckyEnds(end) => {
+            let mut plan = Plan::calm(RELIABLE);
+            plan.links = plan.links.map(|link| link.drop_first(8));
+            run(&plan, Defects { sabotage: [Some(end); 2], ..Defects::default() })
+        }
+        Broken::PartedEnd(end) => {
+            let mut plan = Plan::calm(RELIABLE);
+            plan.wrongs.push((ms(3000), Wrong::Partition(ms(50_000))));
+            run(&plan, sabotage(end))
+        }
+        Broken::Messages(promise, tamper) => {
+            run(&Plan::calm(promise), Defects { tamper: Some(tamper), ..Defects::default() })
+        }
+        Broken::LeakyNats => {
+            let mut plan = Plan::calm(RELIABLE);
+            plan.doors = [Some(Nat::symmetric()), Some(Nat::symmetric())];
+            run(&plan, Defects { leaky_nats: true, ..Defects::default() })
+        }
+        Broken::Figures(figures) => {
+            catch_unwind(AssertUnwindSafe(figures)).err().map(|panic| words(panic.as_ref()))
+        }
+    }
+}
+
+#[test]
+fn each_checker_catches_what_is_broken_for_it() {
+    for (index, (id, broken)) in TABLE.iter().enumerate() {
+        let caught = caught(broken).unwrap_or_else(|| panic!("line {index}: {id} caught nothing"));
+        assert_eq!(invariant(&caught), *id, "line {index}: {caught}");
+    }
+}
+
+#[test]
+fn a_calm_run_breaks_nothing() {
+    for promise in [RELIABLE, UNORDERED, PARTIAL, TIMED] {
+        assert_eq!(play(&Plan::calm(promise), Defects::default()).ended, "whole");
+    }
+}
+
+#[test]
+fn a_failure_is_shrunk_to_what_it_needs() {
+    // A plan full of faults, in which one end uses a nonce twice: nothing of it is needed but a channel's opening.
+    let defects = Defects { sabotage: [Some(Sabotage::ReusesNonce), None], ..Defects::default() };
+    let plan = (1..).map(Plan::draw).find(|plan| {
+        plan.wrongs.len() > 3
+            && plan.acts.len() > 30
+            && quietly(plan, defects).is_err_and(|words| invariant(&words) == "S7")
+    });
+    let plan = plan.unwrap();
+    let small = shrink(&plan, defects, "S7: again");
+    assert!(small.wrongs.is_empty(), "{:?}", small.wrongs);
+    assert!(small.acts.len() <= 2, "{:?}", small.acts);
+    assert!(quietly(&small, defects).is_err_and(|words| invariant(&words) == "S7"));
+}
+
+/// The oracle against what is known of pairs of NATs.
+#[test]
+fn the_oracle_agrees_with_the_known_matrix() {
+    let Ok(shared) = std::env::var("ANTIPHON_SHARED") else {
+        println!("ANTIPHON_SHARED is not set: the matrix of NATs is not read");
+        return;
+    };
+    let text = std::fs::read_to_string(format!("{shared}/vectors/nat/ice_matrix.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let nat = |name: &serde_json::Value| match name.as_str().unwrap() {
+        "none" => None,
+        "full" => Some(Nat::full_cone()),
+        "restricted" => Some(Nat::restricted()),
+        "port" => Some(Nat::port_restricted()),
+        "symmetric" => Some(Nat::new(Mapping::AddressAndPortDependent, Filtering::AddressAndPortDependent)),
+        other => panic!("an unknown kind of NAT: {other}"),
+    };
+    let pairs = json["matrix"].as_array().unwrap();
+    assert_eq!(pairs.len(), 25);
+    for pair in pairs {
+        let found = antiphon::sim::finds_direct_path(nat(&pair["a"]).as_ref(), nat(&pair["b"]).as_ref());
+        assert_eq!(found, pair["direct"].as_bool().unwrap(), "{pair}");
+    }
+}
