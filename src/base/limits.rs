@@ -57,8 +57,6 @@ pub const DTLS_RECORD_BYTES: usize = 1 << 20;
 pub const DTLS_REPEATS: u32 = 8;
 /// `HelloVerifyRequest`s a client answers in one handshake; honest servers send one, rarely two.
 pub const DTLS_VERIFY_REQUESTS: u8 = 4;
-/// How long the last flight is kept for a peer that misses it: twice the longest life of a segment (RFC 6347 §4.2.4).
-pub const DTLS_LINGER: Duration = Duration::from_secs(240);
 
 // ---- sctp, data -----------------------------------------------------------------------------------------------
 

@@ -28,7 +28,6 @@ impl Connection {
         self.flight = None;
         self.secrets = None;
         self.retransmit.stop();
-        self.linger.stop();
         self.inbox.clear();
         self.inbox_bytes = 0;
         self.trim();

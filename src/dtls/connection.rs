@@ -23,7 +23,7 @@ use crate::crypto::srtp_keys::{KeyingMaterial, SrtpProfile};
 use crate::machine::{Machine, Output};
 use crate::net::Transmit;
 use crate::rng::Rng;
-use crate::time::{Instant, Latest, Timer, earliest};
+use crate::time::{Instant, Latest};
 use crate::wire::dtls::alert::{Alert, AlertDescription};
 use crate::wire::dtls::record::ContentType;
 
@@ -88,8 +88,6 @@ pub struct Connection {
     /// What was sent last, while it may have to be repeated.
     pub(super) flight: Option<Box<Flight>>,
     pub(super) retransmit: Retransmit,
-    /// When the last flight is given up for good.
-    pub(super) linger: Timer,
     mtu: usize,
     start_pending: bool,
     pub(super) fingerprints: Option<Vec<Fingerprint>>,
@@ -129,7 +127,6 @@ impl Connection {
             mtu: config.mtu,
             handshake: Some(Box::new(Handshake::new(role, rng, config.clone()))),
             flight: None,
-            linger: Timer::stopped(),
             start_pending: false,
             fingerprints: None,
             peer_certificate: None,
@@ -216,7 +213,7 @@ impl Connection {
 
     /// When [`poll_output`](Self::poll_output) has work to do without any other call before it.
     pub fn deadline(&self) -> Option<Instant> {
-        earliest(self.retransmit.deadline(), self.linger.at())
+        self.retransmit.deadline()
     }
 
     /// Bytes that stand before the plaintext in a sealed record: at most [`Self::SEAL_HEAD`].
@@ -345,9 +342,6 @@ impl Connection {
                 }
             }
         }
-        if self.linger.take_due(now) {
-            self.forget_flight();
-        }
     }
 
     /// Writes the next datagram, if there is one.
@@ -386,7 +380,6 @@ impl Connection {
             handshake: self.handshake.as_ref().map(|handshake| Box::new(handshake.fork())),
             flight: self.flight.clone(),
             retransmit: self.retransmit.clone(),
-            linger: self.linger.clone(),
             mtu: self.mtu,
             start_pending: self.start_pending,
             fingerprints: self.fingerprints.clone(),

@@ -227,7 +227,7 @@ impl Connection {
             self.srtp_profile = tools.srtp_profile;
             // Only where the caller allows peers that show no certificate.
             self.verified |= self.peer_certificate.is_none() && !tools.config.client_certificate_required;
-            self.establish(now);
+            self.establish();
         }
         self.verify();
         for record in early {
@@ -240,13 +240,13 @@ impl Connection {
     }
 
     /// The handshake is over. Its state goes, except the last flight of the side that sent it.
-    fn establish(&mut self, now: Instant) {
+    fn establish(&mut self) {
         self.phase = Phase::Established;
         self.handshake = None;
         self.retransmit.stop();
-        if self.flight.as_ref().is_some_and(|flight| flight.expect() == Expect::Nothing) {
-            self.linger.set(now + limits::DTLS_LINGER);
-        } else {
+        // RFC 6347 §4.2.4 has the side that speaks last repeat it for at least twice the longest life of a segment. It is kept until
+        // the peer sends under the new keys: a host may sleep for longer than that.
+        if self.flight.as_ref().is_none_or(|flight| flight.expect() != Expect::Nothing) {
             self.forget_flight();
         }
         self.report_connected();
@@ -265,7 +265,6 @@ impl Connection {
 
     pub(super) fn forget_flight(&mut self) {
         self.flight = None;
-        self.linger.stop();
         self.epochs.forget_old_writes();
     }
 

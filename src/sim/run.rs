@@ -99,6 +99,8 @@ where
         if self.world.packets[slot].number != number {
             return;
         }
+        // It has come: no datagram that overtakes it may bring it a second time.
+        self.world.packets[slot].number = 0;
         let Some(host) = self.world.arrive(slot) else { return };
         self.deliver(host, slot, app);
         for _ in 1..self.world.burst {
@@ -108,6 +110,7 @@ where
                 break;
             }
             self.world.heap.pop();
+            self.world.packets[slot].number = 0;
             if self.world.arrive(slot) == Some(host) {
                 self.deliver(host, slot, app);
             }

@@ -332,6 +332,23 @@ fn overtaken_datagrams_come_after_those_that_overtook_them() {
 }
 
 #[test]
+fn what_waits_in_a_socket_is_not_brought_a_second_time_by_those_that_overtake_it() {
+    let (mut net, [a, b], at) = pair();
+    net.set_link(a, b, Link::new().delay(ms(10)).overtake(Chance::ALWAYS, 3));
+    net.machine_mut(a).out.push((path(at[0], at[1]), vec![0]));
+    net.run_for(ms(900), &mut ignore_events);
+    net.inject(Fault::freeze(b, ms(3000)));
+    net.run_for(ms(500), &mut ignore_events);
+    for number in 1..20_u8 {
+        net.machine_mut(a).out.push((path(at[0], at[1]), vec![number]));
+        net.run_for(ms(10), &mut ignore_events);
+    }
+    net.run_for(ms(5000), &mut ignore_events);
+    assert_eq!(net.machine(b).got.len(), 20);
+    assert_eq!(net.in_flight(), 0);
+}
+
+#[test]
 fn signals_travel_and_applications_answer_them() {
     struct PingPong(Vec<(HostId, String)>, Vec<String>);
     impl App<Post> for PingPong {

@@ -3,14 +3,13 @@
 use antiphon::sim::{Filtering, Mapping, Nat};
 use antiphon::{Config, ConnectionState, Instant, PeerConnection, Seed, Stats};
 use core::time::Duration;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::crowd::{Tamper, grew};
 use super::end::Sabotage;
 use super::losses::within;
 use super::plan::{Plan, Promise, Wrong, ms};
 use super::run::{Defects, hold_silence, play};
-use super::shrink::{invariant, quietly, shrink, words};
+use super::shrink::{invariant, quietly, shrink, silently};
 use super::watch::{Watch, accepted_once, accounts, same_when_read};
 
 const RELIABLE: Promise = Promise { ordered: true, retransmits: None, life_time: None };
@@ -130,9 +129,7 @@ fn caught(broken: &Broken) -> Option<String> {
             plan.doors = [Some(Nat::symmetric()), Some(Nat::symmetric())];
             run(&plan, Defects { leaky_nats: true, ..Defects::default() })
         }
-        Broken::Figures(figures) => {
-            catch_unwind(AssertUnwindSafe(figures)).err().map(|panic| words(panic.as_ref()))
-        }
+        Broken::Figures(figures) => silently(figures).err(),
     }
 }
 

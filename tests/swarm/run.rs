@@ -375,7 +375,15 @@ impl<'a> Run<'a> {
     /// Says what is missing, for the panic.
     fn missing(&self) -> String {
         let states = [0, 1].map(|side| self.state(side));
-        let mut text = format!("{states:?}");
+        let sctp = self.hosts.map(|host| {
+            let stats = self.network.machine(host).view().inside().data.association().stats();
+            let (queued, in_flight) = (stats.queued_bytes, stats.in_flight_bytes);
+            format!(
+                "queued {queued}, in flight {in_flight}, cwnd {}, peer's window {}, srtt {:?}, rto {:?}",
+                stats.cwnd_bytes, stats.peer_window_bytes, stats.smoothed_rtt, stats.rto
+            )
+        });
+        let mut text = format!("{states:?}, {sctp:?}");
         for (number, channel) in &self.peers.app.channels {
             let counts = channel.lanes.each_ref().map(|lane| (lane.received_count(), lane.sent_count()));
             let fine = channel.lanes.iter().all(super::model::Lane::is_complete);
@@ -508,6 +516,7 @@ impl<'a> Run<'a> {
         self.run_for(Duration::from_secs(20));
         self.converse();
         self.rest();
+        self.reckon();
         self.part();
         "whole"
     }

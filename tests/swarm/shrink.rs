@@ -28,13 +28,18 @@ pub(crate) fn invariant(words: &str) -> &str {
     }
 }
 
-/// Plays a plan without a word; what it panicked with, if it did.
-pub(crate) fn quietly(plan: &Plan, defects: Defects) -> Result<Outcome, String> {
+/// Does something that may panic without a word; what it panicked with, if it did.
+pub(crate) fn silently<T>(what: impl FnOnce() -> T) -> Result<T, String> {
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let result = catch_unwind(AssertUnwindSafe(|| play(plan, defects)));
+    let result = catch_unwind(AssertUnwindSafe(what));
     set_hook(hook);
     result.map_err(|panic| words(panic.as_ref()))
+}
+
+/// Plays a plan without a word.
+pub(crate) fn quietly(plan: &Plan, defects: Defects) -> Result<Outcome, String> {
+    silently(|| play(plan, defects))
 }
 
 struct Shrinker {

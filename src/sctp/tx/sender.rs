@@ -55,6 +55,8 @@ pub(crate) struct Sender {
     probing: bool,
     /// TSNs below this that are lost are so because T3 ran out.
     timed_out_below: u64,
+    /// What was sent before this tells nothing about the round trip.
+    measured_from: Instant,
 }
 
 impl Sender {
@@ -79,6 +81,7 @@ impl Sender {
             answered: None,
             probing: false,
             timed_out_below: 0,
+            measured_from: Instant::ZERO,
         }
     }
 
@@ -168,7 +171,13 @@ impl Sender {
         let in_flight = self.out.in_flight_bytes;
         let least = self.rto.least();
         let acked = self.out.on_sack(now, cumulative, sack.gap_blocks(), least, &mut self.queue);
-        let Some(acked) = acked else { return false };
+        let Some(mut acked) = acked else { return false };
+        // T3 would have expired before this came, had anybody looked at it: what was acknowledged may be what would have been sent again, and
+        // the time is that of a sleep, not of the path (RFC 9260 §6.3.1 C5). Believed, it would pace what follows over minutes.
+        if self.t3.at().is_some_and(|at| at <= now) {
+            self.measured_from = now;
+        }
+        acked.rtt = acked.rtt.filter(|rtt| now - *rtt >= self.measured_from);
         self.peer_window = sack.a_rwnd as usize;
         if acked.advanced || acked.bytes > 0 {
             self.rto.acknowledged();
