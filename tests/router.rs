@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 
 use antiphon::SessionDescription;
 use antiphon::peer::{ConnectionId, Router};
+use antiphon::stun::{Attribute, Builder, Class, IntegrityKey, Method, TransactionId};
 use antiphon::{
-    Config, DataChannelInit, Datagram, Event, Instant, LocalCandidate, Message, OfferOptions, Output,
+    Config, ConnectionState, DataChannelInit, Datagram, Event, Instant, LocalCandidate, Message, Output,
     PeerConnection, Seed,
 };
 
@@ -29,15 +30,52 @@ struct World {
     router: Router,
     ids: Vec<ConnectionId>,
     clients: Vec<PeerConnection>,
+    /// Which address each of them has; of two at one address the later.
+    places: Vec<usize>,
     wire: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     serial: u64,
     heard: Vec<(usize, String)>,
 }
 
-fn connection(now: Instant, seed: u8, addr: SocketAddr) -> PeerConnection {
-    let mut pc = PeerConnection::new(now, UNIX, Seed::from_bytes([seed; 32]), &Config::new()).unwrap();
+fn connection(now: Instant, seed: usize, addr: SocketAddr) -> PeerConnection {
+    let mut bytes = [1; 32];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    let mut pc = PeerConnection::new(now, UNIX, Seed::from_bytes(bytes), &Config::new()).unwrap();
     pc.add_local_candidate(LocalCandidate::udp(addr)).unwrap();
     pc
+}
+
+/// Offer and answer, from the first to the second.
+fn exchange(browser: &mut PeerConnection, pc: &mut PeerConnection) {
+    browser.set_local_description(None).unwrap();
+    let offer = browser.local_description().unwrap().to_sdp();
+    pc.set_remote_description(SessionDescription::offer(&offer).unwrap()).unwrap();
+    pc.set_local_description(None).unwrap();
+    let answer = pc.local_description().unwrap().to_sdp();
+    browser.set_remote_description(SessionDescription::answer(&answer).unwrap()).unwrap();
+}
+
+/// The user fragment of a description.
+fn ufrag(description: Option<&SessionDescription>) -> String {
+    let sdp = description.unwrap().to_sdp();
+    sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).unwrap().to_owned()
+}
+
+/// A Binding request in the name of whoever knows these two fragments, signed with a password.
+fn request(username: &str, password: &str) -> Vec<u8> {
+    message(Class::Request, username, password)
+}
+
+fn message(class: Class, username: &str, password: &str) -> Vec<u8> {
+    let mut buf = [0; 256];
+    let id = TransactionId(*b"forged twice");
+    let mut builder = Builder::new(&mut buf, class, Method::BINDING, id).unwrap();
+    builder.add(&Attribute::Username(username)).unwrap();
+    builder.add(&Attribute::Priority(1)).unwrap();
+    builder.add(&Attribute::IceControlling(1)).unwrap();
+    builder.integrity(&IntegrityKey::short_term(password)).unwrap().fingerprint().unwrap();
+    let len = builder.finish();
+    buf[..len].to_vec()
 }
 
 impl World {
@@ -48,26 +86,27 @@ impl World {
             router: Router::new(),
             ids: Vec::new(),
             clients: Vec::new(),
+            places: Vec::new(),
             wire: BTreeMap::new(),
             serial: 0,
             heard: Vec::new(),
         };
         for index in 0..clients {
-            let seed = u8::try_from(index).unwrap();
-            let mut browser = connection(now, 2 * seed, client(index));
-            let mut pc = connection(now, 2 * seed + 1, server());
-            browser.create_data_channel("chat", DataChannelInit::default()).unwrap();
-            let offer = browser.create_offer(&OfferOptions::default()).unwrap();
-            browser.set_local_description(Some(offer)).unwrap();
-            let offer = browser.local_description().unwrap().to_sdp();
-            pc.set_remote_description(SessionDescription::offer(&offer).unwrap()).unwrap();
-            pc.set_local_description(None).unwrap();
-            let answer = pc.local_description().unwrap().to_sdp();
-            browser.set_remote_description(SessionDescription::answer(&answer).unwrap()).unwrap();
-            world.ids.push(world.router.insert(pc));
-            world.clients.push(browser);
+            world.connect(index, client(index));
         }
         world
+    }
+
+    /// A browser at this address offers to a new connection of the router's.
+    fn connect(&mut self, index: usize, addr: SocketAddr) {
+        let seed = self.clients.len();
+        let mut browser = connection(self.now, 2 * seed, addr);
+        let mut pc = connection(self.now, 2 * seed + 1, server());
+        browser.create_data_channel("chat", DataChannelInit::default()).unwrap();
+        exchange(&mut browser, &mut pc);
+        self.ids.push(self.router.insert(pc));
+        self.clients.push(browser);
+        self.places.push(index);
     }
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
@@ -100,7 +139,7 @@ impl World {
                         channel.send(now, &Message::text(format!("I am {index}"))).unwrap();
                     }
                     Output::Event(_) => {}
-                    Output::Transmit(t) => self.post(client(index), t.path.remote, &buf[..t.len]),
+                    Output::Transmit(t) => self.post(t.path.local, t.path.remote, &buf[..t.len]),
                     Output::Wait(wait) => {
                         next = antiphon::time::earliest(next, wait);
                         break;
@@ -125,8 +164,8 @@ impl World {
                 let datagram = Datagram::udp(to, from, &bytes);
                 if to == server() {
                     self.router.handle_input(self.now, datagram);
-                } else if let Some(index) = (0..self.clients.len()).find(|index| client(*index) == to) {
-                    self.clients[index].handle_input(self.now, datagram);
+                } else if let Some(at) = self.places.iter().rposition(|place| client(*place) == to) {
+                    self.clients[at].handle_input(self.now, datagram);
                 }
             }
         }
@@ -169,7 +208,7 @@ fn a_removed_connection_is_found_no_more_and_the_others_go_on() {
         "the client still asks for consent"
     );
     for id in [world.ids[0], world.ids[2]] {
-        assert_eq!(world.router.get(id).unwrap().connection_state(), antiphon::ConnectionState::Connected);
+        assert_eq!(world.router.get(id).unwrap().connection_state(), ConnectionState::Connected);
     }
 }
 
@@ -181,4 +220,181 @@ fn an_idle_router_waits_for_the_earliest_of_all_deadlines() {
     assert!(deadline > world.now);
     assert_eq!(world.router.next_due(world.now), None);
     assert!(world.router.next_due(deadline).is_some());
+}
+
+#[test]
+fn three_hundred_connections_share_one_address() {
+    let mut world = World::new(300);
+    world.run(Duration::from_secs(3));
+    assert_eq!(world.heard.len(), 300);
+    for (index, words) in &world.heard {
+        assert_eq!(*words, format!("I am {index}"));
+    }
+    assert_eq!(world.router.stats().unknown_path + world.router.stats().unknown_stun, 0);
+    // Every one of them keeps its consent, though nobody polls but by the router's deadline.
+    world.run(Duration::from_secs(120));
+    for id in &world.ids {
+        assert_eq!(world.router.get(*id).unwrap().connection_state(), ConnectionState::Connected);
+    }
+    for browser in &world.clients {
+        assert_eq!(browser.connection_state(), ConnectionState::Connected);
+    }
+    assert_eq!(world.router.len(), 300);
+}
+
+#[test]
+fn no_connection_waits_for_less_than_the_router_does() {
+    let mut world = World::new(8);
+    let mut buf = [0; 1500];
+    for _ in 0..200 {
+        world.run(Duration::from_millis(70));
+        let deadline = world.router.deadline().unwrap();
+        assert!(deadline > world.now);
+        let now = world.now;
+        let waits: Vec<_> = world
+            .ids
+            .iter()
+            .map(|id| match world.router.poll_output(*id, now, &mut buf) {
+                Some(Output::Wait(wait)) => wait,
+                output => panic!("{output:?}: not drained"),
+            })
+            .collect();
+        assert_eq!(waits.into_iter().flatten().min(), Some(deadline));
+    }
+}
+
+#[test]
+fn an_address_that_is_used_again_goes_to_the_new_connection() {
+    let mut world = World::new(2);
+    world.run(Duration::from_secs(3));
+    // The browser at address 1 crashed and came back on the same port; nobody told the old connection.
+    world.clients[1].close();
+    let old = world.ids[1];
+    let mut buf = [0; 1500];
+    // Its goodbye is lost.
+    while !matches!(world.clients[1].poll_output(world.now, &mut buf), Output::Wait(_)) {}
+    world.connect(1, client(1));
+    world.run(Duration::from_secs(3));
+    let new = world.ids[2];
+    assert_eq!(world.router.get(new).unwrap().connection_state(), ConnectionState::Connected);
+    assert!(world.heard.contains(&(2, "I am 2".into())), "{:?}", world.heard);
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.router.get(old).unwrap().connection_state(), ConnectionState::Failed);
+    assert_eq!(world.router.get(new).unwrap().connection_state(), ConnectionState::Connected);
+    // When the old one is taken out at last, the path stays with the new one.
+    world.router.remove(old).unwrap();
+    let unknown = world.router.stats().unknown_path;
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.router.get(new).unwrap().connection_state(), ConnectionState::Connected);
+    assert_eq!(world.router.stats().unknown_path, unknown);
+    assert_eq!(world.router.get(world.ids[0]).unwrap().connection_state(), ConnectionState::Connected);
+}
+
+#[test]
+fn a_forged_check_takes_nobodys_path() {
+    let mut world = World::new(2);
+    world.run(Duration::from_secs(3));
+    let pc = world.router.get(world.ids[0]).unwrap();
+    let username = format!("{}:{}", ufrag(pc.local_description()), ufrag(pc.remote_description()));
+    let forged = request(&username, "not the password of anybody");
+    let stranger = SocketAddr::from(([198, 51, 100, 1], 9));
+    // From a stranger, and from the address of another connection: it goes to whose name it bears, who drops it.
+    for from in [stranger, client(1)] {
+        let before = world.router.get(world.ids[0]).unwrap().stats(world.now).ice.counters;
+        let to = world.router.handle_input(world.now, Datagram::udp(server(), from, &forged));
+        assert_eq!(to, Some(world.ids[0]));
+        let after = world.router.get(world.ids[0]).unwrap().stats(world.now).ice.counters;
+        assert_eq!(after.request_bad_integrity, before.request_bad_integrity + 1);
+    }
+    let record =
+        [23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 77, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+    let mut whose = |from| world.router.handle_input(world.now, Datagram::udp(server(), from, &record));
+    assert_eq!(whose(stranger), None);
+    assert_eq!(whose(client(1)), Some(world.ids[1]));
+    assert_eq!(whose(client(0)), Some(world.ids[0]));
+    world.run(Duration::from_secs(40));
+    for id in &world.ids {
+        assert_eq!(world.router.get(*id).unwrap().connection_state(), ConnectionState::Connected);
+    }
+}
+
+#[test]
+fn stun_that_nobody_asked_for_is_counted() {
+    let mut world = World::new(1);
+    world.run(Duration::from_secs(3));
+    let stranger = SocketAddr::from(([198, 51, 100, 1], 9));
+    let response = message(Class::Success, "a:b", "password");
+    let unknown = request("nobody:knows", "password");
+    let before = *world.router.stats();
+    for (from, datagram, to) in [
+        (stranger, &unknown, None),
+        (client(0), &unknown, None),
+        (stranger, &response, None),
+        // From a known path: its connection may say what it thinks of it.
+        (client(0), &response, Some(world.ids[0])),
+    ] {
+        assert_eq!(world.router.handle_input(world.now, Datagram::udp(server(), from, datagram)), to);
+    }
+    let after = *world.router.stats();
+    assert_eq!((after.unknown_stun - before.unknown_stun, after.routed - before.routed), (3, 1));
+    let counters = world.router.get(world.ids[0]).unwrap().stats(world.now).ice.counters;
+    assert_eq!(counters.response_unknown, 1);
+}
+
+#[test]
+fn a_restart_is_followed_by_its_new_fragment() {
+    let mut world = World::new(3);
+    world.run(Duration::from_secs(3));
+    for round in 0..4 {
+        let id = world.ids[1];
+        world.clients[1].restart_ice();
+        let before = ufrag(world.router.get(id).unwrap().local_description());
+        exchange(&mut world.clients[1], world.router.get_mut(id).unwrap());
+        assert_ne!(ufrag(world.router.get(id).unwrap().local_description()), before);
+        world.run(Duration::from_secs(40));
+        assert_eq!(
+            world.router.get(id).unwrap().connection_state(),
+            ConnectionState::Connected,
+            "round {round}"
+        );
+    }
+    assert_eq!(world.router.stats().unknown_stun, 0);
+}
+
+#[test]
+fn stale_ids_name_nobody() {
+    let mut world = World::new(2);
+    let gone = world.ids[0];
+    world.router.remove(gone).unwrap();
+    // Its slot is used again.
+    world.connect(2, client(2));
+    let new = *world.ids.last().unwrap();
+    assert_eq!(new.index(), gone.index());
+    let mut buf = [0; 1500];
+    assert!(world.router.poll_output(gone, world.now, &mut buf).is_none());
+    assert!(world.router.get_mut(gone).is_none() && world.router.remove(gone).is_none());
+    assert!(world.router.get(new).is_some());
+    assert_eq!(world.router.ids().len(), 2);
+}
+
+#[test]
+fn a_connection_polled_without_a_buffer_stays_due() {
+    let mut world = World::new(1);
+    let (id, now) = (world.ids[0], world.now);
+    while !matches!(world.router.poll_output(id, now, &mut []), Some(Output::Wait(_))) {}
+    assert_eq!(world.router.next_due(now), Some(id), "its first check waits for a buffer");
+    world.run(Duration::from_secs(3));
+    assert_eq!(world.heard.len(), 1);
+}
+
+#[test]
+fn a_closed_connection_wants_nothing_more() {
+    let mut world = World::new(2);
+    world.run(Duration::from_secs(3));
+    world.router.get_mut(world.ids[0]).unwrap().close();
+    world.run(Duration::from_secs(1));
+    world.router.get_mut(world.ids[1]).unwrap().close();
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.router.deadline(), None, "closed connections have no deadline");
+    assert_eq!(world.router.len(), 2, "who closes them takes them out");
 }
