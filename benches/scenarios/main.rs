@@ -20,11 +20,15 @@ mod connect;
 mod dc_bulk;
 mod dc_latency;
 mod dc_net;
+mod forward;
 mod ice;
 mod idle_poll;
 mod measure;
+mod media;
 mod memory;
 mod pair;
+mod rtp;
+mod rtp_forged;
 mod sim;
 mod srtp;
 mod stun;
@@ -38,7 +42,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A name and what prints its lines.
 type Scenario = (&'static str, fn());
 
-const SCENARIOS: [Scenario; 11] = [
+const SCENARIOS: [Scenario; 16] = [
     ("connect", connect::run),
     ("dc_bulk", dc_bulk::run),
     ("dc_net", dc_net::run),
@@ -48,6 +52,11 @@ const SCENARIOS: [Scenario; 11] = [
     ("idle_poll", idle_poll::run),
     ("ice", ice::run),
     ("srtp", srtp::run),
+    ("rtp", rtp::run),
+    ("rtp_alloc", rtp::run_alloc),
+    ("rtp_forged", rtp_forged::run),
+    ("forward", forward::run),
+    ("memory_video", memory::run_video),
     ("stun", stun::run),
     ("sim", sim::run),
 ];

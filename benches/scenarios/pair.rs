@@ -1,7 +1,9 @@
 //! Two connections of this process, one signalling between them, and datagrams carried by hand at no latency.
 
+use antiphon::codec::MediaKind;
 use antiphon::crypto::Certificate;
 use antiphon::data::{ChannelId, DataChannelInit, Message};
+use antiphon::peer::{TransceiverId, TransceiverInit};
 use antiphon::{Config, Datagram, Event, Instant, LocalCandidate, OfferOptions, Output, PeerConnection};
 use bytes::Bytes;
 use core::time::Duration;
@@ -42,10 +44,20 @@ pub(crate) fn connection(now: Instant, run: u64, side: usize, config: &Config) -
 
 /// Exchanges descriptions as text, at no cost of time. Candidates stand in them.
 pub(crate) fn signal(offerer: &mut PeerConnection, answerer: &mut PeerConnection) {
+    signal_between(offerer, answerer, |_| {});
+}
+
+/// The same, with something done at the answerer between offer and answer.
+fn signal_between(
+    offerer: &mut PeerConnection,
+    answerer: &mut PeerConnection,
+    between: impl FnOnce(&mut PeerConnection),
+) {
     let offer = offerer.create_offer(&OfferOptions::default()).unwrap();
     offerer.set_local_description(Some(offer)).unwrap();
     let offer = travel(offerer.local_description().unwrap());
     answerer.set_remote_description(offer).unwrap();
+    between(answerer);
     let answer = answerer.create_answer().unwrap();
     answerer.set_local_description(Some(answer)).unwrap();
     let answer = travel(answerer.local_description().unwrap());
@@ -93,7 +105,37 @@ impl Pair {
             a.channels.push(a.pc.create_data_channel("bench", DataChannelInit::default()).unwrap());
         }
         signal(&mut a.pc, &mut b.pc);
-        Self { now, sides: [a, b], buffers: vec![[0; BUFFER]; BURST], lens: Vec::with_capacity(BURST) }
+        Self::of(now, [a, b])
+    }
+
+    fn of(now: Instant, sides: [Side; 2]) -> Self {
+        Self { now, sides, buffers: vec![[0; BUFFER]; BURST], lens: Vec::with_capacity(BURST) }
+    }
+
+    /// A pair that may send media of these kinds both ways, and the transceivers of both.
+    pub(crate) fn calling(
+        run: u64,
+        configs: &[Config; 2],
+        kinds: &[MediaKind],
+    ) -> (Self, Vec<[TransceiverId; 2]>) {
+        let now = Instant::from_nanos(1_000_000_000);
+        let mut a = Side::new(connection(now, run, 0, &configs[0]));
+        let mut b = Side::new(connection(now, run, 1, &configs[1]));
+        let init = TransceiverInit::default;
+        let ours: Vec<_> = kinds.iter().map(|kind| a.pc.add_transceiver(*kind, init()).unwrap()).collect();
+        let mut theirs = Vec::new();
+        signal_between(&mut a.pc, &mut b.pc, |answerer| {
+            theirs.extend(kinds.iter().map(|kind| answerer.add_track(*kind, Vec::new()).unwrap()));
+        });
+        let ids: Vec<_> = ours.into_iter().zip(theirs).map(|(a, b)| [a, b]).collect();
+        let mut pair = Self::of(now, [a, b]);
+        let first = ids[0];
+        while !pair.sides.iter_mut().zip(first).all(|(side, id)| side.pc.sender(id).unwrap().can_write()) {
+            pair.step();
+            pair.sides.iter_mut().for_each(|side| side.events.clear());
+        }
+        pair.settle(Duration::from_secs(2));
+        (pair, ids)
     }
 
     /// A pair with `channels` open channels, one message echoed on each of them.
@@ -132,10 +174,15 @@ impl Pair {
 
     /// Moves up to `most` datagrams from one side to the other, which is not polled. Events of the sender are kept.
     pub(crate) fn burst(&mut self, from: usize, most: usize) -> usize {
+        self.draw(from, most);
+        self.deliver(from);
+        self.lens.len()
+    }
+
+    /// Draws up to `most` datagrams of one side.
+    pub(crate) fn draw(&mut self, from: usize, most: usize) {
         self.lens.clear();
-        let (left, right) = self.sides.split_at_mut(1);
-        let (sender, receiver) =
-            if from == 0 { (&mut left[0], &mut right[0]) } else { (&mut right[0], &mut left[0]) };
+        let sender = &mut self.sides[from];
         while self.lens.len() < most {
             match sender.pc.poll_output(self.now, &mut self.buffers[self.lens.len()]) {
                 Output::Event(event) => sender.events.push(event),
@@ -146,10 +193,19 @@ impl Pair {
                 }
             }
         }
+    }
+
+    /// Hands what was drawn of one side to the other.
+    pub(crate) fn deliver(&mut self, from: usize) {
+        let receiver = &mut self.sides[1 - from].pc;
         for (buffer, (len, path)) in self.buffers.iter().zip(&self.lens) {
-            receiver.pc.handle_input(self.now, Datagram::udp(path.remote, path.local, &buffer[..*len]));
+            receiver.handle_input(self.now, Datagram::udp(path.remote, path.local, &buffer[..*len]));
         }
-        self.lens.len()
+    }
+
+    /// The datagrams drawn last.
+    pub(crate) fn drawn(&self) -> impl Iterator<Item = &[u8]> {
+        self.buffers.iter().zip(&self.lens).map(|(buffer, (len, _))| &buffer[..*len])
     }
 
     /// The earlier deadline of the two.

@@ -12,6 +12,11 @@ impl Key {
     pub const fn index(self) -> u32 {
         self.index
     }
+
+    /// How many values had the slot before.
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -249,9 +249,14 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + if month <= 2 { 1 } else { 0 }, month, day)
 }
 
+/// Bytes as one line of base64 (RFC 4648 §4).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    openssl::base64::encode_block(bytes)
+}
+
 fn to_pem(label: &str, der: &[u8]) -> String {
     let mut text = format!("-----BEGIN {label}-----\n");
-    for line in openssl::base64::encode_block(der).as_bytes().chunks(64) {
+    for line in base64(der).as_bytes().chunks(64) {
         text.extend(line.iter().map(|byte| char::from(*byte)));
         text.push('\n');
     }

@@ -18,6 +18,7 @@ pub mod sign;
 pub mod srtp_keys;
 
 pub use certificate::Certificate;
+pub(crate) use certificate::base64;
 pub use digest::Hash;
 pub use error::CryptoError;
 pub use fingerprint::{Fingerprint, FingerprintHash};

@@ -14,6 +14,13 @@ use crate::wire::dcep::ppid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub(super) Key);
 
+impl ChannelId {
+    /// A name that no other channel of the same association has or had.
+    pub(crate) fn name(self) -> String {
+        format!("{}.{}", self.0.index(), self.0.generation())
+    }
+}
+
 /// The state of a channel, as the W3C's `readyState`.
 ///
 /// ```text

@@ -20,6 +20,12 @@ mod sender;
 mod setup;
 mod state;
 mod stats;
+mod stats_build;
+mod stats_entries;
+mod stats_report;
+mod stats_rtp;
+#[cfg(feature = "serde")]
+mod stats_written;
 mod transceiver;
 mod transport;
 
@@ -41,4 +47,10 @@ pub use router::{ConnectionId, Router, RouterStats};
 pub use sender::Sender;
 pub use state::{ConnectionState, IceGatheringState};
 pub use stats::{DatagramStats, InboundRtp, MediaStats, OutboundRtp, Stats};
+pub use stats_entries::{
+    CandidateEntry, CandidatePairEntry, CertificateEntry, CodecEntry, DataChannelEntry, DtlsTransportState,
+    PeerConnectionEntry, TransportEntry,
+};
+pub use stats_report::{StatsEntry, StatsReport};
+pub use stats_rtp::{InboundRtpEntry, OutboundRtpEntry, RemoteInboundRtpEntry, RemoteOutboundRtpEntry};
 pub use transceiver::Transceiver;
