@@ -1,4 +1,4 @@
-//! A page and this program over data channels: chat, files both ways, the connection's state.
+//! A page and this program: chat, files both ways, a call that comes back to the page, the connection's state.
 //!
 //! `cargo run --release --example browser [FILE...]`, then open the printed address. Lines typed here go to the pages,
 //! which may fetch the files named and send files of their own.
@@ -6,6 +6,7 @@
 
 #[path = "../common/address.rs"]
 mod address;
+mod echo;
 #[path = "../common/endpoint.rs"]
 mod endpoint;
 mod server;

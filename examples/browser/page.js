@@ -1,5 +1,9 @@
 // The page's half: connects in either role, chats, sends and fetches files, shows the connection's state.
-// With ?selftest&role=offer (or answer) it does all of that by itself and posts what it saw to /report.
+// With ?selftest&role=offer (or answer) it does all of that by itself and posts what it saw to /report;
+// with ?selftest=call it calls instead (see selftest.js).
+
+import { Call, describe } from './call.js';
+import { callTest } from './selftest.js';
 
 const CHUNK = 16 * 1024;
 const LOW = 256 * 1024;
@@ -10,6 +14,7 @@ const told = (name, detail) => events.dispatchEvent(new CustomEvent(name, { deta
 
 let pc = null;
 let chat = null;
+let call = null;
 
 async function post(path, value) {
   const reply = await fetch(path, { method: 'POST', body: JSON.stringify(value) });
@@ -66,7 +71,8 @@ function gathered() {
 function ended() {
   $('offer').disabled = $('answer').disabled = false;
   $('close').disabled = true;
-  for (const element of document.querySelectorAll('#say *, #file, #files button')) element.disabled = true;
+  for (const element of document.querySelectorAll('#say *, #file, #files button, #call *')) element.disabled = true;
+  $('seen').replaceChildren();
 }
 
 async function showPath() {
@@ -84,24 +90,58 @@ async function showPath() {
   }
 }
 
-// ---- chat: each message is {say}, {files} or {get}
+// ---- the call
+
+const signal = (value) => chat.send(JSON.stringify(value));
+
+// What came back, for as long as it comes.
+function show(track, transceiver) {
+  const element = document.createElement(track.kind);
+  element.id = `back-${transceiver.mid}`;
+  element.autoplay = element.playsInline = true;
+  element.controls = track.kind === 'audio';
+  element.srcObject = new MediaStream([track]);
+  document.getElementById(element.id)?.remove();
+  $('seen').append(element);
+  track.onended = () => element.remove();
+}
+
+async function camera(offers) {
+  const layers = $('layers').checked;
+  const video = layers ? { width: 1280, height: 720 } : true;
+  call.start(await navigator.mediaDevices.getUserMedia({ audio: true, video }), offers, layers);
+}
+
+async function screen() {
+  call.start(await navigator.mediaDevices.getDisplayMedia({ video: true }));
+}
+
+async function showMedia() {
+  if (!call || pc.connectionState !== 'connected') return;
+  $('media').textContent = describe(await call.stats());
+}
+
+// ---- chat: each message is {say}, {files}, {get}, {layer}, {count}, {counted}, or a description's {offer} or {answer}
 
 function adoptChat(channel) {
   chat = channel;
   chat.onopen = () => {
-    for (const element of document.querySelectorAll('#say *, #file')) element.disabled = false;
+    for (const element of document.querySelectorAll('#say *, #file, #call *')) element.disabled = false;
+    call = new Call(pc, signal, show, told);
     told('open');
   };
   chat.onclose = () => note('the chat is closed');
   chat.onmessage = ({ data }) => {
-    const { say, files } = JSON.parse(data);
+    const { say, files, counted, ...rest } = JSON.parse(data);
     if (say !== undefined) { note(say, 'you'); told('said', say); }
     if (files) { listFiles(files); told('files', files); }
+    if (counted) told('counted', counted);
+    call?.heard(rest).catch((error) => { note(String(error)); told('problem', String(error)); });
   };
 }
 
 function say(text) {
-  chat.send(JSON.stringify({ say: text }));
+  signal({ say: text });
   note(text, 'me');
 }
 
@@ -118,7 +158,7 @@ function listFiles(files) {
   }));
 }
 
-const fetchFile = (name) => chat.send(JSON.stringify({ get: name }));
+const fetchFile = (name) => signal({ get: name });
 
 function progress(title, max) {
   const box = document.createElement('div');
@@ -216,7 +256,14 @@ $('say').onsubmit = (event) => {
   input.value = '';
 };
 $('file').onchange = () => { for (const file of $('file').files) sendFile(file).catch((error) => note(String(error))); };
+$('camera').onclick = () => camera('page').catch((error) => note(String(error)));
+$('asked').onclick = () => camera('program').catch((error) => note(String(error)));
+$('screen').onclick = () => screen().catch((error) => note(String(error)));
+$('hangup').onclick = () => call.hangUp();
+$('layer').onchange = () => signal({ layer: $('layer').value });
+events.addEventListener('problem', ({ detail }) => note(detail));
 setInterval(showPath, 1000);
+setInterval(showMedia, 1000);
 
 // ---- the self-test
 
@@ -268,4 +315,6 @@ async function selftest(role, size) {
 }
 
 const query = new URLSearchParams(location.search);
-if (query.has('selftest')) selftest(query.get('role') ?? 'offer', Number(query.get('size') ?? 1 << 20));
+if (query.get('selftest') === 'call') {
+  callTest({ query, connect, next, signal, events, post, call: () => call });
+} else if (query.has('selftest')) selftest(query.get('role') ?? 'offer', Number(query.get('size') ?? 1 << 20));

@@ -15,7 +15,11 @@ use crate::endpoint::{Endpoint, Fallible};
 use crate::session::{File, Handle, Session};
 
 const PAGE: &str = include_str!("page.html");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPTS: [(&str, &str); 3] = [
+    ("/page.js", include_str!("page.js")),
+    ("/call.js", include_str!("call.js")),
+    ("/selftest.js", include_str!("selftest.js")),
+];
 
 /// Descriptions are a few kilobytes; more is nobody's business here.
 const MAX_BODY: u64 = 256 * 1024;
@@ -57,7 +61,8 @@ impl Server {
             .or_else(|_| tiny_http::Server::http(SocketAddr::new(listen.ip(), 0)))?;
         let address = http.server_addr().to_ip().ok_or("an HTTP server on a socket without an address")?;
         let http = Arc::new(http);
-        let config = Config::new();
+        // A page's packets get as large as these paths bear; room for them to go back as they came.
+        let config = Config::new().mtu(1280);
         let mut desk = Desk { ip, files, notices, config, pending: BTreeMap::new(), last: 0 };
         let requests = Arc::clone(&http);
         let serve = move || requests.incoming_requests().for_each(|request| desk.serve(request));
@@ -88,7 +93,11 @@ impl Desk {
         let path = request.url().split('?').next().unwrap_or_default().to_owned();
         let reply = match (request.method(), path.as_str()) {
             (Method::Get, "/") => Ok(("text/html; charset=utf-8", PAGE.to_owned())),
-            (Method::Get, "/page.js") => Ok(("text/javascript; charset=utf-8", SCRIPT.to_owned())),
+            (Method::Get, script) => SCRIPTS
+                .into_iter()
+                .find(|(name, _)| *name == script)
+                .map(|(_, text)| ("text/javascript; charset=utf-8", text.to_owned()))
+                .ok_or_else(|| "not found".into()),
             (Method::Post, post) => body(&mut request)
                 .and_then(|body| self.post(post, &body))
                 .map(|value| ("application/json", value.to_string())),

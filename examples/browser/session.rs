@@ -1,16 +1,23 @@
-//! One page's connection: a chat channel, and a channel for each file.
+//! One page's connection: a chat channel, a channel for each file, and a call whose descriptions travel over the chat.
 #![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use antiphon::codec::MediaKind;
 use antiphon::crypto::digest::sha256;
-use antiphon::{ConnectionState, DataChannelId, DataChannelInit, Event, Message};
+use antiphon::peer::TransceiverInit;
+use antiphon::sdp::Direction;
+use antiphon::{
+    ConnectionState, DataChannelId, DataChannelInit, Event, Message, PeerConnection, SessionDescription,
+    SignalingState,
+};
 use bytes::Bytes;
 use mio::{Token, Waker};
 use serde_json::{Value, json};
 
+use crate::echo::Echo;
 use crate::endpoint::{Endpoint, Fallible};
 use crate::server::Notice;
 
@@ -77,6 +84,7 @@ pub(crate) struct Session {
     files: Vec<File>,
     chat: Option<DataChannelId>,
     transfers: BTreeMap<DataChannelId, Transfer>,
+    echo: Echo,
     notices: Sender<Notice>,
     lines: (Sender<String>, Receiver<String>),
 }
@@ -84,7 +92,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(page: u64, end: Endpoint, files: Vec<File>, notices: Sender<Notice>) -> Self {
         let (chat, transfers, lines) = (None, BTreeMap::new(), mpsc::channel());
-        Self { page, end, files, chat, transfers, notices, lines }
+        Self { page, end, files, chat, transfers, echo: Echo::default(), notices, lines }
     }
 
     /// Where we offer, we open the chat; else the page does.
@@ -120,6 +128,15 @@ impl Session {
                 Event::DataChannelReadable(id) => self.read(id)?,
                 Event::DataChannelBufferedAmountLow(id) => self.pump(id)?,
                 Event::DataChannelClose(id) => drop(self.transfers.remove(&id)),
+                Event::Track(id) => self.echo.begin(id, &mut self.end.pc),
+                Event::TrackMuted(id) | Event::TrackEnded(id) => self.echo.end(id),
+                Event::MediaReadable(id) => self.echo.turn(id, self.end.clock.now(), &mut self.end.pc),
+                Event::KeyframeRequested(id, ..) => {
+                    if let Err(error) = self.echo.refresh(id, self.end.clock.now(), &mut self.end.pc) {
+                        self.log(format!("no key frame: {error}"));
+                    }
+                }
+                Event::NegotiationNeeded if self.chat.is_some() => self.renegotiate()?,
                 Event::PeerClosed => self.end.pc.close(),
                 Event::ConnectionStateChange(state) => {
                     self.log(format!("{state:?}").to_lowercase());
@@ -171,9 +188,48 @@ impl Session {
         Ok(())
     }
 
-    /// A message of the chat: a line, or the wish for a file.
+    /// Something of the call has changed: offer it.
+    fn renegotiate(&mut self) -> Fallible<()> {
+        let offer = self.end.offer()?;
+        self.tell(&json!({ "offer": offer.to_sdp() }))
+    }
+
+    /// A message about the call: a description, the wish that we offer, or one of a layer.
+    fn call(&mut self, value: &Value) -> Fallible<()> {
+        let now = self.end.clock.now();
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
+        // An offer that crossed ours is not answered: the page takes it back and offers again.
+        if let Some(offer) = text("offer")
+            && self.end.pc.signaling_state() == SignalingState::Stable
+        {
+            let answer = self.end.answer(SessionDescription::offer(offer)?, send_back)?;
+            self.tell(&json!({ "answer": answer.to_sdp() }))?;
+        }
+        if let Some(answer) = text("answer") {
+            self.end.accept(SessionDescription::answer(answer)?)?;
+        }
+        for kind in value.get("call").and_then(Value::as_array).into_iter().flatten() {
+            let kind = if kind == "video" { MediaKind::Video } else { MediaKind::Audio };
+            // `NegotiationNeeded` follows.
+            self.end.pc.add_transceiver(kind, TransceiverInit::default())?;
+        }
+        if let Some(rid) = text("layer") {
+            self.echo.choose(rid, now, &mut self.end.pc)?;
+        }
+        if value.get("count").is_some() {
+            let counted = self.echo.report(now, &mut self.end.pc);
+            self.tell(&json!({ "counted": counted }))?;
+        }
+        Ok(())
+    }
+
+    /// A message of the chat: a line, the wish for a file, or something about the call.
     fn hear(&mut self, message: &Message) -> Fallible<()> {
         let value: Value = serde_json::from_slice(&message.data)?;
+        if let Err(error) = self.call(&value) {
+            self.log(format!("the call: {error}"));
+            self.tell(&json!({ "problem": error.to_string() }))?;
+        }
         if let Some(text) = value.get("say").and_then(Value::as_str) {
             self.notices.send(Notice::Said { page: self.page, text: text.to_owned() })?;
             self.tell(&json!({ "say": format!("you said: {text}") }))?;
@@ -251,6 +307,19 @@ impl Session {
         // Nobody listens any more when the program ends.
         drop(self.notices.send(Notice::Log { page: self.page, text }));
     }
+}
+
+/// What only comes in goes back out, on the same transceiver.
+fn send_back(pc: &mut PeerConnection) -> Fallible<()> {
+    for id in pc.transceivers() {
+        if let Some(mut its) = pc.transceiver(id)
+            && its.direction() == Direction::RecvOnly
+            && !its.is_stopped()
+        {
+            its.set_direction(Direction::SendRecv)?;
+        }
+    }
+    Ok(())
 }
 
 /// As JavaScript prints it.
