@@ -1,4 +1,5 @@
 //! What bad senders of RTP and RTCP get: each numbered case of the list of negative tests that concerns packets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use antiphon::wire::rtcp::{Compound, Packet as Rtcp, PacketError as RtcpError, XrBlock};
 use antiphon::wire::rtp::{ExtensionBlock, Packet, PacketError};

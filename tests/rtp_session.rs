@@ -11,7 +11,9 @@ use antiphon::rtp::{
     Config, Delivery, Event, Feedback, Frame, Input, Payload, ReceiverConfig, RtpPacket, SenderConfig,
     StreamError, WriteError,
 };
-use antiphon::wire::rtcp::{Compound, CompoundWriter, FirEntry, NackPair, Packet as Rtcp};
+use antiphon::wire::rtcp::{
+    Compound, CompoundWriter, FeedbackHeader, FirEntry, NackPair, Packet as Rtcp, PacketStatus,
+};
 use antiphon::wire::rtp::{AudioLevel, Packet};
 use bytes::Bytes;
 use core::time::Duration;
@@ -244,7 +246,7 @@ fn feedback_tells_what_became_of_each_packet() {
         let apart = sent_at.saturating_duration_since(first_sent);
         assert!(after.abs_diff(first_arrived + apart) <= Duration::from_micros(500));
     }
-    assert_eq!(pair.ends[0].stats().feedback_unknown, 0);
+    assert_eq!(pair.ends[0].stats().transport_feedback.unknown, 0);
 }
 
 #[test]
@@ -257,12 +259,11 @@ fn the_peers_estimate_is_told_with_a_floor() {
     pair.run_for(ms(100));
     pair.ends[1].set_estimate(Some(Bitrate::from_bps(1)));
     pair.run_for(ms(100));
-    let estimates: Vec<_> =
-        core::iter::from_fn(|| pair.ends[0].take_feedback())
-            .filter_map(|feedback| {
-                if let Feedback::Estimate { bitrate } = feedback { Some(bitrate.as_bps()) } else { None }
-            })
-            .collect();
+    let estimates: Vec<_> = core::iter::from_fn(|| pair.ends[0].take_feedback())
+        .filter_map(|feedback| {
+            if let Feedback::Estimate { bitrate, .. } = feedback { Some(bitrate.as_bps()) } else { None }
+        })
+        .collect();
     assert!((999_000..=1_000_000).contains(&estimates[0]), "{estimates:?}");
     assert_eq!(*estimates.last().unwrap(), 5_000);
 }
@@ -658,4 +659,65 @@ fn many_streams_and_a_small_mtu_are_reported_on_in_several_datagrams() {
         assert!(remote.reports_received >= 2 && remote.round_trip_time.is_some(), "{remote:?}");
     }
     assert!(pair.sent.iter().flatten().all(|bytes| bytes.len() <= 256));
+}
+
+#[test]
+fn n46_feedback_on_what_was_never_sent_or_told_before_tells_nothing() {
+    let (mut pair, sender, _) = video_pair(ms(5));
+    let tell = |pair: &mut Pair, base: u16, count: usize| {
+        let mut buf = [0; 300];
+        let mut writer = CompoundWriter::new(&mut buf);
+        let header = FeedbackHeader { base: Seq16(base), ..FeedbackHeader::default() };
+        writer.transport_feedback(&header, &vec![PacketStatus::Received { delta: 4 }; count]).unwrap();
+        let len = writer.finish();
+        pair.ends[0].handle_input(pair.now, Input::Rtcp(Bytes::copy_from_slice(&buf[..len])));
+        core::iter::from_fn(|| pair.ends[0].take_feedback()).count()
+    };
+    pair.write(0, sender, &vp8_frame(0, true, 100));
+    pair.drain();
+    assert_eq!(tell(&mut pair, 1, 100), 0);
+    assert_eq!(tell(&mut pair, 40_000, 100), 0);
+    assert_eq!(tell(&mut pair, 0, 1), 2);
+    assert_eq!(tell(&mut pair, 0, 1), 0);
+    assert_eq!(pair.ends[0].stats().transport_feedback.unknown, 200);
+    assert_eq!(pair.ends[0].stats().transport_feedback.repeated, 1);
+}
+
+#[test]
+fn departures_are_told_of_packets_that_count_on_the_transport() {
+    let (mut pair, sender, _) = video_pair(ms(5));
+    let mut buf = [0; MTU];
+    let (mut numbers, mut control) = (Vec::new(), 0);
+    pair.write(0, sender, &vp8_frame(0, true, 3000));
+    while let Output::Transmit(transmit) = pair.ends[0].poll_output(pair.now, &mut buf) {
+        match pair.ends[0].take_departure() {
+            Some(departure) => {
+                assert_eq!(departure.len, transmit.len);
+                numbers.push(departure.number);
+            }
+            None => control += 1,
+        }
+    }
+    assert!(numbers.len() == 3 && numbers.is_sorted() && control == 1, "{numbers:?} {control}");
+}
+
+#[test]
+fn h264_is_cut_as_its_payload_type_says() {
+    use antiphon::codec::h264::PacketizationMode;
+    let payload =
+        |payload_type, h264_mode| Payload { h264_mode, ..Payload::codec(payload_type, CodecKind::H264) };
+    let payloads =
+        vec![payload(102, PacketizationMode::NonInterleaved), payload(103, PacketizationMode::SingleNal)];
+    let mut a = session(1, config());
+    let sender = a.add_sender(SenderConfig { payloads, ..SenderConfig::new(MediaKind::Video) }).unwrap();
+    let mut access_unit = vec![0, 0, 0, 1, 0x65, 0x88];
+    access_unit.resize(3000, 0x77);
+    let frame =
+        |payload_type| Frame { payload_type: Some(payload_type), ..Frame::new(access_unit.clone(), 0) };
+    a.write(at(0), sender, &frame(102)).unwrap();
+    assert!(matches!(a.write(at(0), sender, &frame(103)), Err(WriteError::TooLong { .. })));
+    let mut buf = [0; MTU];
+    let Output::Transmit(transmit) = a.poll_output(at(0), &mut buf) else { panic!("nothing sent") };
+    let packet = Packet::parse(&buf[..transmit.len]).unwrap();
+    assert_eq!((packet.payload_type, packet.payload()[0] & 0x1f), (102, 28));
 }

@@ -265,7 +265,7 @@ pub const RTP_RTX_MIN_INTERVAL: Duration = Duration::from_millis(5);
 pub const RTP_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
 /// Requesters of key frames by FIR that are told apart for one encoding.
 pub const RTP_FIR_REQUESTERS: usize = 8;
-/// Transport-wide numbers that are remembered, sent and received; a power of two. A second of 80 Mbit/s.
+/// Arrivals by transport-wide numbers that are remembered; a power of two. A second of 80 Mbit/s.
 pub const RTP_TRANSPORT_WINDOW: usize = 8192;
 /// Between two feedback packets on the transport.
 pub const RTP_FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);

@@ -7,6 +7,7 @@ use super::stats::MediaStats;
 use crate::base::arena::Arena;
 use crate::base::limits;
 use crate::codec::CodecKind;
+use crate::codec::h264::PacketizationMode;
 use crate::crypto::srtp_keys::{KeyingMaterial, SrtpProfile};
 use crate::machine::Output;
 use crate::rng::Rng;
@@ -353,6 +354,11 @@ fn payloads(codecs: &[NegotiatedCodec]) -> Vec<Payload> {
             format: kind.map_or(PayloadFormat::Opaque, PayloadFormat::Codec),
             clock_rate: its.codec.clock_rate,
             feedback,
+            // Mode 0 is what no parameter says (RFC 6184 §8.1).
+            h264_mode: match its.codec.parameters.get("packetization-mode") {
+                Some("1") => PacketizationMode::NonInterleaved,
+                Some(_) | None => PacketizationMode::SingleNal,
+            },
         });
         all.extend(its.rtx.map(|rtx| Payload::rtx(rtx, its.payload_type, its.codec.clock_rate)));
     }

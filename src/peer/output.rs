@@ -157,7 +157,7 @@ impl PeerConnection {
             rtp::Event::Feedback => {
                 let mut estimate = None;
                 while let Some(feedback) = media.rtp.take_feedback() {
-                    if let rtp::Feedback::Estimate { bitrate } = feedback {
+                    if let rtp::Feedback::Estimate { bitrate, .. } = feedback {
                         estimate = Some(bitrate);
                     }
                 }

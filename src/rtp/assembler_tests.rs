@@ -10,7 +10,7 @@ fn at(millis: u64) -> Instant {
 /// A VP8 packet: `parts` of a frame `frame`, of which this is part `part`.
 fn vp8(number: u64, frame: u32, part: u8, parts: u8, key: bool, now: Instant) -> Incoming {
     let descriptor = if part == 0 { 0x10 } else { 0x00 };
-    let first = if key { 0x00 } else { 0x01 };
+    let first = u8::from(!key);
     let payload =
         vec![descriptor, if part == 0 { first } else { 0xee }, part, u8::try_from(frame % 256).unwrap()];
     incoming(number, frame * 3000, part + 1 == parts, CodecKind::Vp8, payload, now)

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use crate::base::bitrate::Bitrate;
 use crate::base::limits;
-use crate::codec::{CodecKind, MediaKind};
+use crate::codec::h264::PacketizationMode;
+use crate::codec::{CodecKind, MediaKind, PacketizerOptions};
 use crate::wire::rtp::ExtensionMap;
 
 /// The settings of a [`Session`](super::Session).
@@ -114,6 +115,8 @@ pub struct Payload {
     pub clock_rate: u32,
     /// Which feedback was agreed.
     pub feedback: FeedbackKinds,
+    /// How H.264 is cut (`packetization-mode`); without meaning elsewhere.
+    pub h264_mode: PacketizationMode,
 }
 
 impl Payload {
@@ -123,13 +126,15 @@ impl Payload {
             MediaKind::Audio => FeedbackKinds { nack: false, pli: false, fir: false, remb: false },
             MediaKind::Video => FeedbackKinds::VIDEO,
         };
-        Self { payload_type, format: PayloadFormat::Codec(codec), clock_rate: codec.clock_rate(), feedback }
+        let (format, clock_rate) = (PayloadFormat::Codec(codec), codec.clock_rate());
+        Self { payload_type, format, clock_rate, feedback, h264_mode: PacketizationMode::NonInterleaved }
     }
 
     /// Repetitions of `apt`, whose clock it shares.
     pub const fn rtx(payload_type: u8, apt: u8, clock_rate: u32) -> Self {
         let feedback = FeedbackKinds { nack: false, pli: false, fir: false, remb: false };
-        Self { payload_type, format: PayloadFormat::Rtx { apt }, clock_rate, feedback }
+        let format = PayloadFormat::Rtx { apt };
+        Self { payload_type, format, clock_rate, feedback, h264_mode: PacketizationMode::NonInterleaved }
     }
 
     /// The codec, if it is one.
@@ -178,13 +183,15 @@ pub struct SenderConfig {
     pub payloads: Vec<Payload>,
     /// The extensions that may be written.
     pub extensions: ExtensionMap,
+    /// How frames are cut where the format leaves it open. The mode of H.264 is the payload type's, picture ids begin at random.
+    pub packetizer: PacketizerOptions,
     /// Whether anything may be sent at all.
     pub active: bool,
 }
 
 impl SenderConfig {
     /// An active encoding of which the rest is to be filled in.
-    pub const fn new(kind: MediaKind) -> Self {
+    pub fn new(kind: MediaKind) -> Self {
         Self {
             kind,
             mid: None,
@@ -193,6 +200,7 @@ impl SenderConfig {
             rtx_ssrc: None,
             payloads: Vec::new(),
             extensions: ExtensionMap::new(),
+            packetizer: PacketizerOptions::default(),
             active: true,
         }
     }

@@ -1,8 +1,8 @@
 //! What an RTCP datagram that arrived does.
 
 use super::clock::NtpTime;
-use super::departures::{Feedback, push};
 use super::event::{Event, KeyframeRequest, SenderId};
+use super::feedback::Feedback;
 use super::report::Asked;
 use super::session::{Queued, Session};
 use super::source::round_trip;
@@ -11,9 +11,7 @@ use crate::base::bitrate::Bitrate;
 use crate::base::limits;
 use crate::base::slots::Key;
 use crate::time::Instant;
-use crate::wire::rtcp::{
-    Compound, ExtendedReport, Nack, NackPair, Packet, ReportBlock, TransportFeedback, XrBlock,
-};
+use crate::wire::rtcp::{Compound, ExtendedReport, Nack, NackPair, Packet, ReportBlock, XrBlock};
 
 /// What the blocks of one report say of all our streams.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,9 +34,11 @@ impl Session {
         }
         if heard.blocks > 0 {
             let Heard { fraction_lost, round_trip, .. } = heard;
-            push(&mut self.feedback, Feedback::Report { fraction_lost, round_trip });
+            self.feedback.push(Feedback::Report { at: now, fraction_lost, round_trip });
         }
-        self.tell_feedback();
+        if self.feedback.tell() {
+            self.events.push(Event::Feedback);
+        }
     }
 
     fn on_rtcp_packet(&mut self, now: Instant, packet: &Packet<'_>, heard: &mut Heard) {
@@ -85,9 +85,13 @@ impl Session {
             }
             Packet::Remb(remb) => {
                 let bitrate = Bitrate::from_bps(remb.bitrate_bps.max(limits::RTP_MIN_BITRATE_BPS));
-                push(&mut self.feedback, Feedback::Estimate { bitrate });
+                self.feedback.push(Feedback::Estimate { at: now, bitrate });
             }
-            Packet::TransportFeedback(feedback) => self.on_transport_feedback(now, feedback),
+            Packet::TransportFeedback(feedback) => {
+                if let Some(told) = self.departures.on_feedback(now, feedback) {
+                    self.feedback.push_results(&told);
+                }
+            }
             Packet::ExtendedReport(report) => self.on_extended_report(now, report),
             Packet::SourceDescription(_) | Packet::App(_) => {}
             Packet::Unknown { .. } => self.stats.rtcp_unknown += 1,
@@ -161,11 +165,6 @@ impl Session {
         }
     }
 
-    fn on_transport_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
-        let unknown = self.departures.on_feedback(now, feedback, &mut self.feedback);
-        self.stats.feedback_unknown += unknown;
-    }
-
     fn on_extended_report(&mut self, now: Instant, report: &ExtendedReport<'_>) {
         for block in report.blocks() {
             match block {
@@ -193,13 +192,6 @@ impl Session {
                 }
                 XrBlock::Unknown { .. } => {}
             }
-        }
-    }
-
-    /// Says that there is feedback to take, once until all has been taken.
-    fn tell_feedback(&mut self) {
-        if !self.feedback.is_empty() && !self.is_feedback_told {
-            self.is_feedback_told = self.events.push(Event::Feedback);
         }
     }
 }

@@ -90,6 +90,7 @@ impl Frame {
 /// assert_eq!(packet.payload.len(), 7);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 pub struct RtpPacket {
     /// The stream it is of.
     pub ssrc: u32,
@@ -115,6 +116,12 @@ pub struct RtpPacket {
     pub dependency_descriptor: Option<Bytes>,
     /// Whether a key frame begins in it; only read.
     pub keyframe: bool,
+    /// Its temporal layer, if its payload says so; only read.
+    pub temporal: Option<u8>,
+    /// Its spatial layer, if its payload says so; only read.
+    pub spatial: Option<u8>,
+    /// Whether its temporal layer may be taken in from here on; only read.
+    pub switching_up: bool,
     /// Whether it came as a repetition; only read.
     pub repaired: bool,
     /// Which source it is of; only read.
@@ -139,6 +146,9 @@ impl RtpPacket {
             abs_capture_time: None,
             dependency_descriptor: None,
             keyframe: false,
+            temporal: None,
+            spatial: None,
+            switching_up: false,
             repaired: false,
             source: None,
             received_at: None,

@@ -191,8 +191,8 @@ impl Session {
         let codec = payload.codec_kind();
         if receiver.config.delivery == Delivery::Packets {
             let info = codec.and_then(|kind| crate::codec::inspect(kind, &packet.payload).ok());
-            let keyframe = info.is_some_and(|info| info.keyframe);
-            if keyframe {
+            let info = info.unwrap_or_default();
+            if info.keyframe {
                 source.requests.served();
             }
             let at = source.nack.next_at();
@@ -208,7 +208,10 @@ impl Session {
                 playout_delay: packet.values.playout_delay,
                 abs_capture_time: packet.values.abs_capture_time,
                 dependency_descriptor: packet.values.dependency_descriptor,
-                keyframe,
+                keyframe: info.keyframe,
+                temporal: info.temporal,
+                spatial: info.spatial,
+                switching_up: info.switching_up,
                 repaired,
                 source: Some(SourceId(key)),
                 received_at: Some(now),

@@ -17,9 +17,11 @@
 //! * **Frames**: [`Session::write`] and [`Session::recv`]. **Packets**, for who forwards: [`Session::write_rtp`] and, after
 //!   [`Delivery::Packets`] was chosen, [`Session::recv_rtp`]. Events tell when there is something to read and when the peer wants a
 //!   key frame; a session asks for key frames by itself when its frames cannot go on, and [`Session::request_keyframe`] does so for
-//!   packets.
-//! * **Congestion control**: [`Session::take_feedback`] gives what became of each packet, reports and the peer's estimates;
-//!   [`Session::set_estimate`] sends ours.
+//!   packets. A [`Forwarder`] chooses for one viewer what of a publisher's packets to write, and [`Session::skip_rtp`] closes up what
+//!   it leaves out.
+//! * **Congestion control**: after each [`Output::Transmit`](crate::Output::Transmit), [`Session::take_departure`] tells of the packet
+//!   if it counts on the transport; [`Session::feed`] gives an [`Estimator`](crate::cc::Estimator) what became of each packet, reports
+//!   and the peer's estimates ([`Session::take_feedback`] gives the same one by one). [`Session::set_estimate`] tells the peer ours.
 //!
 //! ```
 //! use antiphon::codec::{CodecKind, MediaKind};
@@ -58,12 +60,15 @@ mod clock;
 mod config;
 mod control;
 mod demux;
-mod departures;
+mod encode;
 mod error;
 mod event;
+mod feedback;
 #[cfg(feature = "sim")]
 mod fork;
+mod forwarder;
 mod frame;
+mod gaps;
 mod history;
 mod input;
 mod nack;
@@ -82,9 +87,10 @@ mod throttle;
 
 pub use clock::NtpTime;
 pub use config::{Config, Delivery, FeedbackKinds, Payload, PayloadFormat, ReceiverConfig, SenderConfig};
-pub use departures::{Feedback, PacketResult};
 pub use error::{ConfigError, KeyframeError, StreamError, WriteError};
 pub use event::{Event, KeyframeRequest, ReceiverId, SenderId, SourceId};
+pub use feedback::Feedback;
+pub use forwarder::{Forwarder, Verdict};
 pub use frame::{Frame, RtpPacket};
 pub use session::{Input, Session};
 pub use stats::{RemoteInboundStats, RemoteOutboundStats, SenderStats, SessionStats, SourceStats};

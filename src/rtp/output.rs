@@ -1,7 +1,7 @@
 //! What leaves next: timers, events, RTCP, sound, repetitions, pictures.
 
+use super::encode::Departing;
 use super::event::{Event, SenderId};
-use super::sender::Departing;
 use super::session::{Closing, Queued, Session};
 use crate::base::limits;
 use crate::base::slots::Key;
@@ -170,6 +170,7 @@ impl Session {
         self.receivers.iter_mut().for_each(|(_, receiver)| receiver.trim());
         self.arrivals.trim();
         self.departures.trim(now);
+        self.feedback.trim();
         self.queues.trim();
     }
 
@@ -179,6 +180,7 @@ impl Session {
 
     /// Draws one packet or datagram.
     fn draw(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
+        self.departure = None;
         if self.has_rtcp(now)
             && let Some(len) = self.draw_rtcp(now, buf)
         {
@@ -209,7 +211,7 @@ impl Session {
         let sender = self.senders.get_mut(queued.sender)?;
         let departing = Departing {
             now,
-            transport_sequence: self.departures.next(),
+            transport_sequence: self.departures.next_sequence(),
             mixed_forms: self.config.extmap_allow_mixed,
         };
         let drawn = match queue {
@@ -221,7 +223,7 @@ impl Session {
             return None;
         };
         if sender.config.extensions.id(ExtensionKind::TransportSequence).is_some() {
-            self.departures.on_sent(now, len);
+            self.departure = Some(self.departures.on_sent(now, len));
         }
         if let Some(at) = self.schedule.on_sent(now) {
             self.arm(Some(at));

@@ -2,17 +2,21 @@
 
 use bytes::Bytes;
 
+use super::gaps::Gaps;
 use super::history::Inline;
 use crate::base::limits;
+use crate::base::serial::UNWRAPPED_BASE;
 use crate::codec::{CodecKind, PictureId, vp8, vp9};
 
 /// What is added to the picture ids of the present source.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct PictureSplice {
     id_offset: u16,
     tl0_offset: u8,
     last_id: Option<u16>,
     last_tl0: Option<u8>,
+    /// Pictures of the present source, by their unwrapped ids, that were left out.
+    gaps: Option<Gaps>,
 }
 
 type Head = Inline<{ limits::RTP_HEAD }>;
@@ -25,30 +29,13 @@ impl PictureSplice {
         payload: &Bytes,
         switched: bool,
     ) -> (Head, Bytes) {
-        let numbers = match kind {
-            Some(CodecKind::Vp8) => vp8::Descriptor::parse(payload)
-                .ok()
-                .map(|(descriptor, _)| (descriptor.picture_id, descriptor.tl0_pic_idx)),
-            Some(CodecKind::Vp9) => vp9::Descriptor::parse(payload).ok().map(|(descriptor, _)| {
-                (descriptor.picture_id, descriptor.layer.and_then(|layer| layer.tl0_pic_idx))
-            }),
-            Some(
-                CodecKind::Opus
-                | CodecKind::Pcmu
-                | CodecKind::Pcma
-                | CodecKind::TelephoneEvent
-                | CodecKind::H264
-                | CodecKind::H265
-                | CodecKind::Av1,
-            )
-            | None => None,
-        };
-        let Some((id, tl0)) = numbers else { return (Head::default(), payload.clone()) };
-        let id = id.map(PictureId::value);
+        let Some(numbers) = numbers(kind, payload) else { return (Head::default(), payload.clone()) };
+        let (id, tl0) = (numbers.id, numbers.tl0);
         if switched {
-            self.switch(id, tl0);
+            self.switch(id.map(PictureId::value), tl0);
         }
-        let new_id = id.map(|id| id.wrapping_add(self.id_offset) & 0x7fff);
+        let left_out = numbers.id.map_or(0, |id| self.left_out_before(id));
+        let new_id = id.map(|id| id.value().wrapping_add(self.id_offset).wrapping_sub(left_out) & 0x7fff);
         let new_tl0 = tl0.map(|tl0| tl0.wrapping_add(self.tl0_offset));
         if let Some(new) = new_id
             && self.last_id.is_none_or(|last| new.wrapping_sub(last) & 0x7fff < 0x4000)
@@ -60,14 +47,48 @@ impl PictureSplice {
         {
             self.last_tl0 = Some(new);
         }
-        if self.id_offset == 0 && self.tl0_offset == 0 {
+        if self.id_offset == 0 && self.tl0_offset == 0 && left_out == 0 {
             return (Head::default(), payload.clone());
         }
         overwrite(kind, payload, new_id, new_tl0)
     }
 
+    /// A packet is left out. Its picture's number is left out too, unless another packet of it has been sent.
+    pub(super) fn skip(&mut self, kind: Option<CodecKind>, payload: &[u8]) {
+        let Some(id) = numbers(kind, payload).and_then(|numbers| numbers.id) else { return };
+        let number = self.unwrap(id);
+        if let Some(gaps) = &mut self.gaps {
+            // Too late: pictures behind have their numbers already, and a gap is what it is.
+            gaps.leave_out(number).unwrap_or_default();
+        }
+    }
+
+    /// How many pictures before this one were left out; this one is sent.
+    fn left_out_before(&mut self, id: PictureId) -> u16 {
+        let number = self.unwrap(id);
+        let gaps = self.gaps.get_or_insert_with(|| Gaps::new(number));
+        gaps.keep(number);
+        #[expect(clippy::cast_possible_truncation, reason = "ids wrap")]
+        let before = gaps.before(number) as u16;
+        before
+    }
+
+    /// The number nearest to those seen that has this id.
+    fn unwrap(&self, id: PictureId) -> u64 {
+        let value = u64::from(id.value());
+        let Some(gaps) = &self.gaps else { return UNWRAPPED_BASE + value };
+        let span = match id {
+            PictureId::Seven(_) => 1 << 7,
+            PictureId::Fifteen(_) => 1 << 15,
+        };
+        let near = gaps.next();
+        let ahead = value.wrapping_sub(near) % span;
+        if ahead < span / 2 { near + ahead } else { near + ahead - span }
+    }
+
     /// The first picture of another source follows on the last of the one before.
     fn switch(&mut self, id: Option<u16>, tl0: Option<u8>) {
+        self.gaps = None;
         self.id_offset = match (self.last_id, id) {
             (Some(last), Some(id)) => last.wrapping_add(1).wrapping_sub(id) & 0x7fff,
             (Some(_) | None, None) | (None, Some(_)) => 0,
@@ -76,6 +97,34 @@ impl PictureSplice {
             (Some(last), Some(tl0)) => last.wrapping_add(1).wrapping_sub(tl0),
             (Some(_) | None, None) | (None, Some(_)) => 0,
         };
+    }
+}
+
+/// The numbers that a payload carries.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    id: Option<PictureId>,
+    tl0: Option<u8>,
+}
+
+fn numbers(kind: Option<CodecKind>, payload: &[u8]) -> Option<Numbers> {
+    match kind? {
+        CodecKind::Vp8 => {
+            let (descriptor, _) = vp8::Descriptor::parse(payload).ok()?;
+            Some(Numbers { id: descriptor.picture_id, tl0: descriptor.tl0_pic_idx })
+        }
+        CodecKind::Vp9 => {
+            let (descriptor, _) = vp9::Descriptor::parse(payload).ok()?;
+            let tl0 = descriptor.layer.and_then(|layer| layer.tl0_pic_idx);
+            Some(Numbers { id: descriptor.picture_id, tl0 })
+        }
+        CodecKind::Opus
+        | CodecKind::Pcmu
+        | CodecKind::Pcma
+        | CodecKind::TelephoneEvent
+        | CodecKind::H264
+        | CodecKind::H265
+        | CodecKind::Av1 => None,
     }
 }
 
@@ -123,6 +172,22 @@ mod tests {
         // What came late does not move the count.
         assert_eq!(joined(splice.rewrite(kind, &vp8(101, 7), false)), vp8(1, 0));
         assert_eq!(joined(splice.rewrite(kind, &vp8(5, 5), true)), vp8(3, 2));
+    }
+
+    #[test]
+    fn pictures_left_out_leave_no_gap() {
+        let mut splice = PictureSplice::default();
+        let kind = Some(CodecKind::Vp8);
+        splice.rewrite(kind, &vp8(0x7ffe, 1), true);
+        // Both packets of one picture, then one of another.
+        splice.skip(kind, &vp8(0x7fff, 1));
+        splice.skip(kind, &vp8(0x7fff, 1));
+        splice.skip(kind, &vp8(0, 1));
+        assert_eq!(joined(splice.rewrite(kind, &vp8(1, 2), false)), vp8(0x7fff, 2));
+        // Of a picture that has been sent in part the rest may be left out.
+        splice.skip(kind, &vp8(1, 2));
+        assert_eq!(joined(splice.rewrite(kind, &vp8(2, 3), false)), vp8(0, 3));
+        assert_eq!(joined(splice.rewrite(kind, &vp8(100, 7), true)), vp8(1, 4));
     }
 
     #[test]

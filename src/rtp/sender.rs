@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::clock::{ClockPair, NtpTime};
 use super::config::{Payload, SenderConfig};
+use super::encode::{Departing, Labels, header_of, split, write};
 use super::error::WriteError;
 use super::frame::{Frame, RtpPacket};
 use super::history::{History, Inline, Record};
@@ -18,10 +19,7 @@ use crate::base::serial::Seq16;
 use crate::codec::{FrameInfo, PacketizeError, Packetizer, PacketizerOptions};
 use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire::rtp::{
-    AbsCaptureTime, AudioLevel, ExtensionForm, ExtensionKind, Header, PacketWriter, PlayoutDelay,
-    VideoOrientation, WriteError as PacketFull, abs_send_time,
-};
+use crate::wire::rtp::{AbsCaptureTime, AudioLevel, ExtensionKind, PlayoutDelay, VideoOrientation};
 
 /// Bytes of the fixed header.
 const HEADER_LEN: usize = 12;
@@ -52,7 +50,8 @@ pub(super) struct Sender {
     pub(super) history: History,
     splice: Splice,
     pictures: PictureSplice,
-    packetizer: Option<Packetizer>,
+    /// That of the payload type sent last.
+    packetizer: Option<(u8, Packetizer)>,
     picture_id: u16,
     rtx_sequence: Seq16,
     /// Whether the peer has reported on the stream, so that it knows its section.
@@ -72,14 +71,6 @@ pub(super) struct Sender {
     pub(super) stats: SenderStats,
     /// Where its source is in use by another participant, whether that was found before (RFC 3550 §8.2).
     pub(super) collisions: u8,
-}
-
-/// What a packet carries that is only known when it leaves.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Departing {
-    pub(super) now: Instant,
-    pub(super) transport_sequence: Seq16,
-    pub(super) mixed_forms: bool,
 }
 
 impl Sender {
@@ -170,11 +161,15 @@ impl Sender {
         let kind = payload.codec_kind();
         let kind = kind.ok_or(WriteError::PayloadType { payload_type: frame.payload_type })?;
         let mut packetizer = match self.packetizer.take() {
-            Some(packetizer) if packetizer.kind() == kind => packetizer,
-            Some(_) | None => Packetizer::new(
-                kind,
-                &PacketizerOptions { picture_id: self.picture_id, ..PacketizerOptions::default() },
-            ),
+            Some((payload_type, packetizer)) if payload_type == payload.payload_type => packetizer,
+            Some(_) | None => {
+                let options = PacketizerOptions {
+                    h264_mode: payload.h264_mode,
+                    picture_id: self.picture_id,
+                    ..self.config.packetizer.clone()
+                };
+                Packetizer::new(kind, &options)
+            }
         };
         let values = Values {
             audio_level: frame.audio_level,
@@ -212,7 +207,7 @@ impl Sender {
             let inserted = history.insert(record);
             debug_assert!(inserted.is_ok());
         });
-        self.packetizer = Some(packetizer);
+        self.packetizer = Some((payload.payload_type, packetizer));
         result.map_err(|error| {
             let PacketizeError::TooLong { len, max } = error else { return WriteError::Packetize(error) };
             WriteError::TooLong { len, max }
@@ -266,11 +261,34 @@ impl Sender {
             at: now,
         };
         self.history.insert(record).map_err(|_| stale)?;
-        self.on_written(capture, timestamp, payload);
+        if !packet.payload.is_empty() {
+            self.on_written(capture, timestamp, payload);
+        }
         if packet.marker {
             self.stats.frames_sent += 1;
         }
         Ok(number)
+    }
+
+    /// Leaves a packet out. Where that comes too late, an empty one takes its place, whose number is returned: the receiver must not
+    /// wait for it.
+    pub(super) fn skip_packet(
+        &mut self,
+        now: Instant,
+        packet: &RtpPacket,
+    ) -> Result<Option<u64>, WriteError> {
+        let payload = self.payload(Some(packet.payload_type))?;
+        self.pictures.skip(payload.codec_kind(), &packet.payload);
+        if self.splice.skip(packet.ssrc, packet.sequence).is_ok() {
+            return Ok(None);
+        }
+        let empty =
+            RtpPacket { payload: Bytes::new(), marker: false, dependency_descriptor: None, ..packet.clone() };
+        let capture = self.clock.map_or(NtpTime(0), |clock| clock.ntp);
+        let frames = self.stats.frames_sent;
+        let number = self.write_packet(now, capture, limits::MAX_DATAGRAM, &empty)?;
+        self.stats.frames_sent = frames;
+        Ok(Some(number))
     }
 
     fn on_written(&mut self, capture: NtpTime, timestamp: u32, payload: Payload) {
@@ -418,85 +436,4 @@ pub(super) const fn low(number: u64) -> u16 {
     #[expect(clippy::cast_possible_truncation, reason = "the low quarter is what is wanted")]
     let low = number as u16;
     low
-}
-
-const fn header_of(record: &Record, payload_type: u8, ssrc: u32, sequence: Seq16) -> Header {
-    Header { marker: record.marker, payload_type, sequence, timestamp: record.timestamp, ssrc }
-}
-
-/// Which of the two texts for an encoding a packet carries, and whether any are needed.
-#[derive(Clone, Copy, Debug)]
-struct Labels {
-    kind: ExtensionKind,
-    is_known: bool,
-}
-
-/// Writes a packet: `before` stands before the payload.
-fn write(
-    buf: &mut [u8],
-    header: &Header,
-    config: &SenderConfig,
-    labels: Labels,
-    departing: &Departing,
-    (record, before): (&Record, &[u8]),
-) -> Result<usize, PacketFull> {
-    let map = &config.extensions;
-    let mut out = PacketWriter::new(buf, header)?;
-    if !map.is_empty() {
-        let texts =
-            if labels.is_known { [None, None] } else { [config.mid.as_deref(), config.rid.as_deref()] };
-        let longest = texts.iter().flatten().map(|text| text.len()).max().unwrap_or(0);
-        let mut form = map.form(longest);
-        let long = record.long.as_deref().and_then(<[u8]>::split_first);
-        let long = long.filter(|_| departing.mixed_forms || form == ExtensionForm::TwoByte);
-        if long.is_some() {
-            form = ExtensionForm::TwoByte;
-        }
-        if let Some(id) = map.id(ExtensionKind::TransportSequence) {
-            out.extension(form, id, &departing.transport_sequence.0.to_be_bytes())?;
-        }
-        if let Some(id) = map.id(ExtensionKind::AbsSendTime) {
-            let [_, time @ ..] = abs_send_time(departing.now).to_be_bytes();
-            out.extension(form, id, &time)?;
-        }
-        for (kind, text) in [ExtensionKind::Mid, labels.kind].into_iter().zip(texts) {
-            if let (Some(id), Some(text)) = (map.id(kind), text) {
-                out.extension(form, id, text.as_bytes())?;
-            }
-        }
-        let mut rest = record.extra.get();
-        while let Some(([id, len], after)) = rest.split_first_chunk() {
-            let Some((value, after)) = after.split_at_checked(usize::from(*len)) else { break };
-            out.extension(form, *id, value)?;
-            rest = after;
-        }
-        if let Some((id, value)) = long {
-            out.extension(form, *id, value)?;
-        }
-    }
-    if !before.is_empty() {
-        out.payload(before)?;
-    }
-    out.payload(record.head.get())?;
-    out.payload(&record.body)?;
-    out.finish()
-}
-
-/// A payload as a few bytes and a slice of the frame, copied only where it is not made like that.
-fn split(frame: &Bytes, slices: &[&[u8]]) -> (Inline<{ limits::RTP_HEAD }>, Bytes) {
-    let mut head = Inline::default();
-    if let Some((body, before)) = slices.split_last() {
-        let fits = before.iter().all(|slice| head.push(slice));
-        if fits && let Some(body) = slice_of(frame, body) {
-            return (head, body);
-        }
-    }
-    (Inline::default(), Bytes::from(slices.concat()))
-}
-
-/// The part of `frame` that `part` is, if it is one.
-fn slice_of(frame: &Bytes, part: &[u8]) -> Option<Bytes> {
-    let start = part.as_ptr().addr().checked_sub(frame.as_ptr().addr())?;
-    let end = start.checked_add(part.len()).filter(|end| *end <= frame.len())?;
-    Some(frame.slice(start..end))
 }

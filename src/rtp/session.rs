@@ -9,9 +9,9 @@ use super::arrivals::Arrivals;
 use super::clock::{NtpTime, WallClock};
 use super::config::Config;
 use super::demux::Table;
-use super::departures::{Departures, Feedback};
 use super::error::ConfigError;
 use super::event::{Event, KeyframeRequest, SenderId, SourceId};
+use super::feedback::{Feedback, FeedbackQueue};
 use super::frame::Frame;
 use super::receiver::Receiver;
 use super::report::{Asked, Schedule};
@@ -22,6 +22,7 @@ use crate::base::bitrate::Bitrate;
 use crate::base::limits;
 use crate::base::outbox::Outbox;
 use crate::base::slots::{Key, Slots};
+use crate::cc::{Departure, Estimator, History};
 use crate::machine::{Machine, Output};
 use crate::rng::Rng;
 use crate::time::{Instant, Latest, earliest};
@@ -77,7 +78,6 @@ pub(super) enum Closing {
 /// An RTP session: everything between frames or packets on one side and plaintext RTP and RTCP on the other. See the
 /// [module](super) for how a parent uses it.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own use")]
 pub struct Session {
     pub(super) latest: Latest,
     pub(super) config: Config,
@@ -95,9 +95,10 @@ pub struct Session {
     /// Sources with feedback to send.
     pub(super) pending: VecDeque<Key>,
     pub(super) arrivals: Arrivals,
-    pub(super) departures: Departures,
-    pub(super) feedback: VecDeque<Feedback>,
-    pub(super) is_feedback_told: bool,
+    pub(super) departures: History,
+    /// The packet that was drawn last, if it counts on the transport.
+    pub(super) departure: Option<Departure>,
+    pub(super) feedback: FeedbackQueue,
     pub(super) schedule: Schedule,
     pub(super) asked: Vec<Asked>,
     /// Our own estimate, to be told to the peer.
@@ -146,9 +147,9 @@ impl Session {
             is_held: false,
             pending: VecDeque::new(),
             arrivals: Arrivals::new(now),
-            departures: Departures::new(now),
-            feedback: VecDeque::new(),
-            is_feedback_told: false,
+            departures: History::new(),
+            departure: None,
+            feedback: FeedbackQueue::default(),
             schedule,
             asked: Vec::new(),
             estimate: None,
@@ -232,11 +233,18 @@ impl Session {
 
     /// What the peer told of packets sent and of the path, for whoever estimates it. Read until `None`.
     pub fn take_feedback(&mut self) -> Option<Feedback> {
-        let feedback = self.feedback.pop_front();
-        if feedback.is_none() {
-            self.is_feedback_told = false;
-        }
-        feedback
+        self.feedback.pop()
+    }
+
+    /// Hands what [`take_feedback`](Self::take_feedback) would give to an estimator, feedback on several packets as it came.
+    pub fn feed(&mut self, estimator: &mut dyn Estimator) {
+        self.feedback.feed(estimator);
+    }
+
+    /// The packet that was drawn last, for an estimator's [`on_sent`](Estimator::on_sent), once; `None` if it has no number on the
+    /// transport.
+    pub fn take_departure(&mut self) -> Option<Departure> {
+        self.departure.take()
     }
 
     /// Says goodbye: the peer is told with the next datagram, and [`Event::Closed`] follows. What waits is lost.
@@ -268,6 +276,7 @@ impl Session {
     pub fn stats(&self) -> SessionStats {
         let mut stats = self.stats.clone();
         stats.events_refused = self.events.refused();
+        stats.transport_feedback = self.departures.stats();
         stats.round_trip_time = self.round_trip;
         stats
     }

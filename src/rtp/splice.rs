@@ -1,6 +1,7 @@
 //! Numbers and timestamps of packets of several sources, one after the other, made those of one stream.
 
 use super::clock::ticks;
+use super::gaps::{Gaps, TooLate};
 use crate::base::serial::{Seq16, UNWRAPPED_BASE};
 use crate::time::Instant;
 
@@ -21,8 +22,9 @@ pub(super) struct Splice {
     next: u64,
     /// Unwrapped number of the latest packet that came from the origin.
     latest: u64,
-    /// What is added to numbers from the origin.
+    /// What is added to numbers from the origin, less what was left out before them.
     number_offset: u64,
+    gaps: Gaps,
     /// The lowest number sent from this origin.
     first: u64,
     timestamp_offset: u32,
@@ -42,6 +44,7 @@ impl Splice {
             next: UNWRAPPED_BASE + u64::from(sequence.0),
             latest: 0,
             number_offset: 0,
+            gaps: Gaps::new(0),
             first: 0,
             timestamp_offset: timestamp,
             last_timestamp: timestamp,
@@ -85,15 +88,32 @@ impl Splice {
             self.latest = number;
             self.first = self.next;
             self.number_offset = self.next.wrapping_sub(number);
+            self.gaps = Gaps::new(number);
         }
-        let sent = number.wrapping_add(self.number_offset);
+        // A number that was left out is gone: those behind it have taken its place.
+        if self.gaps.is_left_out(number) {
+            return Err(BeforeSwitch);
+        }
+        let sent = number.wrapping_add(self.number_offset).wrapping_sub(self.gaps.before(number));
         if sent < self.first || sent > self.next + (1 << 15) {
             return Err(BeforeSwitch);
         }
+        self.gaps.keep(number);
         self.latest = self.latest.max(number);
         self.next = self.next.max(sent + 1);
         let timestamp = timestamp.wrapping_add(self.timestamp_offset);
         Ok((sent, self.sent(now, timestamp), switched))
+    }
+
+    /// Leaves a packet out, so that those behind it close up. One whose followers have been sent can only be filled in for.
+    pub(super) fn skip(&mut self, ssrc: u32, sequence: Seq16) -> Result<(), TooLate> {
+        if self.origin != Some(Origin::Packets(ssrc)) {
+            return Ok(());
+        }
+        let number = sequence.unwrap_near(self.latest);
+        self.gaps.leave_out(number)?;
+        self.latest = self.latest.max(number);
+        Ok(())
     }
 
     /// Lets timestamps of another origin go on where those before ended, by the time that has passed.
@@ -156,6 +176,22 @@ mod tests {
         assert_eq!(splice.frame(at(0), 5, 48_000), 1005);
         assert_eq!(splice.frame(at(50), 965, 48_000), 1965);
         assert_eq!((splice.take_number(), splice.take_number()), (UNWRAPPED_BASE, UNWRAPPED_BASE + 1));
+    }
+
+    #[test]
+    fn what_is_left_out_leaves_no_gap() {
+        let mut splice = Splice::new(at(0), Seq16(10), 0);
+        assert_eq!(packet(&mut splice, at(0), 1, 500, 0).map(|sent| sent.0), Some(10));
+        assert_eq!(splice.skip(1, Seq16(501)), Ok(()));
+        // 502 is lost on its way to us, 503 left out, 504 sent; 502 then comes late and finds its place.
+        assert_eq!(splice.skip(1, Seq16(503)), Ok(()));
+        assert_eq!(packet(&mut splice, at(0), 1, 504, 0).map(|sent| sent.0), Some(12));
+        assert_eq!(packet(&mut splice, at(0), 1, 502, 0).map(|sent| sent.0), Some(11));
+        assert_eq!(packet(&mut splice, at(0), 1, 503, 0), None);
+        // 505 is lost, 506 sent; it turns out to be one to leave out when it is too late.
+        assert_eq!(packet(&mut splice, at(0), 1, 506, 0).map(|sent| sent.0), Some(14));
+        assert_eq!(splice.skip(1, Seq16(505)), Err(TooLate));
+        assert_eq!(splice.skip(2, Seq16(505)), Ok(()));
     }
 
     proptest! {

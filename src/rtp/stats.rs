@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::clock::NtpTime;
+use crate::cc::HistoryStats;
 use crate::time::Instant;
 
 /// One outgoing encoding: `outbound-rtp`.
@@ -169,8 +170,8 @@ pub struct SessionStats {
     pub rtcp_sent: u64,
     /// Bytes of them.
     pub rtcp_bytes_sent: u64,
-    /// Transport-wide feedback on packets that were never sent, or long ago.
-    pub feedback_unknown: u64,
+    /// Transport-wide feedback that nothing came of.
+    pub transport_feedback: HistoryStats,
     /// Events that found no room.
     pub events_refused: u64,
     /// Key frame requests that came too soon after another.

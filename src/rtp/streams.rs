@@ -130,6 +130,21 @@ impl Session {
         Ok(())
     }
 
+    /// Leaves out a packet of the source that is being forwarded, so that those behind it close up in the receiver's eyes: of temporal
+    /// layers that a viewer does not get, for example.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn skip_rtp(&mut self, now: Instant, id: SenderId, packet: &RtpPacket) -> Result<(), WriteError> {
+        let now = self.begin_write(now)?;
+        let sender = self.senders.get_mut(id.0).ok_or(WriteError::UnknownSender)?;
+        let kind = sender.config.kind;
+        if let Some(number) = sender.skip_packet(now, packet)? {
+            self.enqueue(kind, Queued { sender: id.0, number });
+        }
+        Ok(())
+    }
+
     fn begin_write(&mut self, now: Instant) -> Result<Instant, WriteError> {
         let now = self.latest.advance(now);
         if self.closing != Closing::Open {

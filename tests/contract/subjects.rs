@@ -383,7 +383,7 @@ const TAG: [u8; 4] = *b"auth";
 
 /// [`rtp::Session`] and an application that makes itself heard until the other has said so.
 #[derive(Debug)]
-pub struct RtpEnd {
+pub(crate) struct RtpEnd {
     session: rtp::Session,
     senders: [rtp::SenderId; 2],
     receivers: [rtp::ReceiverId; 2],
@@ -405,7 +405,8 @@ impl RtpEnd {
         data.extend(self.number.to_be_bytes());
         data.resize(data.len() + len, 7);
         // A refusal (closed, queue full) is one of the answers.
-        let _ = self.session.write(now, self.senders[which], &rtp::Frame::new(data, self.number * 3000));
+        let frame = rtp::Frame::new(data, self.number * 3000);
+        self.session.write(now, self.senders[which], &frame).unwrap_or_default();
     }
 }
 
@@ -449,7 +450,7 @@ impl Machine for RtpEnd {
 }
 
 /// [`rtp::Session`].
-pub struct Rtp;
+pub(crate) struct Rtp;
 
 impl Rtp {
     fn extensions() -> ExtensionMap {

@@ -446,8 +446,12 @@ mod tests {
             let header = Header { marker, payload_type, sequence: Seq16(sequence), timestamp, ssrc };
             let mut buf = [0; 600];
             let mut writer = PacketWriter::new(&mut buf, &header).unwrap();
-            csrcs.iter().for_each(|csrc| writer.csrc(*csrc).unwrap());
-            elements.iter().for_each(|(id, data)| writer.extension(ExtensionForm::OneByte, *id, data).unwrap());
+            for csrc in &csrcs {
+                writer.csrc(*csrc).unwrap();
+            }
+            for (id, data) in &elements {
+                writer.extension(ExtensionForm::OneByte, *id, data).unwrap();
+            }
             writer.payload(&payload).unwrap();
             writer.padding(padding).unwrap();
             let len = writer.finish().unwrap();
