@@ -32,6 +32,8 @@ mod plan;
 mod run;
 #[path = "swarm/shrink.rs"]
 mod shrink;
+#[path = "swarm/timing.rs"]
+mod timing;
 #[path = "swarm/watch.rs"]
 mod watch;
 

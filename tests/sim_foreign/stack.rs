@@ -142,10 +142,9 @@ impl Stack {
 }
 
 /// A host: ours, or the foreign one.
-#[expect(clippy::large_enum_variant, reason = "two of them")]
 pub(crate) enum Node {
-    Ours(PeerConnection),
-    Foreign(Stack),
+    Ours(Box<PeerConnection>),
+    Foreign(Box<Stack>),
 }
 
 impl Node {
@@ -156,18 +155,18 @@ impl Node {
         }
     }
 
-    const fn stack(&self) -> &Stack {
+    fn stack(&self) -> &Stack {
         match self {
             Self::Foreign(stack) => stack,
             Self::Ours(_) => panic!("ours is no stack"),
         }
     }
 
-    pub(crate) const fn aborted(&self) -> bool {
+    pub(crate) fn aborted(&self) -> bool {
         self.stack().aborted
     }
 
-    pub(crate) const fn messages(&self) -> usize {
+    pub(crate) fn messages(&self) -> usize {
         self.stack().messages
     }
 }
@@ -205,12 +204,9 @@ pub(crate) fn world(link: &Link, touchy: bool) -> (Network<Node>, [HostId; 2]) {
     let ours = network.peer(&Config::new(), &addresses[..1]).unwrap();
     let foreign = Stack::new(network.now(), addresses[1], touchy);
     assert_eq!(foreign.address, addresses[1]);
-    let hosts = [Node::Ours(ours), Node::Foreign(foreign)];
-    let mut index = 0;
-    let hosts = hosts.map(|node| {
-        index += 1;
-        network.add_host(node, &addresses[index - 1..index])
-    });
+    let ours = network.add_host(Node::Ours(Box::new(ours)), &addresses[..1]);
+    let foreign = network.add_host(Node::Foreign(Box::new(foreign)), &addresses[1..]);
+    let hosts = [ours, foreign];
     (network, hosts)
 }
 

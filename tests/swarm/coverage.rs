@@ -1,6 +1,7 @@
 //! What has been visited: each machine's state against what happened in it.
 
 use antiphon::{Event, PeerConnection};
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 /// How often each event met each state, by machine.
@@ -76,15 +77,15 @@ impl Coverage {
             events.dedup();
             let mut states: Vec<&String> = of().map(|((_, state, _), _)| state).collect();
             states.dedup();
-            text +=
-                &format!("\n| {machine} | {} |\n|---|{}\n", events.join(" | "), "---|".repeat(events.len()));
+            write!(text, "\n| {machine} | {} |\n|---|{}\n", events.join(" | "), "---|".repeat(events.len()))
+                .unwrap();
             for state in states {
                 let cell = |event: &&str| {
                     let count = self.counts.get(&(machine, state.clone(), *event));
                     count.map_or_else(|| "-".to_owned(), ToString::to_string)
                 };
                 let cells: Vec<String> = events.iter().map(cell).collect();
-                text += &format!("| {} | {} |\n", state.trim_matches('"'), cells.join(" | "));
+                writeln!(text, "| {} | {} |", state.trim_matches('"'), cells.join(" | ")).unwrap();
             }
         }
         text

@@ -174,8 +174,12 @@ impl Crowd {
                 known.bulk[side] = known.bulk[side].saturating_sub(len as u64 + 1);
                 true
             }
-            Err(SendError::BufferFull { .. } | SendError::NotOpen | SendError::NoSuchChannel) => false,
-            Err(SendError::Association(_)) => false,
+            Err(
+                SendError::BufferFull { .. }
+                | SendError::NotOpen
+                | SendError::NoSuchChannel
+                | SendError::Association(_),
+            ) => false,
             Err(error) => panic!("A2: channel {channel} of end {side}: {error}"),
         }
     }

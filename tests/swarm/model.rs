@@ -126,9 +126,4 @@ impl Lane {
     pub(crate) fn is_complete(&self) -> bool {
         !self.promise.reliable() || self.forsaken || self.received_count() == self.sent.len()
     }
-
-    /// What the channel promises.
-    pub(crate) const fn promise(&self) -> Promise {
-        self.promise
-    }
 }

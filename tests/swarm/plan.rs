@@ -484,7 +484,9 @@ impl Plan {
             doors = [one_in(dice, 2).then(|| door(dice)), Some(door(dice))];
             // The rewritten checks nominate, but the agent behind them does not know: with several pairs it would choose
             // another than the one it has nominated.
-            knobs.iter_mut().for_each(|knobs| knobs.manners = Manners::new());
+            for knobs in &mut knobs {
+                knobs.manners = Manners::new();
+            }
         } else if one_in(dice, 8) {
             knobs[1].lite = true;
         }

@@ -5,13 +5,14 @@ use antiphon::sim::{
     Chance, Clock, Dice, Fault, HostId, Link, NatId, Network, Peers, StunServer, finds_direct_path,
 };
 use antiphon::{Config, ConnectionState, Failure, Instant, Path, PeerConnection, SignalingState};
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::net::SocketAddr;
 
 use super::crowd::{Crowd, Tamper};
 use super::end::{End, Sabotage};
 use super::plan::{Act, Knobs, Plan, Promise, Wrong, ms};
-use super::watch::{accepted_once, accounts};
+use super::watch::{Watch, accepted_once, accounts};
 
 /// From the healing of the network until everything that was promised is there: consent that ends (30 s) and a restart, or the longest
 /// timers that a silence of the fault phase has left (60 s), and the work itself.
@@ -376,11 +377,11 @@ impl<'a> Run<'a> {
     fn missing(&self) -> String {
         let states = [0, 1].map(|side| self.state(side));
         let sctp = self.hosts.map(|host| {
-            let stats = self.network.machine(host).view().inside().data.association().stats();
-            let (queued, in_flight) = (stats.queued_bytes, stats.in_flight_bytes);
+            let sctp = self.network.machine(host).view().inside().data.association().stats();
+            let (queued, in_flight) = (sctp.queued_bytes, sctp.in_flight_bytes);
             format!(
                 "queued {queued}, in flight {in_flight}, cwnd {}, peer's window {}, srtt {:?}, rto {:?}",
-                stats.cwnd_bytes, stats.peer_window_bytes, stats.smoothed_rtt, stats.rto
+                sctp.cwnd_bytes, sctp.peer_window_bytes, sctp.smoothed_rtt, sctp.rto
             )
         });
         let mut text = format!("{states:?}, {sctp:?}");
@@ -389,10 +390,12 @@ impl<'a> Run<'a> {
             let fine = channel.lanes.iter().all(super::model::Lane::is_complete);
             let settled = channel.dead || channel.closed == [true; 2] || channel.opened == [true; 2];
             if !fine || !settled {
-                text += &format!(
+                write!(
+                    text,
                     "; channel {number}: {counts:?} {:?}, opened {:?}, asked to close {:?}, closed {:?}",
                     channel.promise, channel.opened, channel.asked_to_close, channel.closed
-                );
+                )
+                .unwrap();
             }
         }
         text
@@ -415,13 +418,13 @@ impl<'a> Run<'a> {
     fn rest(&mut self) {
         self.run_for(Duration::from_secs(15));
         let ends = self.hosts.map(|host| self.network.machine(host).view());
-        self.peers.app.watch.agreement(ends, !self.asks);
+        Watch::agreement(ends, !self.asks);
         let before = self.hosts.map(|host| self.network.counters(host));
         self.run_for(REST);
-        for side in 0..2 {
+        for (side, before) in before.iter().enumerate() {
             let after = self.network.counters(self.hosts[side]);
-            let wakes = after.alarms - before[side].alarms;
-            let datagrams = after.sent - before[side].sent;
+            let wakes = after.alarms - before.alarms;
+            let datagrams = after.sent - before.sent;
             self.outcome.wakes = self.outcome.wakes.max(wakes);
             self.outcome.datagrams = self.outcome.datagrams.max(datagrams);
             assert!(wakes <= WAKES, "T6: end {side} woke {wakes} times in {REST:?} of rest");

@@ -160,7 +160,7 @@ impl Watch {
     }
 
     /// S10, S11: both agree on one pair and on who controls. `mirrored`: nothing translates addresses between them.
-    pub(crate) fn agreement(&self, ends: [&PeerConnection; 2], mirrored: bool) {
+    pub(crate) fn agreement(ends: [&PeerConnection; 2], mirrored: bool) {
         let paths = ends.map(PeerConnection::active_path);
         let [Some(a), Some(b)] = paths else { panic!("S10: {paths:?} in use") };
         assert!(!mirrored || (a.local, a.remote) == (b.remote, b.local), "S10: {a:?} and {b:?} in use");
@@ -206,8 +206,8 @@ pub(crate) fn same_when_read(text: &str, read: impl Fn(&str) -> Option<String>) 
 }
 
 /// S8: no more records were accepted than the other end sealed.
-pub(crate) fn accepted_once(receiver: &Stats, sender: &Stats) {
-    let (received, sealed) = (receiver.sctp.packets_received, sender.sctp.packets_sent);
+pub(crate) fn accepted_once(at: &Stats, from: &Stats) {
+    let (received, sealed) = (at.sctp.packets_received, from.sctp.packets_sent);
     assert!(received <= sealed, "S8: {received} packets accepted of {sealed} sent");
 }
 
