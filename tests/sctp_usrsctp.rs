@@ -102,8 +102,8 @@ impl Live {
         self.packets += 1;
         let chunks: Vec<_> = Packet::parse(packet).unwrap().chunks().map(Result::unwrap).collect();
         // The program that sent SHUTDOWN COMPLETE is gone when it would have to say it again.
-        let last = matches!(chunks.as_slice(), [Chunk::ShutdownComplete { .. }]);
-        let lost = self.packets.is_multiple_of(self.lose_every) && !last;
+        let farewell = matches!(chunks.as_slice(), [Chunk::ShutdownComplete { .. }]);
+        let lost = self.packets.is_multiple_of(self.lose_every) && !farewell;
         let chunks: Vec<_> = chunks.into_iter().map(brief).collect();
         let end = if lost { " lost" } else { "" };
         self.recent.push_back(format!("{direction} {}{end}", chunks.join(" | ")));

@@ -488,7 +488,3 @@ impl Machine for Association {
         Self::poll_output(self, now, buf)
     }
 }
-
-#[cfg(test)]
-#[path = "association_tests.rs"]
-mod tests;

@@ -379,7 +379,7 @@ impl CongestionControl for NewReno {
             return None;
         }
         let cwnd = self.cwnd as u128;
-        let ahead = if self.is_slow_start() { cwnd * 2 } else { cwnd * 5 / 4 };
+        let ahead = if self.cwnd < self.ssthresh { cwnd * 2 } else { cwnd * 5 / 4 };
         u64::try_from(ahead * 1_000_000_000 / srtt.as_nanos()).ok()
     }
 

@@ -565,7 +565,3 @@ impl Sender {
 pub(crate) const fn unwrapped(tsn: Tsn) -> u64 {
     UNWRAPPED_BASE + tsn.0 as u64
 }
-
-#[cfg(test)]
-#[path = "sender_tests.rs"]
-mod tests;
