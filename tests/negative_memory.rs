@@ -10,6 +10,7 @@ mod dtls_support;
 
 use std::alloc::System;
 
+use antiphon::SessionDescription;
 use antiphon::dtls::Role;
 use antiphon::stun::{Builder, Class, Method, TransactionId};
 use antiphon::wire::dtls::handshake::HandshakeType;
@@ -140,6 +141,34 @@ fn n33_long_claims() {
     assert_eq!(left, 0, "n33: a message that claims to be 16 MiB long leaves nothing");
 }
 
+/// Descriptions far beyond every limit: refused before they cost what they promise.
+fn n57_descriptions() {
+    let head = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
+    let section = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+    let candidate = "a=candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\n";
+    for (what, text) in [
+        ("ten megabytes", format!("{head}{}", "a=x:0123456789012345678901234567\r\n".repeat(300_000))),
+        ("one line of ten megabytes", format!("{head}a={}\r\n", "x".repeat(10_000_000))),
+        ("ten thousand sections", format!("{head}{}", section.repeat(10_000))),
+        ("a hundred thousand candidates", format!("{head}{section}{}", candidate.repeat(100_000))),
+        ("a hundred thousand lines", format!("{head}{}", "a=\r\n".repeat(100_000))),
+    ] {
+        let region = Region::new(GLOBAL);
+        assert!(SessionDescription::offer(&text).is_err(), "{what}");
+        let change = region.change();
+        // All that was allocated on the way, had it been held at once.
+        let spent = change.bytes_allocated;
+        assert!(spent < 4 << 20, "n57: {what} cost {spent} bytes on the way");
+        assert_eq!(change.bytes_allocated, change.bytes_deallocated, "n57: {what} leaves nothing");
+    }
+    // What is within the limits is in proportion to its text.
+    let text = format!("{head}{section}{}", candidate.repeat(1000));
+    let mut kept = None;
+    let left = left_by(|| kept = SessionDescription::offer(&text).ok());
+    assert!(kept.is_some());
+    assert!((1..20 * text.len()).contains(&left), "n57: {} bytes of text hold {left}", text.len());
+}
+
 // One test: the allocator counts what every thread does.
 #[test]
 fn floods_leave_bounded_memory() {
@@ -152,4 +181,5 @@ fn floods_leave_bounded_memory() {
     n22_early_records();
     n24_data_before_the_fingerprint();
     n33_long_claims();
+    n57_descriptions();
 }
