@@ -16,7 +16,7 @@ use pair::{Pair, UNIX, address, ms, secs, value};
 
 /// Every way a program that logs all it has might write `bytes`.
 fn spellings(bytes: &[u8]) -> Vec<String> {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let list = format!("{bytes:?}");
     vec![hex.to_uppercase(), hex, list.trim_matches(['[', ']']).to_owned()]
 }
