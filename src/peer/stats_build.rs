@@ -80,7 +80,7 @@ impl Builder<'_> {
             ice_local_username_fragment: pc.local_username_fragment().to_owned(),
             ice_state: pc.ice_connection_state(),
             dtls_state,
-            dtls_role: dtls.map(|dtls| dtls.role()),
+            dtls_role: dtls.map(crate::dtls::Connection::role),
             selected_candidate_pair_id: selected.map(|pair| self.pair_id(pair)),
             selected_candidate_pair_changes: stats.ice.selected_changes,
             local_certificate_id: Some(local),
