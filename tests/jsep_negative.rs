@@ -1,6 +1,12 @@
 //! What descriptions of media may not say: refused by line, by section or as a whole, and nothing has changed then. By the numbers of
 //! the list of negative tests.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::format_collect,
+    clippy::semicolon_if_nothing_returned,
+    reason = "a test that cannot go on has failed"
+)]
 
 use core::time::Duration;
 

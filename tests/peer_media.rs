@@ -1,6 +1,8 @@
 //! Audio and video between two whole connections in virtual time: negotiated, sent, repaired, forwarded, stopped.
 #![expect(
     clippy::unwrap_used,
+    clippy::similar_names,
+    clippy::disallowed_types,
     clippy::wildcard_enum_match_arm,
     reason = "a test fails where it stands, and picks what it wants"
 )]

@@ -1,4 +1,9 @@
 //! Descriptions that deployed endpoints, browsers' test suites and RFC 9429 hold: read, written, and read again.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails where it stands, and says what it skips"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -57,13 +57,15 @@ fn life(run: u64, config: &Config, message: &Message) {
         let limit = network.now() + Duration::from_secs(10);
         assert!(network.step(limit, &mut peers), "it stands still");
     }
-    hosts.iter().for_each(|host| network.machine_mut(*host).close());
+    for host in &hosts {
+        network.machine_mut(*host).close();
+    }
     network.run_for(Duration::from_secs(1), &mut peers);
     let closed = |host: &HostId| network.machine(*host).connection_state() == ConnectionState::Closed;
     assert!(hosts.iter().all(closed));
 }
 
-pub fn run() {
+pub(crate) fn run() {
     let config = config();
     let message = Message { binary: true, data: Bytes::from(vec![0; BULK]) };
     let mut run = 0;

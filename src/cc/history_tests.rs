@@ -84,8 +84,8 @@ fn arrivals_are_apart_as_the_peer_says_and_over_the_wrap_of_its_clock() {
     assert!(tell(&mut history, &mut witness, at(50), (0, 0x7f_ffff), &[HERE, HERE]));
     assert!(tell(&mut history, &mut witness, at(90), (2, -0x80_0000), &[HERE]));
     let arrived: Vec<_> = witness.0.iter().map(|result| result.arrived_after.unwrap()).collect();
-    assert_eq!(arrived[1] - arrived[0], Duration::from_millis(1));
-    assert_eq!(arrived[2] - arrived[0], Duration::from_millis(64));
+    assert_eq!(arrived[1].checked_sub(arrived[0]).unwrap(), Duration::from_millis(1));
+    assert_eq!(arrived[2].checked_sub(arrived[0]).unwrap(), Duration::from_millis(64));
     assert_eq!(witness.0[2].sent_at, at(2));
 }
 
@@ -192,7 +192,7 @@ proptest! {
         for (packets, far, reference, statuses, near) in steps {
             for _ in 0..packets {
                 now += 1;
-                let departure = history.on_sent(at(now), 100 + now as usize % 1000);
+                let departure = history.on_sent(at(now), 100 + usize::try_from(now % 1000).unwrap());
                 model.insert(departure.number, (departure.len, false, false));
             }
             let base = if near { history.next_sequence().minus(far % 64).0 } else { far };

@@ -1,4 +1,11 @@
 //! Codecs, payload types, feedback and header extensions through offers and answers.
+#![expect(
+    clippy::similar_names,
+    clippy::wildcard_enum_match_arm,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::format_collect,
+    reason = "a test picks what it wants, and fails where it stands"
+)]
 
 use super::capabilities::MediaCapabilities;
 use super::codec::{Codec, Feedback};

@@ -198,7 +198,7 @@ fn an_answer_must_choose_its_part() {
         let applied = alice.set_remote(&SessionDescription::answer(&answer).unwrap());
         match (applied, expected) {
             (Ok(applied), Ok(role)) => {
-                assert_eq!(applied.negotiated.unwrap().transport.unwrap().dtls_role, role)
+                assert_eq!(applied.negotiated.unwrap().transport.unwrap().dtls_role, role);
             }
             (Err(NegotiationError::BadSetup { setup, .. }), Err(expected)) => assert_eq!(setup, expected),
             (other, _) => panic!("{answered}: {other:?}"),
