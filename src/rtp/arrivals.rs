@@ -10,6 +10,8 @@ use crate::wire::rtcp::{CompoundWriter, FeedbackHeader, PacketStatus};
 const TICKS_PER_REFERENCE: u64 = 256;
 /// Nanoseconds in a tick.
 const TICK_NANOS: u64 = 250_000;
+/// One chunk, one delta and padding: with less room nothing can be told.
+const LEAST_ROOM: usize = 8;
 /// What a feedback packet has before its statuses.
 const HEAD_LEN: usize = 20;
 
@@ -92,12 +94,17 @@ impl Arrivals {
         let room = out.remaining().saturating_sub(HEAD_LEN);
         let mut statuses = core::mem::take(&mut self.statuses);
         let (header, next) = self.collect(&mut statuses, room, sender_ssrc);
-        let room = if statuses.is_empty() {
-            Err(Full { wanted: HEAD_LEN + 7, left: out.remaining() })
+        if statuses.is_empty() && room >= LEAST_ROOM {
+            // Nothing of the span is remembered any more: there is nothing to tell, and nothing stays due.
+            self.statuses = statuses;
+            (self.start, self.fresh, self.due_at) = (self.highest + 1, 0, None);
+            return Ok(());
+        }
+        let written = if statuses.is_empty() {
+            Err(Full { wanted: HEAD_LEN + LEAST_ROOM, left: out.remaining() })
         } else {
-            Ok(())
+            out.transport_feedback(&header, &statuses)
         };
-        let written = room.and_then(|()| out.transport_feedback(&header, &statuses));
         self.statuses = statuses;
         written?;
         self.feedback_count = self.feedback_count.wrapping_add(1);

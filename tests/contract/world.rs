@@ -269,7 +269,8 @@ where
                 }
             }
         }
-        assert!(most < DRAIN_MAX, "draining does not end");
+        let last: Vec<_> = self.seen.iter().rev().take(6).collect();
+        assert!(most < DRAIN_MAX, "draining does not end: {last:?}");
     }
 
     /// Law 4: later than now, and the same when asked again.
