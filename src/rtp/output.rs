@@ -28,6 +28,10 @@ impl Session {
         let mtu = self.config.mtu;
         assert!(buf.is_empty() || buf.len() >= mtu, "a buffer of {} bytes for an MTU of {mtu}", buf.len());
         let now = self.latest.advance(now);
+        if self.closing == Closing::Closed {
+            // Whatever was asked for since set a timer in vain (law 10).
+            return Output::Wait(None);
+        }
         let is_due = self.due_at.is_some_and(|at| at <= now);
         if self.is_drained && !is_due {
             return Output::Wait(self.due_at);
