@@ -18,7 +18,8 @@ pub struct KindCapabilities {
 /// What this side is able to negotiate: the W3C's `getCapabilities`.
 ///
 /// ```
-/// use antiphon::peer::{MediaCapabilities, MediaKind};
+/// use antiphon::codec::MediaKind;
+/// use antiphon::peer::MediaCapabilities;
 ///
 /// let ours = MediaCapabilities::new();
 /// assert!(ours.of(MediaKind::Audio).codecs[0].is("opus"));
