@@ -320,9 +320,11 @@ fn settings_out_of_their_range_are_named() {
     ] {
         new(&good).unwrap_or_else(|error| panic!("{good:?}: {error}"));
     }
-    let bad: [(Config, Is); 13] = [
+    let bad: [(Config, Is); 15] = [
         (base().mtu(255), |error| matches!(error, ConfigError::Mtu { bytes: 255 })),
         (base().mtu(65_536), |error| matches!(error, ConfigError::Mtu { bytes: 65_536 })),
+        (base().max_segments(0), |error| matches!(error, ConfigError::MaxSegments { datagrams: 0 })),
+        (base().max_segments(65), |error| matches!(error, ConfigError::MaxSegments { datagrams: 65 })),
         (base().ice_pacing(ms(4)), |error| matches!(error, ConfigError::IcePacing { .. })),
         (base().ice_pacing(ms(1001)), |error| matches!(error, ConfigError::IcePacing { .. })),
         (base().max_candidate_pairs(0), |error| matches!(error, ConfigError::MaxCandidatePairs { pairs: 0 })),

@@ -26,6 +26,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// Held by whoever measures the heap, which all threads share; nobody else is to allocate much meanwhile.
 static ALONE: Mutex<()> = Mutex::new(());
 
 const NOTHING: [Vec<&str>; 0] = [];
@@ -728,27 +729,30 @@ fn work_of_sixty_four_thousand_resets_is_bounded_by_their_bytes() {
     assert_eq!(at.hand.sctp.state(), State::Established);
 }
 
+/// The numbers of all fragments as they arrive.
+type Order = fn() -> Vec<u32>;
+
 #[test]
 fn work_of_fragments_of_one_byte_is_bounded_by_their_bytes() {
-    let count = 20_000_u32;
-    let orders: [(&str, Vec<u32>); 4] = [
-        ("in order", (0..count).collect()),
-        ("backwards", (0..count).rev().collect()),
-        ("from both ends", (0..count / 2).flat_map(|n| [n, count - 1 - n]).collect()),
-        (
-            "every other first",
-            (0..count / 2).map(|n| n * 2 + 1).chain((0..count / 2).map(|n| n * 2)).collect(),
-        ),
+    const COUNT: u32 = 20_000;
+    // Each is made while its test has the heap to itself.
+    let orders: [(&str, Order); 4] = [
+        ("in order", || (0..COUNT).collect()),
+        ("backwards", || (0..COUNT).rev().collect()),
+        ("from both ends", || (0..COUNT / 2).flat_map(|n| [n, COUNT - 1 - n]).collect()),
+        ("every other first", || {
+            (0..COUNT / 2).map(|n| n * 2 + 1).chain((0..COUNT / 2).map(|n| n * 2)).collect()
+        }),
     ];
     for (name, order) in orders {
         let mut at = established();
         let flags = |n: u32| match n {
             0 => FIRST,
-            n if n == count - 1 => LAST,
+            n if n == COUNT - 1 => LAST,
             _ => MIDDLE,
         };
         // As many to a packet as fit.
-        let packets: Vec<Bytes> = order
+        let packets: Vec<Bytes> = order()
             .chunks(50)
             .map(|some| {
                 Bytes::from(written(at.hand.tag, |packet| {
@@ -760,7 +764,7 @@ fn work_of_fragments_of_one_byte_is_bounded_by_their_bytes() {
             .collect();
         let steps = at.steps_per_byte(&packets);
         assert!(steps <= BOUND, "{name}: {steps} steps a byte");
-        assert_eq!(at.hand.read(), [vec![b'x'; count as usize]], "{name}");
+        assert_eq!(at.hand.read(), [vec![b'x'; COUNT as usize]], "{name}");
         assert_eq!(at.hand.sctp.stats().held_bytes, 0);
     }
 }

@@ -74,6 +74,8 @@ pub const DATA_REFUSED_STREAMS: usize = 1024;
 pub const SCTP_PORT: u16 = 5000;
 /// Receive window: what browsers offer; at 50 ms it carries 838 Mbit/s.
 pub const SCTP_RECEIVE_WINDOW: usize = 5 * 1024 * 1024;
+/// Most datagrams drawn at once: what Linux cuts in one call (`UDP_MAX_SEGMENTS`).
+pub const MAX_SEGMENTS: usize = 64;
 /// Unsent bytes of one stream above which `send` refuses.
 pub const SCTP_SEND_LIMIT: usize = 1024 * 1024;
 /// Longest message either way unless descriptions say otherwise: what Chromium takes.

@@ -28,6 +28,7 @@ pub struct Config {
     pub(crate) ice_pacing: Option<Duration>,
     pub(crate) max_candidate_pairs: usize,
     pub(crate) mtu: usize,
+    pub(crate) max_segments: usize,
     pub(crate) max_message_size: usize,
     pub(crate) max_buffered_amount: usize,
     pub(crate) receive_window: usize,
@@ -52,6 +53,7 @@ impl Config {
             ice_pacing: None,
             max_candidate_pairs: 100,
             mtu: limits::DEFAULT_MTU,
+            max_segments: 1,
             max_message_size: 256 * 1024,
             max_buffered_amount: 1024 * 1024,
             receive_window: 5 * 1024 * 1024,
@@ -104,6 +106,14 @@ impl Config {
         self
     }
 
+    /// How many datagrams of data one [`Transmit`](crate::Transmit) may hold, one behind the other, each `segment_len` bytes but the last:
+    /// what UDP segmentation offload (`UDP_SEGMENT`) takes in one system call. The buffer must be as long as the MTUs of as many. 1 to
+    /// 64; 1 by default.
+    pub const fn max_segments(mut self, datagrams: usize) -> Self {
+        self.max_segments = datagrams;
+        self
+    }
+
     /// The largest message to receive, in bytes, as the peer is told it (`a=max-message-size`). At least 1, at most
     /// the receive window; 256 KiB by default.
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
@@ -142,6 +152,9 @@ impl Config {
         let pacing = self.ice_pacing.unwrap_or(ice::Config::DEFAULT_PACING);
         if !(limits::MIN_MTU..=limits::MAX_DATAGRAM).contains(&self.mtu) {
             return Err(E::Mtu { bytes: self.mtu });
+        }
+        if !(1..=limits::MAX_SEGMENTS).contains(&self.max_segments) {
+            return Err(E::MaxSegments { datagrams: self.max_segments });
         }
         if !(ice::Config::MIN_PACING..=ice::Config::MAX_PACING).contains(&pacing) {
             return Err(E::IcePacing { interval: pacing });

@@ -131,7 +131,7 @@ impl PeerConnection {
             config: config.clone(),
             certificate,
             negotiator,
-            transport: Transport::new(ice, data, config.mtu),
+            transport: Transport::new(ice, data, (config.mtu, config.max_segments)),
             events: Outbox::new(limits::MAX_EVENTS),
             connection_state: ConnectionState::New,
             gathering_state: IceGatheringState::New,
@@ -166,6 +166,8 @@ impl PeerConnection {
     }
 
     /// Lets time reach `now` and returns the next thing to do. Call again until it returns [`Output::Wait`].
+    ///
+    /// A `buf` of several MTUs may come back with several datagrams for one path, if [`Config::max_segments`] says so.
     ///
     /// # Panics
     /// If `buf` is neither empty nor as long as the configured MTU.

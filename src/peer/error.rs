@@ -17,6 +17,12 @@ pub enum ConfigError {
         /// The value given.
         bytes: usize,
     },
+    /// `max_segments`.
+    #[error("max_segments {datagrams} is not within 1 to 64 datagrams")]
+    MaxSegments {
+        /// The value given.
+        datagrams: usize,
+    },
     /// `ice_pacing`.
     #[error("ice_pacing {interval:?} is not within 5 ms to 1 s")]
     IcePacing {

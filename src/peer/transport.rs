@@ -43,11 +43,15 @@ pub(crate) struct Transport {
     /// trip ahead. Looked at once the path is valid, so no ClientHello costs a retransmission timeout.
     early: VecDeque<(Path, Box<[u8]>)>,
     pub(crate) mtu: usize,
+    /// How many datagrams of data may be drawn at once.
+    max_segments: usize,
+    /// What a channel had to say between two datagrams that were drawn at once.
+    between: Option<data::Event>,
     pub(crate) datagrams: DatagramStats,
 }
 
 impl Transport {
-    pub(crate) fn new(ice: Agent, data: Channels, mtu: usize) -> Self {
+    pub(crate) fn new(ice: Agent, data: Channels, (mtu, max_segments): (usize, usize)) -> Self {
         Self {
             ice,
             dtls: None,
@@ -57,6 +61,8 @@ impl Transport {
             dtls_state: DtlsState::New,
             early: VecDeque::new(),
             mtu,
+            max_segments,
+            between: None,
             datagrams: DatagramStats::default(),
         }
     }
@@ -148,6 +154,9 @@ impl Transport {
             Some(Output::Transmit(_)) | None => None,
         };
         let wait = earliest(media_wait, earliest(ice_wait, dtls_wait));
+        if let Some(event) = self.between.take() {
+            return Ok(Report::Data(event));
+        }
         match self.data.poll_output(now, &mut []) {
             Output::Event(event) => Ok(Report::Data(event)),
             Output::Transmit(_) => Err(wait),
@@ -186,7 +195,10 @@ impl Transport {
         let (head, end) = (dtls.seal_head(), mtu.saturating_sub(dtls.seal_tail()));
         match self.data.poll_output(now, buf.get_mut(head..end).unwrap_or_default()) {
             Output::Transmit(transmit) => match dtls.seal_in_place(buf, transmit.len) {
-                Ok(len) => return Drawn::Transmit(self.drawn(Transmit::new(path, len))),
+                Ok(len) => {
+                    let first = self.drawn(Transmit::new(path, len));
+                    return Drawn::Transmit(self.draw_segments(now, buf, first));
+                }
                 // Only an exhausted sequence space ends here; the DTLS connection reports it.
                 Err(_) => self.datagrams.unsealed += 1,
             },
@@ -194,6 +206,42 @@ impl Transport {
             Output::Wait(data_wait) => wait = earliest(wait, data_wait),
         }
         Drawn::Wait(wait)
+    }
+
+    /// Draws more data behind a datagram of it, as UDP segmentation offload wants them: each as long as the first, but the last. Only
+    /// behind one of full size, since what follows is known when it is drawn and cannot be longer then.
+    fn draw_segments(&mut self, now: Instant, buf: &mut [u8], first: Transmit<Path>) -> Transmit<Path> {
+        let mut drawn = first;
+        let Some(dtls) = &mut self.dtls else { return drawn };
+        let (head, tail) = (dtls.seal_head(), dtls.seal_tail());
+        // Packets of SCTP end on a multiple of four bytes (RFC 9260 §3.2).
+        let longest = self.mtu.saturating_sub(head + tail) / 4 * 4 + head + tail;
+        if first.len < longest {
+            return drawn;
+        }
+        for _ in 1..self.max_segments {
+            let Some(room) = buf.get_mut(drawn.len..drawn.len + self.mtu) else { break };
+            let inner = room.get_mut(head..self.mtu - tail).unwrap_or_default();
+            let len = match self.data.poll_output(now, inner) {
+                Output::Transmit(transmit) => transmit.len,
+                Output::Event(event) => {
+                    self.between = Some(event);
+                    break;
+                }
+                Output::Wait(_) => break,
+            };
+            let Ok(len) = dtls.seal_in_place(room, len) else {
+                self.datagrams.unsealed += 1;
+                break;
+            };
+            self.datagrams.sent += 1;
+            self.datagrams.sent_bytes += len as u64;
+            drawn.len += len;
+            if len < first.len {
+                break;
+            }
+        }
+        drawn
     }
 
     /// Draws what ends the connection: BYE, SCTP's ABORT, then DTLS's `close_notify`. Nothing else leaves any more.
@@ -335,6 +383,8 @@ impl Transport {
             dtls_state: self.dtls_state,
             early: self.early.clone(),
             mtu: self.mtu,
+            max_segments: self.max_segments,
+            between: self.between.clone(),
             datagrams: self.datagrams,
         }
     }

@@ -127,6 +127,10 @@ pub(crate) struct Pair {
     pub(crate) delay: Duration,
     wire: BTreeMap<(Instant, u64), (Path, Vec<u8>)>,
     serial: u64,
+    /// The longest buffer polled with.
+    pub(crate) room: usize,
+    /// The transmissions of each end that held several datagrams.
+    pub(crate) runs: [Vec<(usize, usize)>; 2],
     pub(crate) filter: Filter,
     pub(crate) detour: Detour,
     pub(crate) react: React,
@@ -170,6 +174,8 @@ impl Pair {
             delay: ms(50),
             wire: BTreeMap::new(),
             serial: 0,
+            room: 1500,
+            runs: [Vec::new(), Vec::new()],
             filter: Box::new(|_, _| true),
             detour: Box::new(|_, _| Duration::ZERO),
             react: Box::new(|_, _, _, _| {}),
@@ -252,7 +258,7 @@ impl Pair {
     }
 
     pub(crate) fn drain(&mut self, index: usize) {
-        let mut buf = [0; 1500];
+        let mut buf = vec![0; self.room];
         loop {
             let output = self.ends[index].pc.poll_output(self.now, &mut buf);
             assert!(
@@ -266,18 +272,12 @@ impl Pair {
                     self.ends[index].events.push((self.now, event));
                 }
                 Output::Transmit(transmit) => {
-                    let end = &mut self.ends[index];
-                    assert!(end.pc.connection_state() != ConnectionState::Closed, "law 10");
-                    (end.sent, end.sent_at) = (end.sent + 1, Some(self.now));
-                    // From an address that is gone, nothing leaves.
-                    let gone = !end.addrs.contains(&transmit.path.local);
-                    let mut bytes = buf[..transmit.len].to_vec();
-                    if (self.filter)(index, &mut bytes) && !gone {
-                        self.serial += 1;
-                        let arrival = self.now + self.delay + (self.detour)(index, &bytes);
-                        let source = self.ends[index].outside.unwrap_or(transmit.path.local);
-                        let path = Path::udp(source, transmit.path.remote);
-                        self.wire.insert((arrival, self.serial), (path, bytes));
+                    assert!(self.ends[index].pc.connection_state() != ConnectionState::Closed, "law 10");
+                    if transmit.len > transmit.segment_len {
+                        self.runs[index].push((transmit.len, transmit.segment_len));
+                    }
+                    for datagram in buf[..transmit.len].chunks(transmit.segment_len) {
+                        self.carry(index, transmit.path, datagram.to_vec());
                     }
                 }
                 Output::Wait(wait) => {
@@ -290,6 +290,20 @@ impl Pair {
                     return;
                 }
             }
+        }
+    }
+
+    /// Takes one datagram of an end's onto the link.
+    fn carry(&mut self, index: usize, path: Path, mut bytes: Vec<u8>) {
+        let end = &mut self.ends[index];
+        (end.sent, end.sent_at) = (end.sent + 1, Some(self.now));
+        // From an address that is gone, nothing leaves.
+        let gone = !end.addrs.contains(&path.local);
+        if (self.filter)(index, &mut bytes) && !gone {
+            self.serial += 1;
+            let arrival = self.now + self.delay + (self.detour)(index, &bytes);
+            let source = self.ends[index].outside.unwrap_or(path.local);
+            self.wire.insert((arrival, self.serial), (Path::udp(source, path.remote), bytes));
         }
     }
 
