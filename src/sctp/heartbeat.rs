@@ -4,6 +4,7 @@ use super::association::Association;
 use super::state::Answer;
 use crate::base::reader::Reader;
 use crate::time::{Instant, Timer};
+use crate::wire::sctp::COMMON_HEADER_LEN;
 
 /// When the next HEARTBEAT leaves and what is outstanding.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,8 @@ impl Association {
     }
 
     pub(super) fn on_heartbeat_timer(&mut self, now: Instant) {
-        if !self.heartbeat.timer.take_due(now) || !self.phase.is_up() {
+        // §8.3: none after SHUTDOWN or SHUTDOWN ACK, which are repeated anyway.
+        if !self.heartbeat.timer.take_due(now) || !self.phase.has_data_out() {
             return;
         }
         if self.heartbeat.unanswered.take().is_some() {
@@ -70,13 +72,14 @@ impl Association {
         nonce.to_be_bytes()
     }
 
-    pub(super) fn on_heartbeat(&mut self, info: &[u8]) {
-        // Header of chunk and parameter; a longer one could not be answered in one packet.
-        if info.len() + 12 + 8 + 3 > self.config.mtu {
+    /// The whole chunk is kept: all its parameters come back unchanged (§8.3).
+    pub(super) fn on_heartbeat(&mut self, chunk: &[u8]) {
+        // A longer one could not be answered in one packet.
+        if chunk.len() + COMMON_HEADER_LEN + 3 > self.config.mtu {
             self.stats.drops.bad_heartbeat += 1;
             return;
         }
-        self.answer(Answer::HeartbeatAck(bytes::Bytes::copy_from_slice(info)));
+        self.answer(Answer::HeartbeatAck(bytes::Bytes::copy_from_slice(chunk)));
     }
 
     pub(super) fn on_heartbeat_ack(&mut self, now: Instant, info: &[u8]) {

@@ -8,7 +8,12 @@ use super::rx::receiver::Verdict;
 use super::state::{AbortCause, Answer, Phase};
 use crate::base::limits;
 use crate::time::Instant;
-use crate::wire::sctp::{Causes, Chunk, Chunks, Data, Packet, ParseError, Sack, UnknownChunk, cause};
+use crate::wire::sctp::{Cause, Causes, Chunk, Chunks, Data, Packet, ParseError, Sack, UnknownChunk, cause};
+
+/// Whether a list of causes cannot be walked any further. A known cause whose contents are odd is no such thing.
+const fn is_cut(cause: &Result<Cause<'_>, ParseError>) -> bool {
+    matches!(cause, Err(ParseError::ParameterLength { .. }))
+}
 
 /// Whether the chunks that follow are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,12 @@ impl Association {
             }
             return false;
         }
+        if tag == 0 && !matches!(first, Chunk::ShutdownAck) {
+            // §8.5.1 A: nothing but INIT goes under no tag, and nobody is told; but that SHUTDOWN ACK is answered under whatever tag it
+            // has (§8.4 rule 5), as ETSI's tests have it.
+            self.stats.drops.verification_tag += 1;
+            return false;
+        }
         if let Chunk::CookieEcho(cookie) = first {
             return self.on_cookie_echo(now, tag, cookie);
         }
@@ -96,9 +107,15 @@ impl Association {
         ours
     }
 
-    /// A packet of an association that we do not have, yet or any more (§8.4).
+    /// A packet of an association that we do not have, yet or any more (§8.4): in the order of its rules.
     fn out_of_the_blue(&mut self, tag: u32, chunks: &Chunks<'_>) {
         self.stats.drops.verification_tag += 1;
+        let holds = |wanted: fn(&Chunk<'_>) -> bool| chunks.clone().flatten().any(|chunk| wanted(&chunk));
+        if !holds(|chunk| matches!(chunk, Chunk::Abort { .. })) && holds(|chunk| *chunk == Chunk::ShutdownAck)
+        {
+            self.answer(Answer::ShutdownComplete { to: tag });
+            return;
+        }
         let silent = chunks.clone().any(|chunk| match chunk {
             Ok(Chunk::Error(causes)) => {
                 causes.iter().flatten().any(|each| each.code() == cause::STALE_COOKIE)
@@ -134,8 +151,16 @@ impl Association {
             Chunk::CookieAck => self.on_cookie_ack(now),
             // Dealt with where the packet was admitted; anywhere but first it has no place (§5.1 C).
             Chunk::CookieEcho(_) | Chunk::Pad => {}
-            Chunk::Heartbeat(info) if self.phase.is_up() => self.on_heartbeat(info),
+            // §8.3: from COOKIE-ECHOED on, where the answer waits for COOKIE ACK.
+            Chunk::Heartbeat(_) if self.phase.is_up() || matches!(self.phase, Phase::CookieEchoed { .. }) => {
+                self.on_heartbeat(raw);
+            }
             Chunk::HeartbeatAck(info) if self.phase.is_up() => self.on_heartbeat_ack(now, info),
+            Chunk::Abort { causes, .. } if causes.iter().any(|cause| is_cut(&cause)) => {
+                // §3.3.7: "If an endpoint receives an ABORT chunk with a format error [...], it MUST silently discard it".
+                self.stats.drops.malformed += 1;
+                return Rest::Drop;
+            }
             Chunk::Abort { causes, .. } => {
                 let cause = causes.iter().next().and_then(Result::ok).map_or(0, |cause| cause.code());
                 self.finish(CloseReason::PeerAborted { cause });
@@ -249,8 +274,10 @@ impl Association {
         let with_data = self.rx.end_of_packet(now);
         self.tx.end_of_packet(with_data);
         if with_data && let Phase::ShutdownSent { shutdown } = &mut self.phase {
-            // §9.2: "MUST respond to each received packet containing one or more DATA chunks with a SHUTDOWN chunk and a SACK".
+            // §9.2: "MUST immediately respond to each received packet containing one or more DATA chunks with a SHUTDOWN chunk"; the
+            // peer is there and sends what it still has.
             shutdown.due = true;
+            self.errors = 0;
             self.rx.acks.hurry();
         }
         self.advance_shutdown();

@@ -6,7 +6,7 @@ use super::state::{AbortCause, Answer, Farewell, Phase};
 use crate::base::reader::Reader;
 use crate::base::serial::Tsn;
 use crate::time::Instant;
-use crate::wire::sctp::{Cause, PacketWriter, Parameter, U16List, kind, parameter};
+use crate::wire::sctp::{Cause, PacketWriter, Parameter, U16List, UnknownChunk, kind, parameter};
 
 /// What our INIT and INIT ACK say that we can do: the chunk types beyond RFC 9260 (RFC 5061 §4.2.7), and FORWARD TSN once more
 /// as RFC 3758 has it.
@@ -167,7 +167,9 @@ impl Association {
     fn write_control(&mut self, now: Instant, packet: &mut PacketWriter<'_>) {
         while let Some(answer) = self.answers.front() {
             let written = match answer {
-                Answer::HeartbeatAck(info) => packet.heartbeat_ack(info),
+                Answer::HeartbeatAck(raw) => {
+                    packet.unknown(&UnknownChunk { kind: kind::HEARTBEAT_ACK, flags: 0, raw })
+                }
                 Answer::UnrecognizedParameters(raw) => packet.error([Cause::UnrecognizedParameters(raw)]),
                 Answer::UnrecognizedChunk(raw) => packet.error([Cause::UnrecognizedChunk(raw)]),
                 Answer::InvalidStream(stream) => packet.error([Cause::InvalidStream(*stream)]),

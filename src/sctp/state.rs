@@ -215,12 +215,7 @@ pub(super) struct Peer {
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// INIT ACK to `to`, alone in its packet.
-    InitAck {
-        to: u32,
-        local: Local,
-        cookie: Bytes,
-        unrecognized: Bytes,
-    },
+    InitAck { to: u32, local: Local, cookie: Bytes, unrecognized: Bytes },
     /// ABORT to what cannot be accepted or belongs to no association, alone in its packet.
     Refuse {
         to: u32,
@@ -229,9 +224,8 @@ pub(super) enum Answer {
         cause: Option<AbortCause>,
     },
     /// SHUTDOWN COMPLETE with the T bit to a SHUTDOWN ACK of an association we do not have.
-    ShutdownComplete {
-        to: u32,
-    },
+    ShutdownComplete { to: u32 },
+    /// HEARTBEAT ACK to this HEARTBEAT, header and all.
     HeartbeatAck(Bytes),
     /// ERROR with these unrecognised parameters.
     UnrecognizedParameters(Bytes),
@@ -240,10 +234,7 @@ pub(super) enum Answer {
     /// ERROR: the stream does not exist.
     InvalidStream(u16),
     /// ERROR: the cookie is too old by this many microseconds; to a peer that has no association with us.
-    StaleCookie {
-        to: u32,
-        micros: u32,
-    },
+    StaleCookie { to: u32, micros: u32 },
     /// ERROR: cookie while shutting down.
     ShuttingDown,
 }

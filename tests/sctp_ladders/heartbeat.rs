@@ -1,10 +1,10 @@
 //! HEARTBEAT: asked, answered, missed (RFC 9260 §8.1, §8.3).
 
 use antiphon::sctp::{CloseReason, Config, Event, State};
-use antiphon::wire::sctp::{Chunk, Packet};
+use antiphon::wire::sctp::{Chunk, Packet, Parameter};
 use core::time::Duration;
 
-use crate::sctp_common::hand::Hand;
+use crate::sctp_common::hand::{Hand, raw};
 use crate::sctp_common::*;
 
 fn every(interval: Duration) -> Config {
@@ -123,4 +123,42 @@ fn a_good_answer_starts_the_count_again() {
     }
     assert_eq!(hand.sctp.state(), State::Established);
     assert_eq!(hand.sctp.stats().smoothed_rtt, ms(20));
+}
+
+// RFC 9260 §8.3: "together with any other received TLVs, copied unchanged".
+#[test]
+fn everything_that_a_heartbeat_brought_comes_back() {
+    let mut hand = Hand::established(&Config::default());
+    let brought = [0, 1, 0, 7, b'a', b'b', b'c', 0, 0x80, 0x77, 0, 6, 1, 2];
+    let beat = [&[4, 0, 0, 18][..], &brought, &[0, 0]].concat();
+    hand.give_bytes(&raw(hand.tag, &beat));
+    let answer = hand.took().remove(0);
+    assert_eq!(answer[12..], [&[5, 0, 0, 18][..], &brought, &[0, 0]].concat());
+}
+
+// RFC 9260 §8.3: answered "after entering the COOKIE-ECHOED state", and §5.1 C: nothing is sent before COOKIE ACK.
+#[test]
+fn one_that_comes_before_cookie_ack_is_answered_after_it() {
+    let mut hand = Hand::new(&Config::default());
+    hand.sctp.connect();
+    let init = hand.took().remove(0);
+    hand.learn(&init);
+    hand.give(|packet| packet.init_ack(&Hand::init(), [Parameter::StateCookie(b"cookie")]).unwrap());
+    assert_eq!(hand.names(), [["COOKIE_ECHO"]]);
+    hand.give(|packet| packet.heartbeat(b"x").unwrap());
+    assert_eq!(hand.took().len(), 0);
+    hand.give(|packet| packet.cookie_ack().unwrap());
+    assert_eq!(hand.names(), [["HEARTBEAT_ACK"]]);
+}
+
+// RFC 9260 §8.3: "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk".
+#[test]
+fn who_shuts_down_asks_no_more_and_answers_still() {
+    let mut hand = Hand::established(&every(ms(500)));
+    hand.sctp.shutdown();
+    hand.wait(Duration::from_secs(30));
+    let sent: Vec<_> = hand.names().into_iter().flatten().collect();
+    assert!(sent.len() > 3 && sent.iter().all(|name| *name == "SHUTDOWN"), "{sent:?}");
+    hand.give(|packet| packet.heartbeat(b"x").unwrap());
+    assert_eq!(hand.names(), [["HEARTBEAT_ACK"]]);
 }

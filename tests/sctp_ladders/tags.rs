@@ -4,7 +4,7 @@ use antiphon::sctp::{CloseReason, Config, Event, State};
 use antiphon::wire::sctp::{Cause, Packet};
 
 use crate::sctp_common::chunks;
-use crate::sctp_common::hand::{HAND_TAG, Hand, WHOLE, data};
+use crate::sctp_common::hand::{HAND_TAG, Hand, WHOLE, data, raw};
 
 const NOTHING: [Vec<&str>; 0] = [];
 
@@ -102,4 +102,55 @@ fn packets_between_other_ports_are_dropped() {
     let len = writer.finish();
     hand.give_bytes(&buf[..len]);
     assert_eq!((hand.sctp.state(), hand.sctp.stats().drops.port), (State::Established, 1));
+}
+
+// RFC 9260 §8.5.1 A: under no tag there is INIT and nothing else, and nobody is told.
+#[test]
+fn nothing_but_init_is_answered_under_no_tag() {
+    let mut idle = Hand::new(&Config::default());
+    let mut calling = Hand::new(&Config::default());
+    calling.sctp.connect();
+    calling.took();
+    for hand in [&mut idle, &mut calling] {
+        hand.give_tagged(0, |packet| packet.data(&data(0, 1, 0, WHOLE, b"x")).unwrap());
+        hand.give_tagged(0, |packet| packet.heartbeat(b"x").unwrap());
+        hand.give_tagged(0, |packet| packet.abort(false, []).unwrap());
+        hand.give_tagged(0, |packet| packet.cookie_echo(b"cookie").unwrap());
+        assert_eq!((hand.names(), hand.sctp.stats().drops.verification_tag), (NOTHING.to_vec(), 4));
+    }
+    assert_eq!((idle.sctp.state(), calling.sctp.state()), (State::Closed, State::CookieWait));
+}
+
+// RFC 9260 §8.4, rules 2 and 5 speak of what the packet contains, not of its first chunk.
+#[test]
+fn a_shutdown_ack_in_company_is_answered_too_unless_there_is_an_abort() {
+    let mut hand = Hand::new(&Config::default());
+    hand.give_tagged(77, |packet| {
+        packet.heartbeat_ack(b"x").unwrap();
+        packet.shutdown_ack().unwrap();
+    });
+    let answer = hand.took().remove(0);
+    assert_eq!((chunks(&answer), answer[13]), (vec!["SHUTDOWN_COMPLETE"], 1));
+    hand.give_tagged(77, |packet| {
+        packet.heartbeat_ack(b"x").unwrap();
+        packet.shutdown_ack().unwrap();
+        packet.abort(false, []).unwrap();
+    });
+    assert_eq!(hand.names(), NOTHING);
+}
+
+// RFC 9260 §3.3.7
+#[test]
+fn an_abort_with_a_format_error_is_none() {
+    let mut hand = Hand::established(&Config::default());
+    // A cause that is longer than the chunk, and one that is shorter than its own header.
+    for cause in [[0, 12, 0, 9], [0, 12, 0, 3]] {
+        let abort = [&[6, 0, 0, 8][..], &cause].concat();
+        hand.give_bytes(&raw(hand.tag, &abort));
+        assert_eq!(hand.sctp.state(), State::Established);
+    }
+    assert_eq!((hand.names(), hand.sctp.stats().drops.malformed), (NOTHING.to_vec(), 2));
+    // A cause nobody knows is no format error.
+    hand.give_bytes(&raw(hand.tag, &[6, 0, 0, 8, 0x77, 0x77, 0, 4]));
+    assert_eq!(hand.events, [Event::Closed(CloseReason::PeerAborted { cause: 0x7777 })]);
 }
