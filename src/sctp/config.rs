@@ -41,7 +41,7 @@ pub struct Config {
     pub rto_max: Duration,
     /// Retransmission timeout before the first measurement, when no round trip is known from elsewhere.
     pub rto_initial: Duration,
-    /// How long an acknowledgement may wait for company (RFC 9260 §6.2: at most 500 ms).
+    /// How long an acknowledgement may wait for company (RFC 9260 §6.2: at most 500 ms; zero: not at all).
     pub sack_delay: Duration,
     /// How long the peer may keep an acknowledgement back, until it has shown otherwise: the retransmission timeout stays above.
     pub peer_sack_delay: Duration,
@@ -121,6 +121,12 @@ pub enum ConfigError {
         /// The window.
         window: usize,
     },
+    /// RFC 9260 §6.2: "MUST NOT allow the maximum delay [...] to be configured to be more than 500 ms".
+    #[error("acknowledgements delayed by {delay:?}, at most {:?} is allowed", limits::SCTP_MAX_ACK_DELAY)]
+    SackDelay {
+        /// The value refused.
+        delay: Duration,
+    },
     /// Zero streams, or a limit, timeout or window of zero, or a least timeout above the greatest.
     #[error("a count, limit or timeout is zero, or the least timeout is above the greatest")]
     Zero,
@@ -141,6 +147,9 @@ impl Config {
         if self.max_receive_message_size > self.receive_window {
             let (bytes, window) = (self.max_receive_message_size, self.receive_window);
             return Err(ConfigError::MessageSize { bytes, window });
+        }
+        if self.sack_delay > limits::SCTP_MAX_ACK_DELAY {
+            return Err(ConfigError::SackDelay { delay: self.sack_delay });
         }
         let counts: [usize; 7] = [
             usize::from(self.streams),

@@ -194,6 +194,10 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(window.check(), Err(ConfigError::ReceiveWindow { bytes: 1499 }));
     let message = Config { max_receive_message_size: 6 << 20, ..default() };
     assert_eq!(message.check(), Err(ConfigError::MessageSize { bytes: 6 << 20, window: 5 << 20 }));
+    let delay = ms(501);
+    let lazy = Config { sack_delay: delay, ..default() };
+    assert_eq!(lazy.check(), Err(ConfigError::SackDelay { delay }), "RFC 9260 §6.2");
+    assert_eq!(Config { sack_delay: ms(500), ..default() }.check(), Ok(()));
     for config in [
         Config { streams: 0, ..default() },
         Config { inbound_streams: 0, ..default() },
