@@ -36,8 +36,8 @@ pub(super) struct Resets {
     request: Option<Request>,
     /// The number of the peer's next request.
     expected: u32,
-    /// What we answered last, for requests that come again.
-    answered: Option<(u32, ReConfigResult)>,
+    /// What we answered last, latest first, for requests that come again: one chunk may bring two.
+    answered: [Option<(u32, ReConfigResult)>; limits::SCTP_RECONFIG_PARAMETERS],
     /// Last TSN and streams of the reset performed last: the same under a new number is the same reset.
     performed: Option<(u64, Vec<u16>)>,
     deferred: Option<Deferred>,
@@ -90,10 +90,8 @@ impl Association {
         if number == self.resets.expected {
             return false;
         }
-        let result = match self.resets.answered {
-            Some((answered, result)) if answered == number => result,
-            _ => ReConfigResult::BadSequenceNumber,
-        };
+        let known = self.resets.answered.iter().flatten().find(|(answered, _)| *answered == number);
+        let result = known.map_or(ReConfigResult::BadSequenceNumber, |(_, result)| *result);
         self.queue_response(number, result);
         true
     }
@@ -107,7 +105,10 @@ impl Association {
     /// Answers the request that was expected.
     fn respond(&mut self, number: u32, result: ReConfigResult) {
         self.resets.expected = number.wrapping_add(1);
-        self.resets.answered = Some((number, result));
+        self.resets.answered.rotate_right(1);
+        if let Some(latest) = self.resets.answered.first_mut() {
+            *latest = Some((number, result));
+        }
         self.queue_response(number, result);
     }
 
@@ -156,7 +157,11 @@ impl Association {
         if let Some(deferred) = self.resets.deferred.take_if(|deferred| deferred.last <= cumulative) {
             let streams = self.rx.release();
             self.perform(streams, deferred.last);
-            self.resets.answered = Some((deferred.number, ReConfigResult::Performed));
+            for (number, result) in self.resets.answered.iter_mut().flatten() {
+                if *number == deferred.number {
+                    *result = ReConfigResult::Performed;
+                }
+            }
             self.queue_response(deferred.number, ReConfigResult::Performed);
         }
     }
@@ -219,12 +224,17 @@ impl Association {
 
     /// Writes responses, then our request.
     pub(super) fn write_reconfig(&mut self, now: Instant, packet: &mut PacketWriter<'_>) {
-        while let Some(&(request, result)) = self.resets.responses.front() {
-            let response = ReConfigParameter::Response { request, result, tsns: None };
-            if packet.re_config([response]).is_err() {
+        if !self.resets.responses.is_empty() {
+            // §5.2.1: several go into one chunk.
+            let responses = self
+                .resets
+                .responses
+                .iter()
+                .map(|&(request, result)| ReConfigParameter::Response { request, result, tsns: None });
+            if packet.re_config(responses).is_err() {
                 return;
             }
-            self.resets.responses.pop_front();
+            self.resets.responses.clear();
         }
         if self.resets.request.is_none() && !self.tx.queue.ready_to_reset.is_empty() {
             self.make_request();

@@ -33,14 +33,16 @@ fn responses(hand: &mut Hand) -> Vec<(u32, ReConfigResult)> {
     for packet in hand.took() {
         for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
             let Chunk::ReConfig(reset) = chunk else { continue };
-            for parameter in reset.parameters().map(Result::unwrap) {
-                if let ReConfigParameter::Response { request, result, .. } = parameter {
-                    found.push((request.wrapping_sub(HAND_TSN), result));
-                }
-            }
+            found.extend(reset.parameters().map(Result::unwrap).filter_map(answered));
         }
     }
     found
+}
+
+/// Which of the peer's requests a response answers, and how.
+fn answered(parameter: ReConfigParameter<'_>) -> Option<(u32, ReConfigResult)> {
+    let ReConfigParameter::Response { request, result, .. } = parameter else { return None };
+    Some((request.wrapping_sub(HAND_TSN), result))
 }
 
 /// The peer asks: its `n`th request, its streams end with chunk `last`.
@@ -419,4 +421,35 @@ fn a_single_stream_and_streams_that_pause_get_their_turns() {
     assert_eq!(requests(&mut hand), [(hand.tsn, 9, vec![2])]);
     answer(&mut hand, 0, ReConfigResult::Performed);
     assert_eq!(sent(&mut hand), [(2, 0)]);
+}
+
+// RFC 6525 §5.2.1: "If multiple parameters have to be returned, they MUST be put into one RE_CONFIG chunk"; a repeated request gets the
+// same answers.
+#[test]
+fn two_requests_in_a_chunk_get_both_answers_in_one_and_again_when_they_come_again() {
+    let mut hand = Hand::established(&Config::default());
+    let streams = U16List::new(&[3]);
+    let requests = [
+        ReConfigParameter::OutgoingReset {
+            request: HAND_TSN,
+            response: 0,
+            last_tsn: Tsn(HAND_TSN).minus(1),
+            streams,
+        },
+        ReConfigParameter::IncomingReset { request: HAND_TSN.wrapping_add(1), streams },
+    ];
+    for _ in 0..3 {
+        hand.give(|packet| packet.re_config(requests).unwrap());
+        let packets = hand.took();
+        let resets = Packet::parse(&packets[0]).unwrap().chunks().map(Result::unwrap);
+        let lists: Vec<_> = resets
+            .filter_map(|chunk| if let Chunk::ReConfig(reset) = chunk { Some(reset) } else { None })
+            .map(|reset| {
+                let parameters = reset.parameters().map(Result::unwrap);
+                parameters.filter_map(answered).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(lists, [[(0, ReConfigResult::Performed), (1, ReConfigResult::NothingToDo)]]);
+    }
+    assert_eq!(hand.events, [Event::IncomingReset { stream: 3 }], "performed once");
 }
