@@ -141,6 +141,7 @@ impl Association {
             if self.tx.fill(now, &mut packet, &mut self.stats, &mut self.events) {
                 self.heartbeat.active(now);
             }
+            self.tx.guard_forward(now);
         } else {
             self.tx.release_pacing();
         }

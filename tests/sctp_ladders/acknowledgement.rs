@@ -202,3 +202,27 @@ fn the_window_shrinks_by_what_is_held_and_comes_back_with_the_reading() {
     hand.give_data(4, 1, 4, DataFlags { immediate: true, ..WHOLE }, b"x");
     assert!(hand.took_sack().unwrap().a_rwnd > 99_900);
 }
+
+// RFC 3758 §3.6: "for the purposes of sending a SACK, the receiver MUST follow the same rules as if a DATA chunk had been received".
+#[test]
+fn forward_tsn_is_acknowledged_as_data_is() {
+    let mut hand = begun();
+    let forward = |hand: &mut Hand, n: u32| {
+        let tsn = hand::data(n, 0, 0, WHOLE, b"").tsn;
+        hand.give(|packet| packet.forward_tsn(tsn, []).unwrap());
+    };
+    // One alone after the delay, of two packets the second at once, and at once where there are gaps.
+    forward(&mut hand, 1);
+    assert_eq!(hand.took_sack(), None);
+    hand.wait(ms(200));
+    assert_eq!(gaps(&mut hand), (2, vec![]));
+    give(&mut hand, 2);
+    forward(&mut hand, 3);
+    assert_eq!(gaps(&mut hand), (4, vec![]));
+    give(&mut hand, 6);
+    assert_eq!(gaps(&mut hand), (4, vec![(3, 3)]));
+    forward(&mut hand, 4);
+    assert_eq!(gaps(&mut hand), (5, vec![(2, 2)]));
+    forward(&mut hand, 5);
+    assert_eq!(gaps(&mut hand), (7, vec![]));
+}

@@ -308,3 +308,23 @@ fn a_lost_sack_of_a_forward_tsn_is_made_good() {
     world.run(ms(100));
     assert_eq!(world.received(1), ["behind"]);
 }
+
+#[test]
+fn a_forward_tsn_that_is_answered_late_is_not_sent_twice() {
+    let mut world = World::connected(ms(10));
+    // The timeout comes down to its least, for the I bit is answered; FORWARD TSN has none.
+    for _ in 0..30 {
+        world.send(1, "data");
+        world.run(ms(100));
+    }
+    let before = world.a.sctp.stats().t3_timeouts;
+    world.to_z.log = Some(Vec::new());
+    world.to_z.fate =
+        Some(Box::new(|_, packet| if holds(packet, "DATA") { Fate::Drop } else { Fate::Deliver }));
+    let message = Message { stream: 1, ppid: 53, data: "x".into() };
+    world.a.sctp.send(world.now, &message, retransmits(0)).unwrap();
+    world.run(Duration::from_secs(5));
+    let forwards = world.to_z.log.as_ref().unwrap().iter().filter(|(_, packet)| holds(packet, "FORWARD_TSN"));
+    assert_eq!(forwards.count(), 1);
+    assert_eq!(world.a.sctp.stats().t3_timeouts - before, 1, "that of the message");
+}

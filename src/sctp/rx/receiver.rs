@@ -256,15 +256,19 @@ impl Receiver {
     /// Takes a FORWARD TSN; false if it is out of range.
     pub(crate) fn on_forward(&mut self, forward: &ForwardTsn<'_>, events: &mut Outbox<Event>) -> bool {
         let tsn = self.tracker.unwrap(forward.new_cumulative_tsn);
-        // An old one is answered too: our SACK was lost (RFC 3758 §3.6).
+        // "MUST follow the same rules as if a DATA chunk had been received" (RFC 3758 §3.6). An old one is answered at once, like a
+        // repeated chunk: our SACK was lost.
         self.saw_data = true;
-        self.at_once = true;
         if tsn <= self.tracker.cumulative() {
+            self.at_once = true;
             return true;
         }
+        self.at_once |= self.tracker.has_gaps();
         if !self.tracker.forward(tsn) {
+            self.at_once = true;
             return false;
         }
+        self.at_once |= self.tracker.has_gaps();
         self.fragments.forward(tsn);
         for skipped in forward.streams() {
             self.ops.add(1);

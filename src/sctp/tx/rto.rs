@@ -141,6 +141,13 @@ impl Rto {
         timeout.clamp(self.min, self.max)
     }
 
+    /// The timeout for what cannot ask to be answered at once, and so may be answered late.
+    pub(crate) fn patient(&self) -> Duration {
+        let delay = self.acks.delay.unwrap_or(self.ack_delay);
+        let late = self.least.map_or(Duration::ZERO, |least| least + delay + limits::SCTP_RTO_MARGIN);
+        self.current().max(late.min(self.max))
+    }
+
     /// The timeout, doubled as often as it has run out.
     pub(crate) fn current(&self) -> Duration {
         let factor = 1_u32.checked_shl(self.backoff).unwrap_or(u32::MAX);

@@ -368,9 +368,13 @@ impl Sender {
             self.forward.due = false;
             self.forward.sent_at = now;
             self.forward.told = reached;
-            if !self.t3.is_running() {
-                self.t3.set(now + self.rto.current());
-            }
+        }
+    }
+
+    /// RFC 3758 §3.5 C5: a FORWARD TSN has a timer too. Where no data went with it, the peer may keep its answer back.
+    pub(crate) fn guard_forward(&mut self, now: Instant) {
+        if !self.forward.due && !self.t3.is_running() && self.out.forward_to().is_some() {
+            self.t3.set(now + self.rto.patient());
         }
     }
 
