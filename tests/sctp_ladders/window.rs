@@ -106,3 +106,20 @@ fn data_beyond_the_window_is_dropped_and_counted_and_what_fills_a_gap_is_not() {
     assert!(taken >= 10, "{taken}");
     assert_eq!(hand.sctp.stats().held_bytes, 0);
 }
+
+#[test]
+fn what_a_full_peer_threw_away_leaves_again_as_soon_as_there_is_room() {
+    let mut hand = Hand::established(&Config::default());
+    for _ in 0..5 {
+        hand.send(1, 1000);
+    }
+    assert_eq!(hand.took_data(), [0, 1, 2, 3, 4]);
+    // The peer took two and had no room for more; then the timer runs out again and again, up to a minute apart.
+    hand.give_sack(2, &[], 0);
+    hand.wait(Duration::from_secs(130));
+    assert!(hand.took_data().len() >= 5);
+    hand.give_sack(2, &[], 100_000);
+    assert_eq!(hand.took_data(), [2]);
+    hand.give_sack(3, &[], 100_000);
+    assert_eq!(hand.took_data(), [3, 4]);
+}

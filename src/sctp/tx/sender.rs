@@ -53,6 +53,8 @@ pub(crate) struct Sender {
     answered: Option<Duration>,
     /// One packet is in flight though the peer has no room.
     probing: bool,
+    /// T3 has run out and nothing been acknowledged since: "only one packet is allowed to be in flight" (RFC 9260 §7.2.1).
+    alone: bool,
     /// TSNs below this that are lost are so because T3 ran out.
     timed_out_below: u64,
     /// What was sent before this tells nothing about the round trip.
@@ -80,6 +82,7 @@ impl Sender {
             quiet_since: None,
             answered: None,
             probing: false,
+            alone: false,
             timed_out_below: 0,
             measured_from: Instant::ZERO,
         }
@@ -99,6 +102,7 @@ impl Sender {
         self.t3.stop();
         self.forced = false;
         self.probing = false;
+        self.alone = false;
         self.timed_out_below = 0;
     }
 
@@ -182,6 +186,7 @@ impl Sender {
         if acked.advanced || acked.bytes > 0 {
             self.rto.acknowledged();
             self.probing = false;
+            self.alone = false;
         }
         if let Some(rtt) = acked.rtt {
             self.rto.measured(now, rtt);
@@ -296,7 +301,10 @@ impl Sender {
         // A probe that finds no room says nothing about the path.
         if !self.probing {
             self.congestion.on_timeout(now, expiries);
+            self.alone = true;
         }
+        // What the peer had no room for it has thrown away: sent again, it probes the window as new data would.
+        self.probing |= self.peer_window < limits::SCTP_LEAST_FRAGMENT;
         self.out.lose_all(&mut self.queue);
         self.timed_out_below = self.out.next_tsn();
         self.forward.due = self.out.forward_to().is_some();
@@ -327,8 +335,12 @@ impl Sender {
 
     /// Whether a call of [`Sender::fill`] could write something, pacing apart.
     pub(crate) fn wants_to_send(&self) -> bool {
-        if self.forward.due {
-            return true;
+        self.forward.due || self.data_may_leave()
+    }
+
+    fn data_may_leave(&self) -> bool {
+        if self.alone && self.out.in_flight_chunks > 0 {
+            return false;
         }
         if self.out.loss.has_lost() {
             return self.forced || self.window_open();
@@ -386,7 +398,7 @@ impl Sender {
         stats: &mut Stats,
         events: &mut Outbox<Event>,
     ) -> bool {
-        if !self.wants_to_send() {
+        if !self.data_may_leave() {
             self.pacer.release();
             return false;
         }
