@@ -243,7 +243,8 @@ impl Association {
         Output::Wait(None)
     }
 
-    /// Queues a message. Before the handshake is done it waits for that.
+    /// Queues a message. Before the handshake is done it waits for that; should its stream turn out not to exist, it is dropped and counted
+    /// in [`Stats::messages_abandoned`].
     ///
     /// # Errors
     /// [`SendError`]; nothing of the message is kept then.

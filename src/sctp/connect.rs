@@ -238,6 +238,9 @@ impl Association {
     fn begin(&mut self, peer: Peer) {
         self.peer = Some(peer);
         self.tx.begin(peer.window, peer.partial);
+        if self.tx.is_fresh() {
+            self.tx.queue.drop_beyond(peer.outbound, &mut self.events);
+        }
         self.rx.begin(peer.initial_tsn, peer.inbound);
         self.resets.begin(self.local.initial_tsn, peer.initial_tsn);
     }

@@ -318,3 +318,31 @@ fn a_cookie_past_its_life_is_reported_and_the_caller_begins_again() {
     assert_eq!(names.iter().filter(|names| names[0] == "INIT").count(), 2);
     assert_eq!(world.received(1), ["patience"]);
 }
+
+// RFC 9260 §5.1.1: "the endpoint MUST use MIS outbound streams".
+#[test]
+fn what_waits_for_a_stream_that_the_peer_does_not_have_is_dropped() {
+    let mut hand = Hand::new(&Config::default());
+    hand.sctp.connect();
+    for stream in [7, 99, 100, 4000] {
+        hand.send(stream, 10);
+    }
+    let init = hand.took().remove(0);
+    hand.learn(&init);
+    hand.give(|packet| packet.init_ack(&Hand::init(), [Parameter::StateCookie(b"cookie")]).unwrap());
+    hand.give(|packet| packet.cookie_ack().unwrap());
+    assert_eq!(hand.sctp.streams(), (100, 100));
+    let mut streams = Vec::new();
+    for packet in hand.took() {
+        for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
+            if let Chunk::Data(data) = chunk {
+                streams.push(data.stream);
+            }
+        }
+    }
+    assert_eq!(streams, [7, 99]);
+    let stats = hand.sctp.stats();
+    assert_eq!((stats.messages_abandoned, hand.sctp.total_buffered_amount()), (2, 0));
+    // Whoever waits for their buffers to empty is told.
+    assert!(hand.events.contains(&Event::BufferedAmountLow(4000)));
+}

@@ -431,6 +431,21 @@ impl SendQueue {
         }
     }
 
+    /// The handshake has told how many streams there are: what waits on others can never be sent (RFC 9260 §5.1.1).
+    pub(crate) fn drop_beyond(&mut self, streams: u16, events: &mut Outbox<Event>) {
+        for stream in self.streams.iter_mut().filter(|stream| stream.id >= streams) {
+            let dropped = core::mem::take(&mut stream.buffered);
+            self.expired += stream.queue.len() as u64;
+            stream.queue.clear();
+            let refused = core::mem::take(&mut stream.refused);
+            if dropped > stream.threshold || refused {
+                report_low(stream, events);
+            }
+            self.total.fell(self.buffered, self.buffered - dropped, events);
+            self.buffered -= dropped;
+        }
+    }
+
     /// Drops everything that waits, and begins all sequence numbers again.
     pub(crate) fn clear(&mut self, events: &mut Outbox<Event>) {
         for stream in self.streams.iter_mut() {
