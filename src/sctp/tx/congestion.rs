@@ -359,6 +359,11 @@ impl CongestionControl for NewReno {
         let periods = idle.as_nanos() / rto.as_nanos().max(1);
         let floor = self.initial.min(self.cwnd);
         let shift = u32::try_from(periods).unwrap_or(u32::MAX);
+        if shift > 0 {
+            // "Before the first cwnd adjustment, the ssthresh [...] SHOULD be set to the cwnd", that growth back to it be quick. One
+            // above it stays: a sender that has never filled the path knows nothing against it.
+            self.ssthresh = self.ssthresh.max(self.cwnd);
+        }
         self.cwnd = self.cwnd.checked_shr(shift).unwrap_or(0).max(floor);
     }
 
