@@ -373,6 +373,11 @@ impl Channels {
         }
     }
 
+    /// The path below is another one now, with this round trip if it has been measured: see [`Association::path_changed`].
+    pub fn path_changed(&mut self, rtt: Option<Duration>) {
+        self.association.path_changed(rtt);
+    }
+
     /// Changes the length of the longest packet.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.association.set_mtu(mtu);

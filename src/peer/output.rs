@@ -81,7 +81,8 @@ impl PeerConnection {
                 Some(Event::IceConnectionStateChange(state))
             }
             ice::Event::ActivePath(path) => {
-                if path.is_some() {
+                if let Some(path) = path {
+                    self.transport.use_path(path);
                     self.start_dtls();
                     self.transport.replay_early(now);
                 }

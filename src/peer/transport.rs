@@ -42,6 +42,8 @@ pub(crate) struct Transport {
     /// DTLS datagrams from a path whose check succeeded at the peer's end but not yet at ours: the peer may be half a round
     /// trip ahead. Looked at once the path is valid, so no ClientHello costs a retransmission timeout.
     early: VecDeque<(Path, Box<[u8]>)>,
+    /// What data went over last.
+    data_path: Option<Path>,
     pub(crate) mtu: usize,
     /// How many datagrams of data may be drawn at once.
     max_segments: usize,
@@ -60,10 +62,19 @@ impl Transport {
             estimate: None,
             dtls_state: DtlsState::New,
             early: VecDeque::new(),
+            data_path: None,
             mtu,
             max_segments,
             between: None,
             datagrams: DatagramStats::default(),
+        }
+    }
+
+    /// Data goes this way from now on; SCTP is told where that is another one (RFC 8831 §5).
+    pub(crate) fn use_path(&mut self, path: Path) {
+        if self.data_path.replace(path).is_some_and(|before| before != path) {
+            let round_trip = self.ice.round_trip();
+            self.data.path_changed(round_trip);
         }
     }
 
@@ -382,6 +393,7 @@ impl Transport {
             estimate: self.estimate,
             dtls_state: self.dtls_state,
             early: self.early.clone(),
+            data_path: self.data_path,
             mtu: self.mtu,
             max_segments: self.max_segments,
             between: self.between.clone(),

@@ -356,6 +356,13 @@ impl Association {
         self.tx.rto.set_initial_rtt(rtt);
     }
 
+    /// The path below is another one now (RFC 8831 §5): the congestion window and the round trip begin again, the latter with what was
+    /// measured of the new path elsewhere.
+    pub fn path_changed(&mut self, rtt: Option<Duration>) {
+        self.tx.path_changed(self.latest.now(), rtt);
+        self.touch();
+    }
+
     /// Tells the SCTP ports, where they are not known before [`connect`](Self::connect); later they stay as they are.
     pub const fn set_ports(&mut self, local: u16, remote: u16) {
         if matches!(self.phase, Phase::Idle) {

@@ -171,6 +171,34 @@ fn a_sender_that_was_idle_begins_lower() {
     assert_eq!(world.a.sctp.stats().cwnd_bytes, 12_000);
 }
 
+// RFC 8831 §5, RFC 9260 §7.2.5.2
+#[test]
+fn another_path_is_learned_anew() {
+    let mut world = World::connected(ms(25));
+    for _ in 0..10 {
+        world.send(1, vec![1; 200_000]);
+        world.run(ms(200));
+        world.received(1);
+    }
+    world.to_z.lose(5);
+    world.send(1, vec![1; 200_000]);
+    world.run(ms(200));
+    let before = world.a.sctp.stats();
+    assert!(before.cwnd_bytes > 50_000 && before.ssthresh_bytes < 5 << 20);
+    world.a.sctp.path_changed(Some(ms(300)));
+    let after = world.a.sctp.stats();
+    assert_eq!((after.cwnd_bytes, after.ssthresh_bytes), (12_000, 5 << 20));
+    assert_eq!((after.smoothed_rtt, after.rto), (Duration::ZERO, ms(900)));
+    // Without a measurement the first timeout stays what it was.
+    world.a.sctp.path_changed(None);
+    assert_eq!(world.a.sctp.stats().rto, ms(900));
+    let read = world.received(1).len();
+    world.send(1, vec![2; 200_000]);
+    world.run(ms(3000));
+    assert_eq!(read + world.received(1).len(), 2);
+    assert!((ms(50)..ms(60)).contains(&world.a.sctp.stats().smoothed_rtt));
+}
+
 /// Keeps a window of its own and lets a packet leave every 10 ms; notes what it is told.
 #[derive(Clone, Debug, Default)]
 struct Metronome {

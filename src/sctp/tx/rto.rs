@@ -57,6 +57,16 @@ impl Rto {
         self.initial = (rtt * 3).clamp(self.min, self.max);
     }
 
+    /// What was measured was another path's; of this one `rtt` is known, if anything is.
+    pub(crate) fn forget(&mut self, rtt: Option<Duration>) {
+        (self.srtt, self.var, self.least) = (None, Duration::ZERO, None);
+        self.measure_at = Instant::ZERO;
+        self.collapse();
+        if let Some(rtt) = rtt {
+            self.set_initial_rtt(rtt);
+        }
+    }
+
     /// A round trip that is certain to be one: the packet was sent once.
     pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
         self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));

@@ -38,8 +38,9 @@ pub(crate) struct Sender {
     congestion: Box<dyn CongestionControl>,
     pacer: Pacer,
     t3: Timer,
-    /// The peer's window as it last said.
+    /// The peer's window as it last said, and as it said first.
     peer_window: usize,
+    first_window: usize,
     mtu: usize,
     burst: usize,
     /// RFC 3758 was agreed.
@@ -74,6 +75,7 @@ impl Sender {
             pacer: Pacer::default(),
             t3: Timer::stopped(),
             peer_window: 0,
+            first_window: 0,
             mtu,
             burst: burst_packets * mtu,
             partial: false,
@@ -91,8 +93,16 @@ impl Sender {
     /// The handshake has told the peer's window.
     pub(crate) fn begin(&mut self, peer_window: u32, partial: bool) {
         self.peer_window = peer_window as usize;
+        self.first_window = self.peer_window;
         self.partial = partial;
         self.congestion.begin(self.peer_window);
+    }
+
+    /// Another path: what was learned of the one before counts no more (RFC 9260 §7.2.5.2).
+    pub(crate) fn path_changed(&mut self, now: Instant, rtt: Option<Duration>) {
+        self.congestion.begin(self.first_window);
+        self.rto.forget(rtt);
+        self.measured_from = now;
     }
 
     /// Starts again from `initial` with nothing in flight (RFC 9260 §5.2.4.1).
