@@ -198,6 +198,7 @@ fn impossible_channels_are_refused() {
 #[test]
 fn the_longest_label_arrives() {
     let mut wire = connected();
+    wire.a.set_remote_max_message_size(Some(12 + 2 * 65_535));
     let label = "x".repeat(65_535);
     let init = DataChannelInit { protocol: "y".repeat(65_535), ..init() };
     wire.a.create(&label, init).unwrap();
@@ -205,6 +206,21 @@ fn the_longest_label_arrives() {
     let there = opened(&wire.b_took());
     assert_eq!(wire.b.label(there).map(str::len), Some(65_535));
     assert_eq!(wire.b.protocol(there).map(str::len), Some(65_535));
+}
+
+// RFC 8841 §6.1 speaks of every SCTP user message.
+#[test]
+fn a_channel_whose_opening_the_peer_would_not_take_fails() {
+    let mut wire = connected();
+    wire.a.set_remote_max_message_size(Some(20));
+    let fits = wire.a.create("12345678", init()).unwrap();
+    let beyond = wire.a.create("123456789", init()).unwrap();
+    wire.run(ms(100));
+    let events = wire.a_took();
+    assert!(events.contains(&Event::Open(fits)), "{events:?}");
+    assert!(events.contains(&Event::Error(beyond, DataChannelFailure::NotSent)), "{events:?}");
+    assert!(!events.contains(&Event::Open(beyond)), "{events:?}");
+    assert_eq!(wire.b_took().iter().filter(|event| matches!(event, Event::Channel(_))).count(), 1);
 }
 
 #[test]

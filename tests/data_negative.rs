@@ -239,12 +239,30 @@ fn a_text_that_is_not_utf8_is_dropped_and_counted() {
     let mut wire = against_association();
     send(&mut wire, 1, ppid::DCEP, &open());
     send(&mut wire, 1, ppid::STRING, &[0xc3, 0x28]);
-    send(&mut wire, 1, 4711, b"x");
     send(&mut wire, 1, ppid::BINARY, &[0xc3, 0x28]);
     wire.run(ms(100));
     let id = opened(&wire.a_took());
     assert_eq!(read(&mut wire.a, id), [Message::binary(vec![0xc3, 0x28])]);
-    assert_eq!((wire.a.stats().drops.invalid_utf8, wire.a.stats().drops.unknown_ppid), (1, 1));
+    assert_eq!(wire.a.stats().drops.invalid_utf8, 1);
+}
+
+// RFC 8831 §6.6
+#[test]
+fn a_message_of_an_unknown_kind_ends_the_channel() {
+    let mut wire = against_association();
+    send(&mut wire, 1, ppid::DCEP, &open());
+    send(&mut wire, 1, ppid::STRING, b"before");
+    send(&mut wire, 1, 4711, b"x");
+    send(&mut wire, 1, ppid::STRING, b"behind");
+    wire.run(ms(100));
+    let id = opened(&wire.a_took());
+    assert_eq!(read(&mut wire.a, id), [Message::text("before")]);
+    wire.run(ms(500));
+    assert_eq!(wire.a_took(), [Event::Error(id, DataChannelFailure::UnknownPayload)]);
+    assert_eq!((resets(&mut wire), wire.a.stats().drops.unknown_ppid), (vec![1], 1));
+    wire.b.reset_streams(&[1]).unwrap();
+    wire.run(ms(500));
+    assert_eq!(wire.a_took(), [Event::Close(id)]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::channel::{Channel, ChannelId, ChannelState, Decoded, decode, encode};
 use super::config::{Config, DataChannelInit, Role};
 use super::error::{DataChannelError, SendError};
-use super::event::Event;
+use super::event::{DataChannelFailure, Event};
 use super::message::Message;
 use super::stats::Stats;
 use super::streams::Streams;
@@ -17,7 +17,7 @@ use crate::machine::{Machine, Output};
 use crate::rng::Rng;
 use crate::sctp::{self, Association, Reliability, SendOptions};
 use crate::time::{Instant, Latest};
-use crate::wire::dcep::{Open, ppid};
+use crate::wire::dcep::ppid;
 
 /// Longest message towards a peer that does not say what it takes (RFC 8841 §6.1).
 const DEFAULT_REMOTE_MAX: usize = 64 * 1024;
@@ -106,7 +106,7 @@ impl Channels {
         for id in core::mem::take(&mut self.waiting) {
             match self.streams.allocate() {
                 Some(stream) => self.attach(id, stream),
-                None => self.fail(id, super::event::DataChannelFailure::NoStream),
+                None => self.fail(id, DataChannelFailure::NoStream),
             }
         }
         if let Some(rtt) = initial_rtt {
@@ -127,9 +127,8 @@ impl Channels {
             Some(0) => usize::MAX,
             Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
-        // An OPEN may be longer than the messages it announces.
-        let open = Open::HEADER_LEN + 2 * usize::from(u16::MAX);
-        self.association.set_max_send_message_size(self.remote_max.max(open));
+        // "MUST NOT send a SCTP user message" that is longer (RFC 8841 §6.1): the channel protocol's are such messages too.
+        self.association.set_max_send_message_size(self.remote_max);
     }
 
     /// Takes one SCTP packet; what is kept of it is a slice or a copy.
@@ -273,6 +272,10 @@ impl Channels {
                 continue;
             }
             let last_piece = decode(raw.ppid, raw.data);
+            if matches!(last_piece, Decoded::UnknownPpid) {
+                self.on_unknown_ppid(id);
+                continue;
+            }
             let Some(message) = self.assemble(id, last_piece) else { continue };
             if let Some(channel) = self.channels.get_mut(id.0) {
                 channel.stats.messages_received += 1;
@@ -304,6 +307,15 @@ impl Channels {
         raw
     }
 
+    /// "If a message with an unsupported PPID is received [...] the receiver SHOULD close the corresponding data channel" (RFC 8831 §6.6).
+    fn on_unknown_ppid(&mut self, id: ChannelId) {
+        self.stats.drops.unknown_ppid += 1;
+        if self.state(id) == Some(ChannelState::Open) {
+            self.push(Event::Error(id, DataChannelFailure::UnknownPayload));
+            self.close_channel(id);
+        }
+    }
+
     /// Puts a message together from the pieces of the deprecated identifiers; nearly always there is only one.
     fn assemble(&mut self, id: ChannelId, decoded: Decoded) -> Option<Message> {
         let channel = self.channels.get_mut(id.0)?;
@@ -331,7 +343,8 @@ impl Channels {
                 }
             }
             Decoded::InvalidUtf8 => drops.invalid_utf8 += 1,
-            Decoded::UnknownPpid => drops.unknown_ppid += 1,
+            // Ended the channel.
+            Decoded::UnknownPpid => {}
         }
         None
     }

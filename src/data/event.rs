@@ -39,8 +39,10 @@ pub enum DataChannelFailure {
     NoStream,
     /// The peer began a new association (RFC 9260 §5.2): what was queued or in flight is lost.
     Restarted,
-    /// The association did not take its opening message.
+    /// The association did not take its opening message, or that is longer than what the peer receives.
     NotSent,
+    /// The peer sent a message whose payload protocol identifier is none of data channels' (RFC 8831 §6.6): the channel is closed.
+    UnknownPayload,
     /// The association ended.
     Association(sctp::CloseReason),
 }
