@@ -12,6 +12,8 @@ mod sctp_common;
 mod acknowledgement;
 #[path = "sctp_ladders/api.rs"]
 mod api;
+#[path = "sctp_ladders/behaviours.rs"]
+mod behaviours;
 #[path = "sctp_ladders/congestion.rs"]
 mod congestion;
 #[path = "sctp_ladders/delivery.rs"]

@@ -326,3 +326,20 @@ fn we_give_up_messages_and_usrsctp_goes_on_behind_them() {
         assert!(live.association.stats().messages_abandoned > 0);
     }
 }
+
+#[test]
+fn usrsctp_takes_bulk_from_us_whatever_is_lost() {
+    let Some(path) = program("tsctp") else { return };
+    let arguments = |peer, ours| words(&["-p", "5001", "-E", "?", "-U", "?"], [peer, ours]);
+    let (mut live, _program) = connect(&path, arguments, 5001);
+    live.lose_every = 29;
+    for n in 0..1000 {
+        live.send(&message(0, 3000, n), SendOptions::default());
+    }
+    live.association.shutdown();
+    live.until(|live| live.closed().is_some());
+    // The association ends in order only when every message has been acknowledged.
+    assert_eq!(live.closed(), Some(CloseReason::Shutdown));
+    let stats = live.association.stats();
+    assert_eq!((stats.messages_sent, stats.messages_abandoned), (1000, 0));
+}

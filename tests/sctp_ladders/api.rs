@@ -239,3 +239,27 @@ fn abort_says_so_once_and_is_the_end() {
     assert_eq!(hand.took().len(), 0);
     assert_eq!(hand.read(), ["kept"]);
 }
+
+#[test]
+fn packets_go_between_the_ports_that_were_agreed() {
+    let ports = |packet: &[u8]| {
+        let packet = antiphon::wire::sctp::Packet::parse(packet).unwrap();
+        (packet.source_port, packet.destination_port)
+    };
+    let a = Config { local_port: 6000, remote_port: 7000, ..Config::default() };
+    let z = Config { local_port: 7000, remote_port: 6000, ..Config::default() };
+    let mut world = World::connected_with(ms(5), &a, &z);
+    world.to_z.log = Some(Vec::new());
+    world.send(1, "between other ports");
+    world.run(ms(100));
+    assert_eq!(world.received(1), ["between other ports"]);
+    assert!(world.to_z.log.iter().flatten().all(|(_, packet)| ports(packet) == (6000, 7000)));
+    // They are told before the handshake, and stay as they are from then on.
+    let mut hand = Hand::new(&Config::default());
+    hand.sctp.set_ports(1, 65_535);
+    hand.sctp.connect();
+    hand.sctp.set_ports(2, 3);
+    hand.wait(ms(1000));
+    let packets = hand.took();
+    assert!(packets.len() == 2 && packets.iter().all(|packet| ports(packet) == (1, 65_535)));
+}

@@ -3,6 +3,7 @@
 use antiphon::sctp::{CloseReason, Config, Event, Message, SendOptions};
 
 use crate::sctp_common::hand::{FIRST, Hand, LAST, MIDDLE, UNORDERED, WHOLE, data};
+use crate::sctp_common::{World, ms};
 
 #[test]
 fn small_messages_share_a_packet() {
@@ -166,4 +167,25 @@ fn data_without_payload_ends_the_association() {
     hand.give(|packet| packet.data(&data(0, 1, 0, WHOLE, b"")).unwrap());
     assert_eq!(hand.names(), [["ABORT"]]);
     assert_eq!(hand.events, [Event::Closed(CloseReason::ProtocolViolation)]);
+}
+
+#[test]
+fn no_packet_is_longer_than_the_mtu() {
+    for mtu in [160, 576, 1199, 1200] {
+        let config = Config { mtu, ..Config::default() };
+        let mut world = World::connected_with(ms(5), &config, &config);
+        (world.to_z.log, world.to_a.log) = (Some(Vec::new()), Some(Vec::new()));
+        let sizes: Vec<usize> = (1..=40).chain(mtu - 40..=mtu + 40).chain([5 * mtu]).collect();
+        for (stream, size) in (0..).zip(&sizes) {
+            world.send(stream % 7, vec![1; *size]);
+            world.a.sctp.reset_streams(&[stream]).unwrap();
+        }
+        world.run(ms(5000));
+        let received: usize = (0..7).map(|stream| world.received(stream).len()).sum();
+        assert_eq!(received, sizes.len());
+        let logs = [&world.to_z, &world.to_a].map(|link| link.log.as_ref().unwrap());
+        for (_, packet) in logs.into_iter().flatten() {
+            assert!(packet.len() <= mtu && packet.len() % 4 == 0, "{} of {mtu}", packet.len());
+        }
+    }
 }

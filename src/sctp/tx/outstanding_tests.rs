@@ -225,3 +225,17 @@ proptest! {
         prop_assert_eq!((book.out.in_flight_bytes, book.out.in_flight_chunks), (0, 0));
     }
 }
+
+#[test]
+fn transmission_numbers_wrap() {
+    let first = crate::sctp::tx::sender::unwrapped(Tsn(u32::MAX));
+    let mut book = Book { out: Outstanding::new(first), ..Book::new() };
+    book.send(3, SendOptions::default());
+    let on_wire: Vec<_> = (first..first + 3).map(|tsn| book.out.encode(tsn).unwrap().tsn).collect();
+    assert_eq!(on_wire, [Tsn(u32::MAX), Tsn(0), Tsn(1)]);
+    let cumulative = Tsn(0).unwrap_near(book.out.cumulative());
+    assert_eq!(cumulative, first + 1);
+    let report =
+        book.out.on_sack(at(9), cumulative, core::iter::empty(), Duration::ZERO, &mut book.queue).unwrap();
+    assert_eq!((report.chunks, book.out.in_flight_chunks), (2, 1));
+}
