@@ -1,5 +1,6 @@
 use super::*;
 use crate::sdp::{Setup, Token};
+use proptest::prelude::*;
 
 const HEAD: &str = "v=0\r\no=- 9158036112177611341 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
 
@@ -188,4 +189,61 @@ fn spaces_after_an_attribute_say_nothing() {
     assert_eq!("bundle-only ".parse(), Ok(Attribute::BundleOnly));
     assert_eq!("sctp-port:5000 ".parse(), Ok(Attribute::SctpPort(5000)));
     assert!(matches!("bundle-only x".parse(), Ok(Attribute::Other(_))));
+}
+
+/// A line that is a little or very wrong, or right.
+fn any_line() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "group", "mid", "msid", "msid-semantic", "rtpmap", "fmtp", "rtcp-fb", "rtcp", "rtcp-mux", "extmap", "ssrc",
+        "ssrc-group", "rid", "simulcast", "bundle-only", "ice-ufrag", "ice-pwd", "ice-options", "ice-pacing",
+        "candidate", "end-of-candidates", "remote-candidates", "fingerprint", "setup", "tls-id", "identity",
+        "sctp-port", "max-message-size", "sctpmap", "sctp-init", "sendrecv", "ptime", "imageattr", "crypto", "x-new",
+    ]);
+    let words = prop::collection::vec(
+        prop_oneof![
+            "[!-~]{1,6}",
+            "[0-9]{1,12}",
+            prop::sample::select(vec![
+                "", " ", "*", "IN", "IP4", "IP6", "0.0.0.0", "::1", "send", "recv", "1", "96", "BUNDLE", "udp", "tcp", "typ",
+                "host", "raddr", "rport", "tcptype", "active", "opus/48000/2", "sha-256", "a;b,~c", "\u{fc}", "\t", "\u{2028}",
+            ])
+            .prop_map(String::from),
+        ],
+        0..10,
+    );
+    let value = words.prop_map(|words| words.join(" "));
+    prop_oneof![
+        4 => (name, value.clone()).prop_map(|(name, value)| format!("a={name}:{value}")),
+        1 => name_alone(),
+        2 => ("[a-zA-Z]", value).prop_map(|(letter, value)| format!("{letter}={value}")),
+        1 => Just("m=audio 9 UDP/TLS/RTP/SAVPF 0 96".to_owned()),
+        1 => Just("t=0 0".to_owned()),
+    ]
+}
+
+fn name_alone() -> impl Strategy<Value = String> {
+    "[a-z-]{1,12} {0,2}".prop_map(|name| format!("a={name}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn what_is_read_is_written_so_that_it_reads_the_same(lines in prop::collection::vec(any_line(), 0..8)) {
+        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        match with(&body) {
+            Ok(first) => {
+                let written = first.to_string();
+                prop_assert!(written.split_inclusive("\r\n").all(|line| line.ends_with("\r\n")), "{written:?}");
+                prop_assert_eq!(written.matches(['\r', '\n']).count(), 2 * written.matches("\r\n").count());
+                let second: Session = written.parse().map_err(|error| TestCaseError::fail(format!("{error}: {written}")))?;
+                prop_assert_eq!(&first, &second);
+                prop_assert_eq!(written, second.to_string());
+            }
+            Err(error) => {
+                let place = body.lines().nth(error.line.wrapping_sub(5)).map_or(0, str::len);
+                prop_assert!(error.line >= 5 && error.column >= 1 && error.column <= place + 1, "{error}: {body}");
+            }
+        }
+    }
 }
