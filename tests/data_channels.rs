@@ -310,6 +310,25 @@ fn the_threshold_decides_when_the_buffer_is_low() {
     assert!(wire.a.buffered_amount(here) <= 50_000);
 }
 
+// W3C: the bytes "queued using send()", without what the protocol adds.
+#[test]
+fn the_buffered_amount_is_of_the_applications_bytes_alone() {
+    let mut wire = connected();
+    let id = wire.a.create("a label of some length", init()).unwrap();
+    assert_eq!(wire.a.buffered_amount(id), 0);
+    assert!(matches!(wire.a.poll_output(wire.now, &mut []), Output::Event(Event::Open(_))));
+    assert_eq!(wire.a.buffered_amount(id), 0, "the opening message waits");
+    wire.a.send(wire.now, id, &Message::text("")).unwrap();
+    wire.a.send(wire.now, id, &Message::binary(Vec::new())).unwrap();
+    assert_eq!(wire.a.buffered_amount(id), 0);
+    wire.a.send(wire.now, id, &Message::text("hello")).unwrap();
+    assert_eq!(wire.a.buffered_amount(id), 5);
+    wire.run(ms(500));
+    assert_eq!(wire.a.buffered_amount(id), 0);
+    let there = opened(&wire.b_took());
+    assert_eq!(read(&mut wire.b, there).len(), 3);
+}
+
 #[test]
 fn opening_reports_no_low_buffer() {
     let mut wire = connected();

@@ -249,7 +249,13 @@ impl Channels {
         let options =
             SendOptions { ordered: channel.ordered || !channel.acked, reliability: channel.reliability };
         channel.low_wanted = true;
-        match self.association.send(now, &sctp::Message { stream, ppid, data }, options) {
+        let raw = sctp::Message { stream, ppid, data };
+        let sent = if len == 0 {
+            self.association.send_quiet(now, &raw, options)
+        } else {
+            self.association.send(now, &raw, options)
+        };
+        match sent {
             Ok(()) => {
                 channel.stats.messages_sent += 1;
                 channel.stats.bytes_sent += len as u64;
@@ -355,11 +361,12 @@ impl Channels {
         open.and_then(|channel| channel.stream).is_some_and(|stream| self.association.can_send(stream))
     }
 
-    /// Bytes of the channel not yet handed to the network. Its opening message counts, and an empty message counts one.
+    /// Bytes of the channel's messages not yet handed to the network. As the W3C has it, neither its opening message counts nor the byte
+    /// that SCTP carries for an empty one.
     pub fn buffered_amount(&self, id: ChannelId) -> usize {
         let channel = self.channels.get(id.0).filter(|channel| channel.state != ChannelState::Closed);
         let stream = channel.and_then(|channel| channel.stream);
-        stream.map_or(0, |stream| self.association.buffered_amount(stream))
+        stream.map_or(0, |stream| self.association.application_amount(stream))
     }
 
     /// `BufferedAmountLow` comes when the buffered amount falls to this from above. 0 at first.

@@ -59,7 +59,7 @@ impl Channels {
     /// RFC 8832 §6: "All DCEP messages MUST be sent using ordered delivery and reliable transmission."
     fn send_dcep(&mut self, stream: u16, data: Bytes) -> Result<(), sctp::SendError> {
         let message = sctp::Message { stream, ppid: ppid::DCEP, data };
-        self.association.send(self.latest.now(), &message, SendOptions::default())
+        self.association.send_quiet(self.latest.now(), &message, SendOptions::default())
     }
 
     /// A message of the channel protocol arrived.

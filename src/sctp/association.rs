@@ -249,6 +249,26 @@ impl Association {
     /// # Errors
     /// [`SendError`]; nothing of the message is kept then.
     pub fn send(&mut self, now: Instant, message: &Message, options: SendOptions) -> Result<(), SendError> {
+        self.enqueue(now, message, options, false)
+    }
+
+    /// The same with a message that stands for the application's or serves it, but has none of its bytes.
+    pub(crate) fn send_quiet(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        options: SendOptions,
+    ) -> Result<(), SendError> {
+        self.enqueue(now, message, options, true)
+    }
+
+    fn enqueue(
+        &mut self,
+        now: Instant,
+        message: &Message,
+        options: SendOptions,
+        quiet: bool,
+    ) -> Result<(), SendError> {
         let now = self.latest.advance(now);
         let (len, max) = (message.data.len(), self.config.max_send_message_size);
         if len == 0 {
@@ -259,7 +279,7 @@ impl Association {
         }
         self.may_send(message.stream)?;
         let limit = self.config.send_limit;
-        let pushed = self.tx.queue.push(now, message, options);
+        let pushed = self.tx.queue.push(now, message, options, quiet);
         pushed.map_err(|buffered| SendError::BufferFull { buffered, limit })?;
         self.agenda.work = true;
         Ok(())
@@ -301,6 +321,11 @@ impl Association {
     /// Payload bytes of `stream` not yet handed to the network.
     pub fn buffered_amount(&self, stream: u16) -> usize {
         self.tx.queue.stream(stream).map_or(0, |stream| stream.buffered)
+    }
+
+    /// The same less what was sent quietly.
+    pub(crate) fn application_amount(&self, stream: u16) -> usize {
+        self.tx.queue.stream(stream).map_or(0, |stream| stream.buffered - stream.quiet)
     }
 
     /// `BufferedAmountLow` is reported when the buffered amount falls to this from above. 0 at first.

@@ -167,8 +167,7 @@ impl Crowd {
         let before = handle.buffered_amount();
         match handle.send(now, &message) {
             Ok(()) => {
-                // An empty message is one byte to SCTP (RFC 8831 §6.6).
-                let (after, len) = (handle.buffered_amount(), message.data.len().max(1));
+                let (after, len) = (handle.buffered_amount(), message.data.len());
                 grew(before, len, after);
                 known.lanes[side].sent(self.now, largest);
                 known.bulk[side] = known.bulk[side].saturating_sub(len as u64 + 1);

@@ -34,7 +34,7 @@ impl Book {
     fn send(&mut self, fragments: usize, options: SendOptions) {
         self.now += 1;
         let message = Message { stream: 1, ppid: 0, data: vec![0; fragments * 100].into() };
-        self.queue.push(at(self.now), &message, options).unwrap();
+        self.queue.push(at(self.now), &message, options, false).unwrap();
         let room = Room { packet: 100, whole_packet: 100, least: 1, peer: usize::MAX };
         while let Some(fragment) = self.queue.next(at(self.now), room, &mut self.events) {
             self.out.insert(at(self.now), fragment);

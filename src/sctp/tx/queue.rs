@@ -17,10 +17,18 @@ struct Queued {
     data: Bytes,
     ppid: u32,
     ordered: bool,
+    /// Its bytes are none of the application's.
+    quiet: bool,
     /// `u16::MAX`: any number.
     max_retransmits: u16,
     /// `Instant::MAX`: never.
     expires_at: Instant,
+}
+
+impl Queued {
+    const fn quiet_len(&self) -> usize {
+        if self.quiet { self.data.len() } else { 0 }
+    }
 }
 
 /// Where our reset of a stream stands (RFC 6525 §5.1.2).
@@ -45,8 +53,9 @@ pub(crate) enum OutReset {
 pub(crate) struct OutStream {
     pub(crate) id: u16,
     queue: VecDeque<Queued>,
-    /// Payload bytes in the queue.
+    /// Payload bytes in the queue, and how many of them are none of the application's.
     pub(crate) buffered: usize,
+    pub(crate) quiet: usize,
     threshold: usize,
     /// `send` refused since the last `BufferedAmountLow`.
     refused: bool,
@@ -68,6 +77,7 @@ impl OutStream {
             id,
             queue: VecDeque::new(),
             buffered: 0,
+            quiet: 0,
             threshold: 0,
             refused: false,
             low_reported: false,
@@ -183,12 +193,13 @@ impl SendQueue {
         self.streams.slot_or_insert(stream, || OutStream::new(stream))
     }
 
-    /// Takes a message; its stream's buffered amount if that is at the limit.
+    /// Takes a message; its stream's buffered amount if that is at the limit. `quiet`: its bytes are none of the application's.
     pub(crate) fn push(
         &mut self,
         now: Instant,
         message: &Message,
         options: SendOptions,
+        quiet: bool,
     ) -> Result<(), usize> {
         let slot = self.open(message.stream);
         let Some(stream) = self.streams.at_mut(slot) else { return Err(0) };
@@ -201,10 +212,11 @@ impl SendQueue {
             Reliability::MaxRetransmits(count) => (count.min(u16::MAX - 1), Instant::MAX),
             Reliability::MaxLifetime(lifetime) => (u16::MAX, now + lifetime),
         };
-        let (data, ppid) = (message.data.clone(), message.ppid);
+        let (data, ppid, ordered) = (message.data.clone(), message.ppid, options.ordered);
         stream.buffered += data.len();
+        stream.quiet += if quiet { data.len() } else { 0 };
         self.buffered += data.len();
-        stream.queue.push_back(Queued { data, ppid, ordered: options.ordered, max_retransmits, expires_at });
+        stream.queue.push_back(Queued { data, ppid, ordered, quiet, max_retransmits, expires_at });
         if stream.may_send() {
             self.ring.activate(slot, stream, self.mtu);
         }
@@ -226,6 +238,7 @@ impl SendQueue {
         let ssn = stream.next_ssn;
         let (ppid, ordered) = (message.ppid, message.ordered);
         let (max_retransmits, expires_at) = (message.max_retransmits, message.expires_at);
+        stream.quiet -= if message.quiet { len } else { 0 };
         let data = if ending {
             if ordered {
                 stream.next_ssn = ssn.wrapping_add(1);
@@ -268,6 +281,7 @@ impl SendQueue {
                 return Some(Current { slot, begun: false });
             }
             let dropped = stream.queue.pop_front()?;
+            stream.quiet -= dropped.quiet_len();
             self.expired += 1;
             self.lower(slot, dropped.data.len(), true, events);
         }
@@ -335,6 +349,7 @@ impl SendQueue {
         let current = self.current.take_if(|current| current.begun)?;
         let stream = self.streams.at_mut(current.slot)?;
         let dropped = stream.queue.pop_front()?;
+        stream.quiet -= dropped.quiet_len();
         let ssn = stream.next_ssn;
         if dropped.ordered {
             stream.next_ssn = ssn.wrapping_add(1);
@@ -435,6 +450,7 @@ impl SendQueue {
     pub(crate) fn drop_beyond(&mut self, streams: u16, events: &mut Outbox<Event>) {
         for stream in self.streams.iter_mut().filter(|stream| stream.id >= streams) {
             let dropped = core::mem::take(&mut stream.buffered);
+            stream.quiet = 0;
             self.expired += stream.queue.len() as u64;
             stream.queue.clear();
             let refused = core::mem::take(&mut stream.refused);
@@ -454,7 +470,7 @@ impl SendQueue {
                 report_low(stream, events);
             }
             stream.queue.clear();
-            stream.buffered = 0;
+            (stream.buffered, stream.quiet) = (0, 0);
             stream.next_ssn = 0;
             stream.active = false;
             stream.in_flight = 0;
@@ -483,6 +499,8 @@ impl SendQueue {
         for stream in self.streams.iter() {
             let sum: usize = stream.queue.iter().map(|message| message.data.len()).sum();
             assert_eq!(sum, stream.buffered, "bytes of stream {}", stream.id);
+            let quiet: usize = stream.queue.iter().map(Queued::quiet_len).sum();
+            assert_eq!(quiet, stream.quiet, "quiet bytes of stream {}", stream.id);
             let begun = self.current.is_some_and(|current| {
                 self.streams.at(current.slot).is_some_and(|each| each.id == stream.id)
             });

@@ -22,7 +22,7 @@ fn room(packet: usize) -> Room {
 }
 
 fn push(queue: &mut SendQueue, stream: u16, len: usize, fill: u8) {
-    queue.push(at(0), &message(stream, len, fill), SendOptions::default()).unwrap();
+    queue.push(at(0), &message(stream, len, fill), SendOptions::default(), false).unwrap();
 }
 
 proptest! {
@@ -35,7 +35,7 @@ proptest! {
         let mut expected: Vec<Vec<(u32, usize)>> = vec![Vec::new(); 5];
         for (n, (stream, len, ordered)) in (0_u32..).zip(&messages) {
             let message = Message { stream: *stream, ppid: n, data: vec![1; *len].into() };
-            queue.push(at(0), &message, SendOptions { ordered: *ordered, ..SendOptions::default() }).unwrap();
+            queue.push(at(0), &message, SendOptions { ordered: *ordered, ..SendOptions::default() }, false).unwrap();
             expected[usize::from(*stream)].push((n, *len));
         }
         let mut left: Vec<Vec<(u32, usize)>> = vec![Vec::new(); 5];
@@ -146,14 +146,14 @@ fn what_expires_while_it_waits_never_leaves_and_lowers_the_amount() {
         reliability: Reliability::MaxLifetime(Duration::from_millis(100)),
         ..SendOptions::default()
     };
-    queue.push(at(0), &message(1, 500, 1), brief).unwrap();
-    queue.push(at(50), &message(1, 600, 2), brief).unwrap();
+    queue.push(at(0), &message(1, 500, 1), brief, false).unwrap();
+    queue.push(at(50), &message(1, 600, 2), brief, false).unwrap();
     push(&mut queue, 2, 700, 3);
     let fragment = queue.next(at(120), room(1172), &mut events).unwrap();
     assert_eq!((fragment.ppid, fragment.ssn), (2, 0));
     assert_eq!((queue.expired, queue.buffered()), (1, 700));
     // One that has begun is not dropped here.
-    queue.push(at(120), &message(3, 3000, 4), brief).unwrap();
+    queue.push(at(120), &message(3, 3000, 4), brief, false).unwrap();
     assert_eq!(queue.next(at(130), room(1172), &mut events).unwrap().ppid, 3);
     assert!(queue.next(at(130), room(1172), &mut events).unwrap().beginning);
     assert_eq!(queue.current_expires_at(), Some(at(220)));
