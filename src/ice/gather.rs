@@ -144,7 +144,8 @@ impl Agent {
     }
 
     /// Takes a candidate of the peer. One that cannot be paired (TCP, an unresolved name) is kept in silence, and so is
-    /// one that comes before the peer's parameters.
+    /// one that comes before the peer's parameters. One that comes after the end of the candidates is taken all the same, where RFC 8838
+    /// §14 would have it ignored: signalling may change the order, and an address may be found late.
     ///
     /// # Errors
     /// [`CandidateError`] where the address must not be sent to, or the candidate is not of this generation.

@@ -17,7 +17,9 @@ use crate::ice::session::{Early, Phase};
 use crate::net::{Datagram, Path};
 use crate::sdp::candidate::{CandidateAddress, CandidateKind};
 use crate::stun::message::Fingerprint;
-use crate::stun::{AttributeType, Class, ErrorCode, Message, Method, TransactionId};
+use crate::stun::{
+    AttributeType, Class, ErrorCode, IntegrityKey, IntegrityKind, Message, Method, TransactionId,
+};
 use crate::time::Instant;
 
 /// Local candidates that checks have shown behind a NAT, kept for statistics.
@@ -90,13 +92,13 @@ impl Agent {
             return;
         };
         let Some(session) = self.session(previous) else { return };
-        if message.verify_integrity(&session.local_key).is_err() {
+        let Ok(integrity) = message.verify_integrity(&session.local_key) else {
             self.counters.request_bad_integrity += 1;
             return;
-        }
+        };
         // From here on the sender is the peer, or somebody the peer gave its credentials to.
         let path = Path { protocol: crate::net::Protocol::Udp, local: base, remote: source };
-        let reply = |answer| Reply { path, id: message.transaction_id(), answer, previous };
+        let reply = |answer| Reply { path, id: message.transaction_id(), answer, previous, integrity };
         if message.unknown_required().next().is_some() {
             self.counters.unknown_attributes += 1;
             let mut kinds = [0; MAX_UNKNOWN];
@@ -323,13 +325,14 @@ impl Agent {
             self.counters.response_unknown += 1;
             return;
         };
-        if message.verify_integrity(&peer.key).is_err() {
+        if !is_authentic(message, &peer.key) {
             self.counters.response_bad_integrity += 1;
             return;
         }
         let key = transaction.pair;
         let mapped = message.xor_mapped_address();
-        if message.class() == Class::Success && mapped.is_none() {
+        let understood = message.unknown_required().next().is_none();
+        if understood && message.class() == Class::Success && mapped.is_none() {
             self.counters.response_incomplete += 1;
             return;
         }
@@ -345,6 +348,10 @@ impl Agent {
         if !symmetric {
             // RFC 8445 §7.2.5.2.1.
             self.counters.response_asymmetric += 1;
+            self.check_failed(key, &transaction);
+        } else if !understood {
+            // RFC 8489 §6.3.3 and §6.3.4: the transaction has failed, whatever else the answer says.
+            self.counters.response_unknown_attributes += 1;
             self.check_failed(key, &transaction);
         } else if let Some(mapped) = mapped.filter(|_| message.class() == Class::Success) {
             self.take_attributes(message);
@@ -362,8 +369,7 @@ impl Agent {
         let id = tid(message.transaction_id());
         let session = if usage.previous { self.previous.as_deref_mut() } else { Some(&mut self.current) };
         let Some((session, true)) = session.map(|session| {
-            let authentic = |peer: &crate::ice::session::Peer| message.verify_integrity(&peer.key).is_ok();
-            let authentic = session.peer.as_ref().is_some_and(authentic);
+            let authentic = session.peer.as_ref().is_some_and(|peer| is_authentic(message, &peer.key));
             (session, authentic)
         }) else {
             self.counters.response_bad_integrity += 1;
@@ -526,8 +532,14 @@ impl Agent {
     }
 }
 
+/// Whether an answer is the peer's. Our requests carry MESSAGE-INTEGRITY alone, and the answer's must be of the same kind
+/// (RFC 8489 §9.1.4).
+fn is_authentic(message: &Message<'_>, key: &IntegrityKey) -> bool {
+    message.verify_integrity(key) == Ok(IntegrityKind::Sha1)
+}
+
 /// Whether the two are one five-tuple.
-fn same(a: &Path, b: &Path) -> bool {
+pub(crate) fn same(a: &Path, b: &Path) -> bool {
     a.protocol == b.protocol
         && canonical(a.local) == canonical(b.local)
         && canonical(a.remote) == canonical(b.remote)

@@ -7,10 +7,12 @@ use crate::base::writer::Full;
 use crate::ice::agent::Agent;
 use crate::ice::event::Attached;
 use crate::net::{Path, Transmit};
-use crate::stun::{Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, Method, TransactionId};
+use crate::stun::{
+    Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, IntegrityKind, Method, TransactionId,
+};
 
 /// How many types a 420 lists.
-pub(crate) const MAX_UNKNOWN: usize = 8;
+pub(crate) const MAX_UNKNOWN: usize = 16;
 
 /// What an answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(crate) struct Reply {
     pub(crate) answer: Answer,
     /// It is protected by the password before the restart.
     pub(crate) previous: bool,
+    /// What protected the request protects the answer (RFC 8489 §9.1.3).
+    pub(crate) integrity: IntegrityKind,
 }
 
 impl Agent {
@@ -67,6 +71,10 @@ impl Reply {
         attached: &Attached,
         mtu: usize,
     ) -> Result<usize, Full> {
+        let mtu = match self.integrity {
+            IntegrityKind::Sha1 => mtu,
+            IntegrityKind::Sha256 => mtu.saturating_sub(32 - 20),
+        };
         let class = if self.answer == Answer::Success { Class::Success } else { Class::Error };
         let mut message = Builder::new(buf, class, Method::BINDING, self.id)?;
         match self.answer {
@@ -83,7 +91,11 @@ impl Reply {
                 message.unknown_attributes(kinds)?;
             }
         }
-        message.integrity(key)?.fingerprint()?;
+        match self.integrity {
+            IntegrityKind::Sha1 => message.integrity(key)?,
+            IntegrityKind::Sha256 => message.integrity_sha256(key)?,
+        };
+        message.fingerprint()?;
         Ok(message.finish())
     }
 }

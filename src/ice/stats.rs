@@ -30,6 +30,8 @@ pub struct Counters {
     pub response_asymmetric: u64,
     /// A success response without a mapped address.
     pub response_incomplete: u64,
+    /// An authenticated response with attributes that we had to understand and did not.
+    pub response_unknown_attributes: u64,
     /// A datagram for an address that is no local candidate.
     pub unknown_local: u64,
     /// A datagram from an address that is refused.
