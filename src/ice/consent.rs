@@ -7,6 +7,8 @@ use crate::base::slots::Key;
 use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Usage};
 use crate::ice::check::{MIN_RTO, Tid};
+use crate::ice::input::same;
+use crate::ice::role::Role;
 use crate::ice::session::Phase;
 use crate::rng::Rng;
 use crate::time::{Instant, Timer, earliest};
@@ -27,7 +29,8 @@ pub(crate) struct Consent {
     unanswered: u8,
     /// Until when the path in use has to answer, the peer having been met on another.
     doubt: Timer,
-    outstanding: VecDeque<(Tid, Instant)>,
+    /// Ids, when each left, and the role it claimed.
+    outstanding: VecDeque<(Tid, Instant, Role)>,
 }
 
 impl Consent {
@@ -67,36 +70,36 @@ impl Consent {
     }
 
     /// A check leaves: sent once, under an id of its own.
-    pub(crate) fn sent(&mut self, now: Instant, id: Tid, rng: &mut Rng) {
+    pub(crate) fn leaves(&mut self, now: Instant, id: Tid, role: Role, rng: &mut Rng) {
         self.due = false;
         self.unanswered = self.unanswered.saturating_add(1);
         if self.outstanding.len() >= OUTSTANDING {
             self.outstanding.pop_front();
         }
-        self.outstanding.push_back((id, now));
+        self.outstanding.push_back((id, now, role));
         self.next.set(now + interval(rng));
     }
 
     /// Whether this id is awaited.
     pub(crate) fn awaits(&self, id: Tid) -> bool {
-        self.sent_at(id).is_some()
+        self.sent(id).is_some()
     }
 
-    /// When the check of this id left, if its answer is awaited.
-    pub(crate) fn sent_at(&self, id: Tid) -> Option<Instant> {
-        self.outstanding.iter().find(|(other, _)| *other == id).map(|(_, at)| *at)
+    /// When the check of this id left and in which role, if its answer is awaited.
+    pub(crate) fn sent(&self, id: Tid) -> Option<(Instant, Role)> {
+        self.outstanding.iter().find(|(other, _, _)| *other == id).map(|(_, at, role)| (*at, *role))
     }
 
     /// An authenticated answer came from the right place: it counts once.
     pub(crate) fn answered(&mut self, id: Tid) {
-        self.outstanding.retain(|(other, _)| *other != id);
+        self.discard(id);
         self.unanswered = 0;
         self.doubt.stop();
     }
 
     /// An answer came that does not count.
     pub(crate) fn discard(&mut self, id: Tid) {
-        self.outstanding.retain(|(other, _)| *other != id);
+        self.outstanding.retain(|(other, _, _)| *other != id);
     }
 
     fn is_due(&mut self, now: Instant) {
@@ -168,6 +171,7 @@ impl Agent {
     /// Ends the use of a path for good: these credentials never serve on it again (RFC 7675 §5.1).
     pub(crate) fn revoke(&mut self, usage: Usage) {
         let Some(session) = self.session_mut(usage.previous) else { return };
+        let path = session.list.get(usage.pair).map(|pair| pair.path);
         if let Some(pair) = session.list.get_mut(usage.pair) {
             pair.revoked = true;
             pair.nominated = false;
@@ -181,6 +185,10 @@ impl Agent {
         }
         session.list.calm(usage.pair);
         session.list.set_state(usage.pair, State::Failed);
+        // Nor may an answer that waits for a buffer.
+        self.replies.retain(|reply| {
+            reply.previous != usage.previous || !path.is_some_and(|path| same(&path, &reply.path))
+        });
         if usage.previous {
             self.previous = None;
         }

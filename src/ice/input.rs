@@ -383,10 +383,14 @@ impl Agent {
         }
         pair.tally.responses_received = pair.tally.responses_received.saturating_add(1);
         self.busy = true;
+        let Some((sent_at, role)) = self.consent.sent(id) else { return };
+        if message.unknown_required().next().is_some() {
+            self.counters.response_unknown_attributes += 1;
+            self.consent.discard(id);
+            return;
+        }
         if message.class() == Class::Success {
-            if let Some(sent_at) = self.consent.sent_at(id) {
-                pair.measure(now.saturating_duration_since(sent_at));
-            }
+            pair.measure(now.saturating_duration_since(sent_at));
             pair.confirmed_at = Some(now);
             pair.stale = false;
             self.counters.consent_received += 1;
@@ -403,20 +407,21 @@ impl Agent {
                 self.revoke(usage);
                 self.choose_path(now);
             }
-            Some(ErrorCode::ROLE_CONFLICT) if !usage.previous => {
-                self.switch_role(self.role.other());
-                self.tie_breaker = self.rng.u64();
-            }
+            Some(ErrorCode::ROLE_CONFLICT) if !usage.previous => self.give_way(role),
             _ => {}
         }
     }
 
-    /// RFC 8445 §7.2.5.1.
-    fn on_role_conflict(&mut self, key: Key, transaction: &Transaction) {
-        if transaction.role == self.role && !self.is_role_fixed() {
+    /// RFC 8445 §7.2.5.1: the role that a request of ours claimed is the peer's, unless we have left it since.
+    fn give_way(&mut self, claimed: Role) {
+        if claimed == self.role && !self.is_role_fixed() {
             self.switch_role(self.role.other());
         }
         self.tie_breaker = self.rng.u64();
+    }
+
+    fn on_role_conflict(&mut self, key: Key, transaction: &Transaction) {
+        self.give_way(transaction.role);
         self.current.conflicts = self.current.conflicts.saturating_add(1);
         if self.current.conflicts > MAX_CONFLICTS {
             self.check_failed(key, transaction);

@@ -100,9 +100,15 @@ impl Agent {
         self.current.floor = priorities.map(|(_, pair)| pair.priority).max().unwrap_or(0);
         self.list_valid();
         self.use_path(now, best);
-        if core::mem::take(&mut self.consent_lost) && best.is_none() && !self.current.list.is_live() {
+        let lost = core::mem::take(&mut self.consent_lost) && best.is_none() && !self.current.list.is_live();
+        if lost && !self.is_patient(now) {
             self.fail();
         }
+    }
+
+    /// RFC 8863 §4: a checklist that runs does not fail before the patience has ended. One that has concluded runs no more.
+    fn is_patient(&self, now: Instant) -> bool {
+        self.current.phase != Phase::Concluded && self.current.patience.at().is_some_and(|at| at > now)
     }
 
     /// The best path of a generation. One that no longer answers gives way only to one that has answered since.

@@ -219,7 +219,7 @@ impl Agent {
         let usage = self.usage.filter(|_| self.consent.due)?;
         let id = tid(TransactionId::random(&mut self.rng));
         let was_stale = self.consent.is_stale();
-        self.consent.sent(now, id, &mut self.rng);
+        self.consent.leaves(now, id, self.role, &mut self.rng);
         if self.consent.is_stale() && !was_stale {
             self.look_elsewhere();
             self.paths_changed = true;

@@ -1,10 +1,10 @@
 //! RFC 7675: consent is asked for, and nothing leaves without it.
 
 use antiphon::Instant;
-use antiphon::ice::{Config, IceConnectionState};
+use antiphon::ice::{Config, Event, IceConnectionState, Role};
 use antiphon::stun::{Class, Message};
 
-use crate::world::{Packet, World, answer, at, host, is_request, ms};
+use crate::world::{Forged, Packet, World, answer, at, host, is_request, ms, nominates};
 
 fn connected() -> World {
     let mut world = World::full(1);
@@ -74,6 +74,67 @@ fn an_authentic_403_ends_consent_at_once() {
     assert!(world.agents[0].active_path().is_some());
     world.inject(0, host(0, 0), host(1, 0), &answer(&asked, Err(403), Some(&pwd)));
     assert_eq!(world.agents[0].active_path(), None);
+}
+
+// RFC 7675 §5.1: once consent has ended transmission on the five-tuple ceases, of what was queued before as well.
+#[test]
+fn an_answer_that_waited_for_a_buffer_does_not_outlive_consent() {
+    let mut world = World::with_hosts(&Config::new().pacing(ms(5)), 2);
+    world.describe();
+    world.run_until(at(1000));
+    world.lost = Box::new(|_| true);
+    world.run_until(at(7000));
+    let path = world.agents[0].active_path().unwrap();
+    let asked = requests(&world, 0, at(1000)).last().unwrap().data.clone();
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    let check = Forged::check(&world.agents[0]).bytes();
+    world.inject(0, path.local, path.remote, &check);
+    world.inject(0, path.local, path.remote, &answer(&asked, Err(403), Some(&pwd)));
+    let sent = world.sent.len();
+    world.run_until(at(20_000));
+    // Another pair is there, and goes on.
+    assert!(world.agents[0].active_path().is_some_and(|other| other != path));
+    assert!(world.sent[sent..].iter().any(|p| p.from == 0));
+    assert!(world.sent[sent..].iter().all(|p| p.from != 0 || p.path != path));
+}
+
+// RFC 8445 §7.2.5.1 speaks of the role the request claimed: two answers to two requests make one change.
+#[test]
+fn late_answers_of_conflict_to_several_consent_checks_change_the_role_once() {
+    let mut world = connected();
+    world.lost = Box::new(|_| true);
+    world.run_until(at(13_000));
+    let asked: Vec<_> = requests(&world, 0, at(1000)).iter().map(|p| p.data.clone()).collect();
+    assert!(asked.len() >= 2);
+    let pwd = world.agents[1].local_credentials().pwd().to_owned();
+    for data in &asked {
+        world.inject(0, host(0, 0), host(1, 0), &answer(data, Err(487), Some(&pwd)));
+    }
+    assert_eq!(world.agents[0].role(), Role::Controlled);
+    // The next one claims the new role.
+    world.run_until(at(20_000));
+    let last = requests(&world, 0, at(13_000)).last().unwrap().data.clone();
+    assert!(Message::parse(&last).unwrap().ice_controlled().is_some());
+}
+
+// RFC 8863 §4: "While the timer is still running, the ICE agent MUST NOT update a checklist state from Running to Failed".
+#[test]
+fn consent_that_expires_before_any_nomination_leaves_the_patience_to_its_end() {
+    let mut world = World::full(1);
+    world.describe();
+    world.lost = Box::new(nominates);
+    world.run_until(at(1000));
+    assert!(world.agents[1].active_path().is_some());
+    assert_eq!(world.selected_at(1), None);
+    world.lost = Box::new(|_| true);
+    world.run_until(at(39_499));
+    assert_eq!(world.agents[1].active_path(), None);
+    assert_ne!(world.agents[1].state(), IceConnectionState::Failed);
+    let sent = world.sent.len();
+    world.run_until(at(60_000));
+    let failed = Event::StateChange(IceConnectionState::Failed);
+    assert_eq!(world.first(1, |event| *event == failed), Some(at(39_500)));
+    assert!(world.sent[sent..].iter().all(|p| p.from != 1));
 }
 
 #[test]
