@@ -10,6 +10,7 @@ use crate::ice::candidate::{Local, canonical};
 use crate::ice::consent::Consent;
 use crate::ice::event::Attached;
 use crate::ice::gather::Gathering;
+use crate::ice::input::same;
 use crate::ice::pair::{Pair, pair_priority};
 use crate::ice::reply::Reply;
 use crate::ice::session::{Peer, Phase, Session};
@@ -316,20 +317,15 @@ impl Agent {
 
     /// Whether data from this path may be believed: the pair has been validated.
     pub fn accepts(&self, path: &Path) -> bool {
-        let same = |valid: &Path| {
-            valid.protocol == path.protocol
-                && canonical(valid.local) == canonical(path.local)
-                && canonical(valid.remote) == canonical(path.remote)
-        };
-        self.active.as_ref() == Some(path) || self.valid.iter().any(same)
+        self.active.as_ref() == Some(path) || self.valid.iter().any(|valid| same(valid, path))
     }
 
     /// Whether a check of the peer's has come over this path with the right password, be the path validated or not.
     pub fn is_authenticated(&self, path: &Path) -> bool {
         let heard = |session: &Session| {
-            session.list.iter().any(|(_, pair)| pair.path == *path && pair.tally.requests_received > 0)
+            session.list.iter().any(|(_, pair)| same(&pair.path, path) && pair.tally.requests_received > 0)
         };
-        let early = |session: &Session| session.early.iter().any(|e| e.remote == path.remote);
+        let early = |session: &Session| session.early.iter().any(|e| e.remote == canonical(path.remote));
         self.accepts(path)
             || heard(&self.current)
             || early(&self.current)
@@ -340,7 +336,7 @@ impl Agent {
     /// It is asked again at the next slot, rather than after its timeout; not within the pacing interval of the last time.
     pub fn recheck(&mut self, now: Instant, path: &Path) {
         let unsure = |pair: &Pair| {
-            pair.path == *path
+            same(&pair.path, path)
                 && pair.state == CandidatePairState::InProgress
                 && pair.checked_at.is_some_and(|at| at + self.current.pacing <= now)
         };

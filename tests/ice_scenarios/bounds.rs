@@ -1,8 +1,12 @@
 //! Patience before failure, limits, and candidates that are refused.
 
-use antiphon::ice::{CandidateError, Config, IceConnectionState, LocalCandidate, RemoteParameters};
+use std::net::{Ipv6Addr, SocketAddrV6};
 
-use crate::world::{World, addr, agent, at, host, is_request, ms};
+use antiphon::Path;
+use antiphon::ice::{CandidateError, Config, IceConnectionState, LocalCandidate, RemoteParameters};
+use antiphon::sdp::candidate::CandidateKind;
+
+use crate::world::{Forged, World, addr, agent, at, host, is_request, ms};
 
 fn failed_at(world: &World, side: usize) -> Option<antiphon::Instant> {
     world.first(side, |e| *e == antiphon::ice::Event::StateChange(IceConnectionState::Failed))
@@ -65,6 +69,37 @@ fn many_checks_are_repeated_more_slowly() {
         .filter(|p| p.from == 0 && p.path.local == host(0, 0) && p.path.remote == host(1, 0))
         .collect();
     assert_eq!(first[1].sent_at, at(25 * 50));
+}
+
+// RFC 8445 §6.1.2.5: "an ICE agent MUST limit the total number of connectivity checks [..]. A default limit of 100".
+#[test]
+fn a_hundred_pairs_are_checked_unless_configured_otherwise() {
+    let mut world = World::with_hosts(&Config::new().pacing(ms(5)), 11);
+    world.lost = Box::new(|_| true);
+    world.describe();
+    world.run_until(at(2000));
+    let mut paths: Vec<_> = world.sent.iter().filter(|p| p.from == 0).map(|p| p.path).collect();
+    paths.sort();
+    paths.dedup();
+    assert_eq!((paths.len(), world.agents[0].counters().pairs_dropped), (100, 21));
+}
+
+// RFC 8445 §6.1.4.2: the triggered-check queue comes first; §7.3.1.3: the candidate's priority is that of the request.
+#[test]
+fn a_triggered_check_goes_before_the_ordinary_ones() {
+    let mut world = World::full(4);
+    world.describe();
+    world.lost = Box::new(|_| true);
+    world.run_until(at(10));
+    let check = Forged { priority: Some(1_234_567), ..Forged::check(&world.agents[0]) };
+    let source = addr("10.77.0.1:7000");
+    world.inject(0, host(0, 3), source, &check.bytes());
+    world.run_until(at(60));
+    let asked: Vec<_> = world.sent.iter().filter(|p| p.from == 0 && is_request(p)).map(|p| p.path).collect();
+    assert_eq!(asked, [Path::udp(host(0, 0), host(1, 0)), Path::udp(host(0, 3), source)]);
+    let stats = world.agents[0].stats();
+    let learned = stats.remote_candidates.last().unwrap();
+    assert_eq!((learned.kind, learned.priority), (CandidateKind::PeerReflexive, 1_234_567));
 }
 
 #[test]
@@ -139,6 +174,28 @@ fn link_local_addresses_meet_only_their_like() {
     let link_local = |a: std::net::SocketAddr| a.to_string().starts_with("[fe80");
     assert!(world.sent.iter().all(|p| link_local(p.path.local) == link_local(p.path.remote)));
     assert!(world.agents[0].active_path().is_some());
+}
+
+// A scope says on which interface a link-local address is, which the socket says already: systems report it for some addresses only.
+#[test]
+fn a_scope_makes_no_other_path_of_a_link_local_address() {
+    let scoped = |last: u16| SocketAddrV6::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last), 5000, 0, 3);
+    for described in [true, false] {
+        let mut world = World::full(0);
+        world.agents[0].add_local_candidate(LocalCandidate::udp(scoped(1).into())).unwrap();
+        if described {
+            let parameters = world.parameters(1);
+            world.agents[0].set_remote(parameters);
+        }
+        let check = Forged::check(&world.agents[0]).bytes();
+        let path = Path::udp(addr("[fe80::1]:5000"), scoped(2).into());
+        world.inject(0, path.local, path.remote, &check);
+        assert!(world.agents[0].is_authenticated(&path));
+        // What is sent there has the scope of the socket.
+        world.run_until(at(10));
+        assert!(!world.sent.is_empty());
+        assert!(world.sent.iter().all(|packet| packet.path.remote == scoped(2).into()));
+    }
 }
 
 #[test]
