@@ -318,6 +318,34 @@ fn a_forged_check_takes_nobodys_path() {
     }
 }
 
+// Whoever may connect has the password of a connection; its checks from an address that is another's prove nothing about that address.
+#[test]
+fn an_authentic_check_with_a_forged_source_takes_nobodys_path() {
+    let mut world = World::new(2);
+    world.run(Duration::from_secs(3));
+    let pc = world.router.get(world.ids[1]).unwrap();
+    let (ours, theirs) = (pc.local_description().unwrap(), pc.remote_description());
+    let pwd =
+        ours.to_sdp().lines().find_map(|line| Some(line.strip_prefix("a=ice-pwd:")?.to_owned())).unwrap();
+    let forged = request(&format!("{}:{}", ufrag(Some(ours)), ufrag(theirs)), &pwd);
+    let record =
+        [23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 77, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6];
+    let to = world.router.handle_input(world.now, Datagram::udp(server(), client(0), &forged));
+    assert_eq!(to, Some(world.ids[1]));
+    let whose = world.router.handle_input(world.now, Datagram::udp(server(), client(0), &record));
+    assert_eq!(whose, Some(world.ids[0]));
+    // An address of nobody's is bound to the connection whose check came from there.
+    let stranger = SocketAddr::from(([198, 51, 100, 1], 9));
+    assert_eq!(world.router.handle_input(world.now, Datagram::udp(server(), stranger, &record)), None);
+    world.router.handle_input(world.now, Datagram::udp(server(), stranger, &forged));
+    let whose = world.router.handle_input(world.now, Datagram::udp(server(), stranger, &record));
+    assert_eq!(whose, Some(world.ids[1]));
+    world.run(Duration::from_secs(40));
+    for id in &world.ids {
+        assert_eq!(world.router.get(*id).unwrap().connection_state(), ConnectionState::Connected);
+    }
+}
+
 #[test]
 fn stun_that_nobody_asked_for_is_counted() {
     let mut world = World::new(1);

@@ -503,6 +503,11 @@ impl PeerConnection {
         self.transport.ice.local_credentials().ufrag()
     }
 
+    /// Whether the peer has answered a check of ours over this path.
+    pub(super) fn has_validated(&self, path: &Path) -> bool {
+        self.transport.ice.accepts(path)
+    }
+
     /// Whether authenticated STUN has come over this path.
     pub(super) fn has_authenticated(&self, path: &Path) -> bool {
         self.transport.ice.is_authenticated(path)

@@ -51,8 +51,8 @@ pub struct RouterStats {
 }
 
 /// Connections that share sockets. A datagram finds its connection in O(log n): a STUN request by the user fragment in its USERNAME,
-/// a STUN response by its transaction, all else by its addresses, which are entered only after authenticated STUN (so that a forged or
-/// reused address captures nobody's traffic). The router also keeps everybody's deadline.
+/// a STUN response by its transaction, all else by its addresses, which are entered only after authenticated STUN, and taken from another
+/// connection only by an answered check (so that a forged or reused address captures nobody's traffic). The router also keeps everybody's deadline.
 ///
 /// ```
 /// use antiphon::peer::Router;
@@ -252,11 +252,14 @@ impl Router {
         self.by_ufrag.insert(ufrag, id);
     }
 
-    /// Binds a path to a connection once that has authenticated STUN from it. A path another connection holds goes over to the new one:
-    /// the peer reuses its port.
+    /// Binds a path to a connection once that has authenticated STUN from it. A path another connection holds goes over to the new one
+    /// where its peer has answered a check of ours there: it reuses its port. An authentic request alone proves no address, since its
+    /// source may be forged by a peer that has the password of its own connection.
     fn enter_path(&mut self, id: ConnectionId, path: Path) {
+        let held = self.by_path.get(&path).is_some_and(|holder| *holder != id);
         let Some(entry) = self.connections.get_mut(id.0) else { return };
-        if entry.paths.contains(&path) || !entry.pc.has_authenticated(&path) {
+        let proved = if held { entry.pc.has_validated(&path) } else { entry.pc.has_authenticated(&path) };
+        if entry.paths.contains(&path) || !proved {
             return;
         }
         if entry.paths.len() >= limits::MAX_ROUTED_PATHS
