@@ -115,8 +115,61 @@ fn client_of_a_server_with_an_rsa_certificate_that_signs_by_pkcs1() {
 }
 
 #[test]
+fn both_ends_with_certificates_on_p384() {
+    let directory = Directory::new("own-p384");
+    if is_missing("openssl") {
+        return;
+    }
+    let own = load(&make_certificate(&directory.0, "own", Key::EcdsaP384));
+    with_server("s-p384", Key::EcdsaP384, &[], |config| config.certificate = own, |_| {});
+    with_client("c-p384", (Some(Key::EcdsaP384), Key::EcdsaP384), &[], |_| {}, |_| {});
+}
+
+// OpenSSL's own servers do not sign by Ed25519 in DTLS.
+#[test]
+fn both_ends_with_certificates_on_ed25519() {
+    with_client("c-ed25519", (Some(Key::Ed25519), Key::Ed25519), &[], |_| {}, |_| {});
+}
+
+#[test]
 fn client_of_a_server_that_verifies_addresses() {
     with_server("s-listen", Key::Ecdsa, &["-listen"], |_| {}, |_| {});
+}
+
+// RFC 5246 §7.4.6: "If no suitable certificate is available, the client MUST send a certificate message containing no
+// certificates." Here OpenSSL takes RSA signatures only, and is content with none.
+#[test]
+fn client_of_a_server_that_asks_for_another_kind_of_certificate() {
+    if is_missing("openssl") {
+        return;
+    }
+    let directory = Directory::new("s-another");
+    let files = make_certificate(&directory.0, "peer", Key::Rsa);
+    let address = free_address();
+    let accept = address.to_string();
+    let args = [&["-accept", &accept, "-verify", "1", "-client_sigalgs", "RSA+SHA256"], EXPORT].concat();
+    let mut peer = openssl(&directory, "s_server", &args, &files);
+    let mut end = End::new(&config(own_certificate()), Role::Client, Some(address));
+    end.connection.set_remote_fingerprints(vec![load(&files).fingerprint(FingerprintHash::Sha256)]);
+    end.connect(&peer);
+    converse(&mut end, &mut peer);
+}
+
+// The first certificate of a chain is the peer's own: its fingerprint counts, the others are passed over.
+#[test]
+fn chains_of_several_certificates_are_taken_both_ways() {
+    if is_missing("openssl") {
+        return;
+    }
+    let directory = Directory::new("chain-others");
+    let (other, _) = make_certificate(&directory.0, "other", Key::Rsa);
+    let (another, _) = make_certificate(&directory.0, "another", Key::Ecdsa);
+    let chain = directory.0.join("chain.pem");
+    std::fs::write(&chain, [std::fs::read(other).unwrap(), std::fs::read(another).unwrap()].concat())
+        .unwrap();
+    let chain = ["-cert_chain", chain.to_str().unwrap(), "-mtu", "512"];
+    with_server("s-chain", Key::Ecdsa, &chain, |_| {}, |_| {});
+    with_client("c-chain", (None, Key::Rsa), &chain, |_| {}, |_| {});
 }
 
 #[test]

@@ -44,7 +44,10 @@ pub(crate) fn is_missing(program: &str) -> bool {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Key {
+    /// On P-256.
     Ecdsa,
+    EcdsaP384,
+    Ed25519,
     Rsa,
 }
 
@@ -53,6 +56,8 @@ pub(crate) fn make_certificate(directory: &Path, name: &str, key: Key) -> (PathB
     let (cert, private) = (directory.join(format!("{name}.pem")), directory.join(format!("{name}.key")));
     let kind: &[&str] = match key {
         Key::Ecdsa => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        Key::EcdsaP384 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+        Key::Ed25519 => &["-newkey", "ed25519"],
         Key::Rsa => &["-newkey", "rsa:2048"],
     };
     let made = Command::new("openssl")
@@ -172,7 +177,7 @@ impl End {
 
     pub(crate) fn connect(&mut self, peer: &Peer) {
         self.until(peer, "connection", |end| !end.events.is_empty());
-        assert_eq!(self.events, [Event::Connected]);
+        assert_eq!(self.events, [Event::Connected], "{}", peer.output());
     }
 
     /// What the connection exports for SRTP, as OpenSSL prints it.

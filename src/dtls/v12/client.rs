@@ -34,8 +34,16 @@ struct Chosen {
     extended_master_secret: bool,
 }
 
-/// What the server asked of our certificate: how we will sign, if it asked.
-type Request = Option<SignatureScheme>;
+/// What the server asked of our certificate.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    /// Nothing.
+    Nothing,
+    /// To be proved by this scheme.
+    Proof(SignatureScheme),
+    /// Another kind of key, or a scheme that ours does not sign by: the answer is an empty list (RFC 5246 §7.4.6).
+    Another,
+}
 
 /// RFC 5246 §7.3, RFC 6347 §4.2.1:
 ///
@@ -119,10 +127,10 @@ impl Client {
             }
             State::Request(chosen, server) if kind == HandshakeType::CERTIFICATE_REQUEST => {
                 let request = on_request(&tools.config, message)?;
-                State::Done(chosen, server, Some(request))
+                State::Done(chosen, server, request)
             }
             State::Request(chosen, server) if kind == HandshakeType::SERVER_HELLO_DONE => {
-                on_done(tools, &chosen, &server, None, message)?
+                on_done(tools, &chosen, &server, Request::Nothing, message)?
             }
             State::Done(chosen, server, request) if kind == HandshakeType::SERVER_HELLO_DONE => {
                 on_done(tools, &chosen, &server, request, message)?
@@ -271,12 +279,11 @@ fn on_key_exchange(
     Ok(State::Request(chosen, Server { group, public: exchange.public.to_vec() }))
 }
 
-fn on_request(config: &Config, message: &Message) -> Result<SignatureScheme, HandshakeError> {
+fn on_request(config: &Config, message: &Message) -> Result<Request, HandshakeError> {
     let request = CertificateRequest::parse(&message.body).ok_or(malformed(message))?;
-    if !request.accepts(config.certificate.algorithm() == KeyAlgorithm::Rsa) {
-        return Err(HandshakeError::SignatureScheme);
-    }
-    negotiate::signing_scheme(config, request.schemes)
+    let scheme = negotiate::signing_scheme(config, request.schemes).ok();
+    let fits = request.accepts(config.certificate.algorithm() == KeyAlgorithm::Rsa);
+    Ok(scheme.filter(|_| fits).map_or(Request::Another, Request::Proof))
 }
 
 /// Our flight: certificate, key exchange, proof of the certificate's key, and Finished under the new keys.
@@ -290,9 +297,10 @@ fn on_done(
     if !message.body.is_empty() {
         return Err(malformed(message));
     }
-    if request.is_some() {
+    if !matches!(request, Request::Nothing) {
+        let own = matches!(request, Request::Proof(_)).then(|| tools.config.certificate.der());
         let mut body = Vec::with_capacity(512);
-        write_certificate(&mut body, Some(tools.config.certificate.der()));
+        write_certificate(&mut body, own.map(AsRef::as_ref));
         tools.send(0, HandshakeType::CERTIFICATE, body);
     }
     let pair = KeyPair::generate(server.group, &mut tools.rng).map_err(|_| HandshakeError::Internal)?;
@@ -304,7 +312,7 @@ fn on_done(
     let session_hash = tools.transcript.digest();
     let session_hash = chosen.extended_master_secret.then_some(session_hash.as_ref());
     let secrets = Secrets::new(chosen.suite, &shared, chosen.randoms, session_hash);
-    if let Some(scheme) = request {
+    if let Request::Proof(scheme) = request {
         let signature = tools.config.certificate.sign(scheme, tools.transcript.raw());
         let signature = signature.map_err(|_| HandshakeError::Internal)?;
         let mut body = Vec::with_capacity(signature.len() + 4);
