@@ -2,12 +2,13 @@
 
 use super::config::Config;
 use super::event::HandshakeError;
-use crate::crypto::Hash;
 use crate::crypto::aead::Algorithm;
 use crate::crypto::ecdh::Group;
-use crate::crypto::sign::{KeyAlgorithm, SignatureScheme};
+use crate::crypto::sign::{KeyAlgorithm, PublicKey, SignatureScheme};
 use crate::crypto::srtp_keys::SrtpProfile;
+use crate::crypto::{CryptoError, Hash};
 use crate::wire::dtls::extension::{ExtensionType, Extensions, UseSrtp, number_list, numbers, version_list};
+use crate::wire::dtls::handshake::HandshakeType;
 use crate::wire::dtls::record::Version;
 
 /// A cipher suite of DTLS 1.2: ephemeral key exchange and authenticated encryption, nothing else.
@@ -143,6 +144,21 @@ pub(super) fn signing_scheme(config: &Config, offered: &[u8]) -> Result<Signatur
 pub(super) fn peer_scheme(config: &Config, code: u16) -> Result<SignatureScheme, HandshakeError> {
     let known = config.signature_schemes.iter().find(|scheme| scheme.code() == code);
     known.copied().ok_or(HandshakeError::SignatureScheme)
+}
+
+/// Checks a signature of the peer in its message of type `kind`. A scheme that does not go with the key is the message's fault
+/// (RFC 5246 §7.4.3), not the signature's.
+pub(super) fn check_signature(
+    key: &PublicKey,
+    scheme: SignatureScheme,
+    signed: &[u8],
+    signature: &[u8],
+    kind: HandshakeType,
+) -> Result<(), HandshakeError> {
+    key.verify(scheme, signed, signature).map_err(|error| {
+        let misfit = error == CryptoError::WrongScheme;
+        if misfit { HandshakeError::IllegalParameter(kind.0) } else { HandshakeError::BadSignature }
+    })
 }
 
 /// The server's choice of an SRTP profile: our best among those offered; none if we have none in common or the

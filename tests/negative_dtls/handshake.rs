@@ -1,7 +1,8 @@
 //! Messages that lie, come twice, at the wrong time or from nobody.
 
 use antiphon::dtls::{CloseReason, Event, HandshakeError, Role};
-use antiphon::wire::dtls::handshake::HandshakeType;
+use antiphon::wire::dtls::alert::AlertDescription;
+use antiphon::wire::dtls::handshake::{HandshakeType, whole_header};
 use antiphon::wire::dtls::record::{ContentType, Records};
 
 use crate::attack::{
@@ -91,6 +92,43 @@ fn n22_a_message_out_of_order_is_unexpected() {
     );
 }
 
+/// Gives `end` a handshake message that its peer sends under the keys of the handshake.
+fn give_protected(pair: &mut Pair, end: usize, kind: HandshakeType, sequence: u16) {
+    let mut buf = [0; 200];
+    let content = whole_header(kind, sequence, 0);
+    let len = pair.ends[1 - end].forge(ContentType::Handshake, &content, &mut buf).unwrap();
+    give(pair, end, &[buf[..len].to_vec()]);
+}
+
+// Under keys it is the peer itself that breaks the rule (RFC 5246 §7.4): unexpected_message.
+#[test]
+fn n22_another_message_than_finished_under_keys_ends_the_handshake() {
+    let unexpected = |kind: HandshakeType| CloseReason::Handshake(HandshakeError::Unexpected(kind.0));
+    let (mut pair, flight) = after_client_flight();
+    let clear: Vec<_> =
+        Records::new(&flight).filter(|r| r.epoch == 0).map(|record| record.whole.to_vec()).collect();
+    give(&mut pair, SERVER, &clear);
+    give_protected(&mut pair, SERVER, HandshakeType::CLIENT_HELLO, 4);
+    // Its own keys are not in force before its Finished.
+    assert_eq!(failure(&mut pair, SERVER), (unexpected(HandshakeType::CLIENT_HELLO), Some(10)));
+
+    let (mut pair, flight) = after_client_flight();
+    give(&mut pair, SERVER, &[flight]);
+    let _finished = drawn(&mut pair, SERVER);
+    // A request to begin again says nothing while the handshake runs.
+    give_protected(&mut pair, CLIENT, HandshakeType::HELLO_REQUEST, 5);
+    assert!(drawn(&mut pair, CLIENT).is_empty());
+    give_protected(&mut pair, CLIENT, HandshakeType::CERTIFICATE, 5);
+    let alerts = drawn(&mut pair, CLIENT);
+    let alert = Records::new(&alerts[0]).next().unwrap();
+    assert_eq!((alert.content_type, alert.epoch), (ContentType::Alert, 1));
+    assert_eq!(pair.events[CLIENT], [Event::Failed(unexpected(HandshakeType::CERTIFICATE))]);
+    give(&mut pair, SERVER, &alerts);
+    pair.draw(SERVER);
+    let told = CloseReason::PeerAlert(AlertDescription::UNEXPECTED_MESSAGE);
+    assert_eq!(pair.events[SERVER].last(), Some(&Event::Failed(told)));
+}
+
 #[test]
 fn n22_a_client_without_a_certificate_is_refused() {
     let empty = |kind, body: &mut Vec<u8>| {
@@ -113,6 +151,25 @@ fn n22_a_certificate_that_is_not_proved_never_connects() {
     assert_eq!(pair.ends[SERVER].recv(), None);
     give(&mut pair, SERVER, &[handshake(HandshakeType::CLIENT_KEY_EXCHANGE, 3, &[1, 1])]);
     assert_eq!(failure(&mut pair, SERVER).0, CloseReason::Handshake(HandshakeError::Unexpected(16)));
+}
+
+// RFC 5246 §7.4.3: the scheme goes with the certificate's key; one that cannot is an illegal parameter, whatever was signed.
+#[test]
+fn a_signature_scheme_of_another_kind_of_key_is_refused() {
+    let rsa = |body: &mut Vec<u8>, at: usize| body[at..at + 2].copy_from_slice(&[0x04, 0x01]);
+    let illegal =
+        |kind: HandshakeType| (CloseReason::Handshake(HandshakeError::IllegalParameter(kind.0)), Some(47));
+    let kind = HandshakeType::SERVER_KEY_EXCHANGE;
+    // Curve type, group, the length of the point, the point.
+    assert_eq!(client_on(kind, |body| rsa(body, 4 + usize::from(body[3]))), illegal(kind));
+    let verify = HandshakeType::CERTIFICATE_VERIFY;
+    let changed = |kind, body: &mut Vec<u8>| {
+        if kind == verify {
+            rsa(body, 0);
+        }
+        true
+    };
+    assert_eq!(server_on(changed), illegal(verify));
 }
 
 #[test]

@@ -100,13 +100,15 @@ impl Client {
         tools: &mut Tools,
         message: &Message,
     ) -> Result<Verdict, HandshakeError> {
-        // A request for a handshake while one runs says nothing (RFC 5246 §7.4.1.1). A Finished is one only under keys,
-        // and nothing else comes under them: anybody could have sent it.
+        // A request for a handshake while one runs says nothing (RFC 5246 §7.4.1.1). A Finished in the clear is none: anybody
+        // could have sent it. Under keys nothing else comes, and what is authentic and wrong ends the handshake.
         let protected = message.epoch > 0;
-        if message.kind == HandshakeType::HELLO_REQUEST
-            || protected != (message.kind == HandshakeType::FINISHED)
-        {
+        let finished = message.kind == HandshakeType::FINISHED;
+        if message.kind == HandshakeType::HELLO_REQUEST || (finished && !protected) {
             return Ok(Verdict::Ignored);
+        }
+        if protected && !finished {
+            return Err(HandshakeError::Unexpected(message.kind.0));
         }
         if message.kind != HandshakeType::FINISHED && message.kind != HandshakeType::HELLO_VERIFY_REQUEST {
             tools.hash(message);
@@ -275,7 +277,7 @@ fn on_key_exchange(
     let scheme = negotiate::peer_scheme(&tools.config, exchange.signed.scheme)
         .map_err(|_| HandshakeError::IllegalParameter(message.kind.0))?;
     let signed = [&chosen.randoms.client[..], &chosen.randoms.server[..], exchange.params].concat();
-    key.verify(scheme, &signed, exchange.signed.signature).map_err(|_| HandshakeError::BadSignature)?;
+    negotiate::check_signature(key, scheme, &signed, exchange.signed.signature, message.kind)?;
     Ok(State::Request(chosen, Server { group, public: exchange.public.to_vec() }))
 }
 

@@ -90,11 +90,14 @@ impl Server {
         message: &Message,
     ) -> Result<Verdict, HandshakeError> {
         let kind = message.kind;
-        // A Finished is one only under keys, and nothing else comes under them. A second hello begins nothing while a
-        // handshake runs, or whoever can send one could end it.
+        // Under keys nothing but a Finished comes, and what is authentic and wrong ends the handshake. In the clear a Finished is none,
+        // and a second hello begins nothing while a handshake runs, or whoever can send one could end it.
         let protected = message.epoch > 0;
+        if protected && kind != HandshakeType::FINISHED {
+            return Err(HandshakeError::Unexpected(kind.0));
+        }
         let second_hello = kind == HandshakeType::CLIENT_HELLO && !matches!(self.state, State::Hello);
-        if second_hello || protected != (kind == HandshakeType::FINISHED) {
+        if second_hello || (kind == HandshakeType::FINISHED && !protected) {
             return Ok(Verdict::Ignored);
         }
         self.state = match core::mem::take(&mut self.state) {
@@ -311,7 +314,7 @@ fn on_verify(
     let signed = Signed::parse(&message.body).ok_or(malformed(message))?;
     let scheme = negotiate::peer_scheme(&tools.config, signed.scheme)
         .map_err(|_| HandshakeError::IllegalParameter(message.kind.0))?;
-    key.verify(scheme, tools.transcript.raw(), signed.signature).map_err(|_| HandshakeError::BadSignature)?;
+    negotiate::check_signature(key, scheme, tools.transcript.raw(), signed.signature, message.kind)?;
     tools.hash(message);
     tools.transcript.forget_raw();
     Ok(State::Finished(keyed))
