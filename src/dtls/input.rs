@@ -12,7 +12,7 @@ use crate::log::debug;
 use crate::time::Instant;
 use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
 use crate::wire::dtls::handshake::{Fragments, HandshakeType};
-use crate::wire::dtls::record::{ContentType, Record, Records};
+use crate::wire::dtls::record::{ContentType, MAX_PLAINTEXT, Record, Records};
 
 impl Connection {
     /// Takes a datagram of the peer. Whatever is wrong with it is counted in [`Self::stats`].
@@ -72,6 +72,10 @@ impl Connection {
         self.stats.plaintext_alerts += 1;
         match Alert::parse(content) {
             Some(Alert { level: AlertLevel::Fatal, description }) => self.rumour = Some(description),
+            // A peer that gives up while the handshake runs says so in the clear, as a warning (RFC 5246 §7.2.1).
+            Some(Alert { description: AlertDescription::CLOSE_NOTIFY, .. }) => {
+                self.rumour.get_or_insert(AlertDescription::CLOSE_NOTIFY);
+            }
             Some(_) => {}
             None => self.stats.malformed_content += 1,
         }
@@ -90,6 +94,11 @@ impl Connection {
             self.stats.unauthenticated += 1;
             return;
         };
+        // RFC 5246 §6.2.1: no content is longer. RFC 6347 §4.1.2.7: invalid records are discarded in silence.
+        if len > MAX_PLAINTEXT {
+            self.stats.malformed += 1;
+            return;
+        }
         let protection = &mut read.protection;
         let opened = self.arena.fill(len, |out| protection.open(record, out).then_some(len));
         let Some(content) = opened else {

@@ -23,6 +23,41 @@ fn an_alert_in_the_clear_is_believed_when_nothing_else_comes() {
     assert_eq!(failure(&mut pair, CLIENT), (reason, None));
 }
 
+// A peer that is closed while its handshake runs has no keys to say it with.
+#[test]
+fn a_close_in_the_clear_is_believed_when_nothing_else_comes() {
+    let close = record(ContentType::Alert, (0, 0), &[1, 0]);
+    let mut pair = Pair::new();
+    pair.draw(CLIENT);
+    give(&mut pair, CLIENT, core::slice::from_ref(&close));
+    assert_eq!(pair.draw(CLIENT), Some(at(1000)));
+    pair.now = at(1000);
+    let reason = CloseReason::PeerAlert(AlertDescription::CLOSE_NOTIFY);
+    assert_eq!(failure(&mut pair, CLIENT), (reason, None));
+    // Anybody could have sent it: a peer that goes on is believed more.
+    let (mut pair, flight) = after_server_flight();
+    give(&mut pair, CLIENT, &[close, flight]);
+    pair.run();
+    pair.now = at(5000);
+    pair.run();
+    assert!(pair.is_connected());
+}
+
+// RFC 5246 §6.2.1 and §6.2.3: 2^14 bytes of content, and what protection adds.
+#[test]
+fn a_record_longer_than_any_is_dropped_before_it_is_opened() {
+    let mut pair = Pair::connected();
+    let (head, tail) = (8, 16);
+    let longest = record(ContentType::ApplicationData, (1, 500), &vec![0; head + (1 << 14) + tail]);
+    let longer = record(ContentType::ApplicationData, (1, 501), &vec![0; head + (1 << 14) + 1 + tail]);
+    give(&mut pair, SERVER, &[longest, longer]);
+    let stats = pair.ends[SERVER].stats();
+    assert_eq!((stats.unauthenticated, stats.malformed), (1, 1));
+    pair.assert_alive();
+    pair.send(CLIENT, &[7; 1 << 14]);
+    assert_eq!(pair.ends[SERVER].recv().map(|data| data.len()), Some(1 << 14));
+}
+
 #[test]
 fn n22_application_data_in_the_clear_is_dropped() {
     let (mut pair, flight) = after_server_flight();
