@@ -57,6 +57,12 @@ impl Partial {
         self.total == 0 || self.have.first().is_some_and(|range| range == (0..=last(self.total)))
     }
 
+    /// Whether the fragment touches what is there, and so makes no piece more.
+    fn adjoins(&self, fragment: &Fragment<'_>) -> bool {
+        let (first, end) = (number(fragment.offset), number(fragment.end()));
+        self.have.iter().any(|known| *known.start() <= end && first <= known.end().saturating_add(1))
+    }
+
     /// Takes the bytes that are new; those that are known already stay as they were, so that overlapping fragments
     /// with different bytes cannot change what was read.
     fn take(&mut self, fragment: &Fragment<'_>) {
@@ -143,7 +149,8 @@ impl Reassembly {
         }
         let before = partial.data.len();
         let grown = fragment.end().saturating_sub(before);
-        if partial.have.len() >= limits::DTLS_GAPS || self.held + grown > limits::DTLS_REASSEMBLY {
+        let scattered = partial.have.len() >= limits::DTLS_GAPS && !partial.adjoins(fragment);
+        if scattered || self.held + grown > limits::DTLS_REASSEMBLY {
             return Insert::Refused;
         }
         partial.take(fragment);

@@ -51,6 +51,26 @@ fn a_forged_fragment_that_came_first_is_given_up_in_the_end() {
     assert_eq!(reassembly.held, 0);
 }
 
+// Pieces beyond the limit are refused until the gaps between those held have closed; then they are taken when they come again.
+#[test]
+fn a_message_in_any_number_of_pieces_is_complete_in_the_end() {
+    let whole: Vec<u8> = (0..1500).map(|n| u8::try_from(n % 251).unwrap()).collect();
+    let mut reassembly = Reassembly::default();
+    let evens_then_odds = (0..1500).step_by(2).chain((1..1500).step_by(2));
+    for round in 0.. {
+        assert!(round < 20, "it comes again and again and is never whole");
+        for at in evens_then_odds.clone() {
+            reassembly.insert(0, &fragment(0, 1500, at, &whole[at..=at]));
+        }
+        if let Some(message) = reassembly.next() {
+            assert_eq!(message.body, whole);
+            return;
+        }
+        let pieces = reassembly.ahead[0].as_ref().unwrap().have.len();
+        assert!(pieces <= limits::DTLS_GAPS);
+    }
+}
+
 #[test]
 fn n21_messages_far_ahead_hold_no_memory() {
     let mut reassembly = Reassembly::default();

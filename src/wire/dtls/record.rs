@@ -61,9 +61,10 @@ impl Version {
         self.0 >> 8 == 0xfe
     }
 
-    /// Whether it is `other` or newer; newer versions have smaller numbers.
+    /// Whether it is `other` or newer. Newer versions have smaller numbers, of which the lower half is left to TLS: a client may
+    /// say any that is yet to come (RFC 5246 appendix E.1).
     pub const fn at_least(self, other: Self) -> bool {
-        self.is_dtls() && self.0 <= other.0
+        self.0 >= 0x8000 && self.0 <= other.0
     }
 }
 
@@ -202,6 +203,10 @@ mod tests {
     fn versions_count_downwards() {
         assert!(Version::DTLS_1_2.at_least(Version::DTLS_1_0));
         assert!(!Version::DTLS_1_0.at_least(Version::DTLS_1_2));
+        assert!(!Version(0xffff).at_least(Version::DTLS_1_2));
+        for newer in [0xfefc, 0xfe00, 0xfcff] {
+            assert!(Version(newer).at_least(Version::DTLS_1_2));
+        }
         assert!(!Version(0x0303).at_least(Version::DTLS_1_2));
     }
 }
