@@ -5,10 +5,14 @@ mod dtls_support;
 
 use core::time::Duration;
 
-use antiphon::Output;
+use antiphon::base::writer::Writer;
+use antiphon::crypto::{Certificate, FingerprintHash};
 use antiphon::dtls::{Config, Event, Role};
-use antiphon::wire::dtls::record::Records;
-use dtls_support::{CLIENT, Pair, SERVER, at, connection};
+use antiphon::sim::deterministic;
+use antiphon::wire::dtls::handshake::{Fragments, write_header};
+use antiphon::wire::dtls::record::{ContentType, Records, Version};
+use antiphon::{Output, Rng, Seed};
+use dtls_support::{CLIENT, Pair, SERVER, at, certificate, connection, record as record_of};
 
 fn drawn(pair: &mut Pair, end: usize) -> Vec<Vec<u8>> {
     pair.draw(end);
@@ -39,6 +43,93 @@ fn flights_are_cut_to_a_small_mtu_in_few_datagrams() {
     assert!(sizes.iter().flatten().all(|len| *len <= 256), "{sizes:?}");
     // 700 and 690 bytes of messages, and one hello that fits: the last of each flight may be short, no other.
     assert!(sizes[CLIENT].len() <= 4 && sizes[SERVER].len() <= 5, "{sizes:?}");
+}
+
+/// A value of this tag in DER, of less than 64 KiB.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let head = match content.len() {
+        0..0x80 => vec![tag, low],
+        0x80..0x100 => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [&head, content].concat()
+}
+
+/// Content of the value that begins here, and what follows it.
+fn split_der(value: &[u8]) -> (&[u8], &[u8]) {
+    let (head, len) = match value[1] {
+        0x81 => (3, usize::from(value[2])),
+        0x82 => (4, usize::from(u16::from_be_bytes([value[2], value[3]]))),
+        len => (2, usize::from(len)),
+    };
+    (&value[head..head + len], &value[head + len..])
+}
+
+/// A certificate with an extension of this many bytes that means nothing.
+fn long_certificate(number: u8, len: usize) -> Certificate {
+    let (short, key) = (certificate(number), certificate(number).to_pem().unwrap().1);
+    let (content, _) = split_der(short.der());
+    let (to_be_signed, signature) = split_der(content);
+    let extension = der(0x30, &[&der(0x06, &[0x2a, 0x03])[..], &der(0x04, &vec![7; len])].concat());
+    let extensions = der(0xa3, &der(0x30, &extension));
+    let to_be_signed = der(0x30, &[to_be_signed, &extensions].concat());
+    let whole = openssl::base64::encode_block(&der(0x30, &[&to_be_signed[..], signature].concat()));
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{whole}\n-----END CERTIFICATE-----\n");
+    deterministic(Certificate::from_pem(pem.as_bytes(), key.as_bytes()).unwrap())
+}
+
+#[test]
+fn certificates_of_16_kib_pass_an_mtu_of_256_in_any_order() {
+    let certificates = [long_certificate(0, 16 * 1024), long_certificate(1, 16 * 1024)];
+    let end = |number: u8, role| {
+        connection(number, role, |config| {
+            config.mtu = 256;
+            config.certificate = certificates[usize::from(number)].clone();
+        })
+    };
+    let mut pair = Pair::of(end(0, Role::Client), end(1, Role::Server));
+    pair.ends[CLIENT].set_remote_fingerprints(vec![certificates[1].fingerprint(FingerprintHash::Sha256)]);
+    pair.ends[SERVER].set_remote_fingerprints(vec![certificates[0].fingerprint(FingerprintHash::Sha256)]);
+    for _ in 0..6 {
+        for from in [CLIENT, SERVER] {
+            let flight = drawn(&mut pair, from);
+            assert!(flight.iter().all(|datagram| datagram.len() <= 256));
+            for datagram in flight.iter().rev() {
+                pair.ends[1 - from].handle_input(at(0), datagram);
+            }
+        }
+    }
+    assert!(pair.is_connected());
+    assert!(pair.sent[CLIENT] > 70 && pair.sent[SERVER] > 70);
+    pair.assert_alive();
+}
+
+#[test]
+fn a_hello_in_pieces_of_one_byte_in_any_order_is_a_hello() {
+    for seed in 0..20 {
+        let mut pair = Pair::new();
+        let hello = drawn(&mut pair, CLIENT).remove(0);
+        let record = Records::new(&hello).next().unwrap();
+        let whole = Fragments::new(record.fragment).next().unwrap();
+        // Each byte, an empty piece, and some of them twice.
+        let mut pieces: Vec<_> = (0..whole.total).map(|at| at..at + 1).collect();
+        pieces.extend([0..0, whole.total..whole.total, 3..9, 3..4]);
+        let mut rng = Rng::new(&Seed::from_bytes([seed; 32]));
+        for left in (1..pieces.len()).rev() {
+            pieces.swap(left, usize::try_from(rng.below(left as u64 + 1)).unwrap());
+        }
+        for (piece, number) in pieces.into_iter().zip(0..) {
+            let mut buf = [0; 60];
+            let mut writer = Writer::new(&mut buf);
+            write_header(&mut writer, (whole.kind, whole.message_seq), whole.total, piece.clone()).unwrap();
+            writer.bytes(&whole.data[piece]).unwrap();
+            let datagram = record_of(ContentType::Handshake, (0, number), writer.written());
+            pair.ends[SERVER].handle_input(at(0), &datagram);
+        }
+        pair.run();
+        assert!(pair.is_connected(), "{seed}");
+    }
 }
 
 #[test]
@@ -160,6 +251,29 @@ fn the_last_flight_is_kept_until_the_peer_sends_under_the_new_keys() {
     assert_eq!(pair.ends[SERVER].flight_len(), 0);
 }
 
+// RFC 6347 §4.2.4: the side that speaks last repeats its flight whenever the peer repeats its own.
+#[test]
+fn the_last_flight_is_repeated_as_often_as_it_is_asked_for() {
+    let mut pair = Pair::new();
+    pair.draw(CLIENT);
+    pair.deliver(SERVER);
+    pair.draw(SERVER);
+    pair.deliver(CLIENT);
+    pair.draw(CLIENT);
+    pair.deliver(SERVER);
+    // All of its answers are lost, up to the client's last attempt but one.
+    for _ in 0..12 {
+        assert_eq!(drawn(&mut pair, SERVER).len(), 1);
+        pair.now = pair.ends[CLIENT].deadline().unwrap();
+        pair.draw(CLIENT);
+        pair.deliver(SERVER);
+    }
+    pair.draw(SERVER);
+    pair.deliver(CLIENT);
+    assert!(pair.is_connected());
+    assert_eq!(pair.ends[SERVER].stats().repeats, 12);
+}
+
 #[test]
 fn a_repeated_flight_of_the_peer_is_answered_once() {
     let mut pair = Pair::with(|config| config.mtu = 256, |config| config.mtu = 256);
@@ -199,6 +313,81 @@ fn a_client_sends_its_hello_again_with_the_cookie() {
     assert!(pair.is_connected());
     assert_eq!(pair.sent, [3, 3]);
     pair.assert_alive();
+}
+
+/// Numbers of a datagram's records, all in the clear.
+fn record_numbers(datagram: &[u8]) -> Vec<u64> {
+    Records::new(datagram).filter(|record| record.epoch == 0).map(|record| record.sequence).collect()
+}
+
+/// The datagram with the number of its only record changed, which nothing protects.
+fn renumbered(mut datagram: Vec<u8>, number: u64) -> Vec<u8> {
+    datagram[5..11].copy_from_slice(&number.to_be_bytes()[2..]);
+    datagram
+}
+
+// RFC 6347 §4.2.1: "the server MUST use the record sequence number in the ClientHello as the record sequence number in" both
+// its HelloVerifyRequest and its initial ServerHello.
+#[test]
+fn an_answer_to_a_hello_with_a_cookie_has_its_record_number() {
+    let mut pair = Pair::with(|_| {}, |config| config.cookie = true);
+    let hello = drawn(&mut pair, CLIENT).remove(0);
+    pair.ends[SERVER].handle_input(at(0), &renumbered(hello.clone(), 41));
+    let request = drawn(&mut pair, SERVER).remove(0);
+    assert_eq!(record_numbers(&request), [41]);
+    // The hello comes again, and then one whose number is meant to use ours up.
+    pair.ends[SERVER].handle_input(at(0), &renumbered(hello.clone(), 57));
+    assert_eq!(record_numbers(&drawn(&mut pair, SERVER).remove(0)), [57]);
+    pair.ends[SERVER].handle_input(at(0), &renumbered(hello, (1 << 48) - 1));
+    assert_eq!(record_numbers(&drawn(&mut pair, SERVER).remove(0)), [58]);
+    pair.ends[CLIENT].handle_input(at(0), &request);
+    let hello = drawn(&mut pair, CLIENT).remove(0);
+    pair.ends[SERVER].handle_input(at(0), &renumbered(hello, 90));
+    let flight = drawn(&mut pair, SERVER);
+    assert_eq!(record_numbers(&flight[0])[0], 90);
+    pair.ends[CLIENT].handle_input(at(0), &flight[0]);
+    pair.run();
+    assert!(pair.is_connected());
+}
+
+// RFC 6347 §4.2.1 and RFC 5246 appendix E.1: 1.0 in records until the version is settled, and then what was settled.
+#[test]
+fn records_say_1_0_until_the_version_is_settled_and_1_2_from_then_on() {
+    let mut pair = Pair::with(|_| {}, |config| config.cookie = true);
+    let mut versions = [vec![], vec![]];
+    while !pair.is_connected() {
+        for end in [CLIENT, SERVER] {
+            let flight = drawn(&mut pair, end);
+            versions[end]
+                .extend(flight.iter().map(|datagram| Records::new(datagram).next().unwrap().version.0));
+            for datagram in &flight {
+                assert!(Records::new(datagram).all(|r| r.epoch == 0 || r.version == Version::DTLS_1_2));
+                pair.ends[1 - end].handle_input(at(0), datagram);
+            }
+        }
+    }
+    // Hello, hello with the cookie, the rest; the request for the cookie, two flights.
+    assert_eq!(versions, [[0xfeff, 0xfeff, 0xfefd], [0xfeff, 0xfefd, 0xfefd]]);
+}
+
+#[test]
+fn a_hello_in_a_record_of_any_dtls_version_is_taken() {
+    for minor in [0xff, 0xfd, 0xfc, 0x00] {
+        let mut pair = Pair::new();
+        let mut hello = drawn(&mut pair, CLIENT).remove(0);
+        hello[2] = minor;
+        pair.ends[SERVER].handle_input(at(0), &hello);
+        pair.run();
+        assert!(pair.is_connected(), "{minor:x}");
+    }
+}
+
+#[test]
+fn without_a_cookie_numbers_count_from_zero() {
+    let mut pair = Pair::new();
+    let hello = drawn(&mut pair, CLIENT).remove(0);
+    pair.ends[SERVER].handle_input(at(0), &renumbered(hello, 41));
+    assert_eq!(record_numbers(&drawn(&mut pair, SERVER).remove(0))[0], 0);
 }
 
 #[test]
@@ -241,9 +430,9 @@ fn closing_before_the_first_hello_says_nothing() {
 #[test]
 fn what_cannot_work_is_refused() {
     let refused = |change: fn(&mut Config)| {
-        let mut config = Config::new(dtls_support::certificate(0));
+        let mut config = Config::new(certificate(0));
         change(&mut config);
-        let rng = antiphon::Rng::new(&antiphon::Seed::from_bytes([1; 32]));
+        let rng = Rng::new(&Seed::from_bytes([1; 32]));
         antiphon::dtls::Connection::new(at(0), rng, &config, Role::Client).is_err()
     };
     assert!(refused(|config| config.mtu = 255));

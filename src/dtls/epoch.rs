@@ -146,6 +146,14 @@ impl Epochs {
         self.reads.push(ReadEpoch { number, window: ReplayWindow::default(), protection });
     }
 
+    /// The next record in the clear has at least this number: what answers a hello before there is state repeats the hello's
+    /// (RFC 6347 §4.2.1). A number in the upper half is not followed, or whoever sent it could use up ours.
+    pub(super) fn follow(&mut self, sequence: u64) {
+        if let Some(epoch) = self.write(0).filter(|_| sequence <= MAX_SEQUENCE / 2) {
+            epoch.next = epoch.next.max(sequence);
+        }
+    }
+
     /// The version is settled: records in the clear say it from now on.
     pub(super) fn settle_version(&mut self, version: Version) {
         self.writes.iter_mut().for_each(|epoch| epoch.version = version);
@@ -184,6 +192,21 @@ mod tests {
             epoch.seal(ContentType::Alert, &mut buf, 2),
             Err(SealError::SequenceExhausted { epoch: 0 })
         );
+    }
+
+    #[test]
+    fn numbers_follow_a_hello_forwards_and_not_to_their_end() {
+        let mut epochs = Epochs::new();
+        let number = |epochs: &mut Epochs| {
+            let mut buf = [0; 20];
+            epochs.current().unwrap().seal(ContentType::Alert, &mut buf, 2).unwrap();
+            u64::from_be_bytes([0, 0, buf[5], buf[6], buf[7], buf[8], buf[9], buf[10]])
+        };
+        epochs.follow(7);
+        assert_eq!((number(&mut epochs), number(&mut epochs)), (7, 8));
+        epochs.follow(3);
+        epochs.follow(MAX_SEQUENCE);
+        assert_eq!(number(&mut epochs), 9);
     }
 
     #[test]

@@ -99,10 +99,17 @@ impl Flight {
 
     /// The peer repeated what this flight answers: everything again, unless it is on its way or was asked for too often.
     pub(super) const fn restart_by_peer(&mut self) -> bool {
-        if self.has_output() || self.repeats_left == 0 {
+        if self.has_output() {
             return false;
         }
-        self.repeats_left -= 1;
+        // What awaits no answer has no timer that would let it be asked for again, and needs no bound: a HelloVerifyRequest is shorter
+        // than a hello, and the last flight is asked for by a Finished, which nobody else can send.
+        if matches!(self.expect, Expect::Answer) {
+            if self.repeats_left == 0 {
+                return false;
+            }
+            self.repeats_left -= 1;
+        }
         self.restart();
         true
     }

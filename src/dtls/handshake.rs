@@ -32,6 +32,8 @@ pub(super) struct Handshake {
     pub(super) tools: Tools,
     pub(super) reassembly: Reassembly,
     pub(super) early: EarlyRecords,
+    /// Number of the latest record in the clear that carried a handshake message.
+    pub(super) latest_record: u64,
 }
 
 impl Handshake {
@@ -42,6 +44,7 @@ impl Handshake {
             tools,
             reassembly: Reassembly::default(),
             early: EarlyRecords::default(),
+            latest_record: 0,
         }
     }
 
@@ -67,6 +70,7 @@ impl Handshake {
             tools: self.tools.fork(),
             reassembly: self.reassembly.clone(),
             early: self.early.clone(),
+            latest_record: self.latest_record,
         }
     }
 }
@@ -83,6 +87,8 @@ pub(super) struct Tools {
     pub(super) read: Option<(u16, Protection)>,
     /// Keys to send with, from now on.
     pub(super) write: Option<(u16, Protection)>,
+    /// The flight answers a hello before there is state: its first record has the hello's number.
+    pub(super) follows: bool,
     /// A flight to send instead of the one before.
     pub(super) flight: Option<(Vec<Item>, Expect)>,
     pub(super) peer_certificate: Option<Bytes>,
@@ -104,6 +110,7 @@ impl Tools {
             version: None,
             read: None,
             write: None,
+            follows: false,
             flight: None,
             peer_certificate: None,
             srtp_profile: None,
@@ -151,6 +158,7 @@ impl Tools {
             version: self.version,
             read: self.read.clone(),
             write: self.write.clone(),
+            follows: self.follows,
             flight: self.flight.clone(),
             peer_certificate: self.peer_certificate.clone(),
             srtp_profile: self.srtp_profile,

@@ -58,7 +58,12 @@ impl Connection {
             return;
         }
         match record.content_type {
-            ContentType::Handshake => self.on_handshake(now, 0, record.fragment),
+            ContentType::Handshake => {
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.latest_record = record.sequence;
+                }
+                self.on_handshake(now, 0, record.fragment);
+            }
             // The epoch in each record says the same, and survives reordering.
             ContentType::ChangeCipherSpec => {}
             ContentType::ApplicationData => self.stats.plaintext += 1,
@@ -177,9 +182,12 @@ impl Connection {
     fn repeat_if_asked(&mut self, now: Instant, sequence: Option<u16>) {
         let before = self.stats.repeats;
         self.repeat(sequence);
-        let awaits = self.flight.as_ref().is_some_and(|flight| flight.expect() == Expect::Answer);
-        if self.stats.repeats > before && awaits {
-            self.retransmit.rearm(now);
+        let repeated = self.flight.as_ref().filter(|_| self.stats.repeats > before);
+        match (repeated.map(|flight| flight.expect()), &self.handshake) {
+            (Some(Expect::Answer), _) => self.retransmit.rearm(now),
+            // A HelloVerifyRequest: nothing else is sent without awaiting an answer while the handshake runs.
+            (Some(Expect::Nothing), Some(handshake)) => self.epochs.follow(handshake.latest_record),
+            (Some(Expect::Nothing) | None, _) => {}
         }
     }
 
@@ -215,6 +223,9 @@ impl Connection {
         }
         if let Some((epoch, protection)) = tools.write.take() {
             self.epochs.start_write(epoch, protection);
+        }
+        if core::mem::take(&mut tools.follows) {
+            self.epochs.follow(handshake.latest_record);
         }
         if let Some((items, expect)) = tools.flight.take() {
             self.flight = Some(Box::new(Flight::new(items, expect, answers)));

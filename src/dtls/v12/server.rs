@@ -123,6 +123,7 @@ impl Server {
             ExtensionError::Malformed => malformed(message),
         })?;
         negotiate::client_speaks_1_2(hello.version, &hello.extensions)?;
+        tools.follows = tools.config.cookie;
         if tools.config.cookie && !self.cookie_fits(tools, &hello) {
             return Ok(State::Hello);
         }
