@@ -13,6 +13,11 @@ pub const NONCE_LEN: usize = 12;
 pub const TAG_LEN: usize = 16;
 
 /// Which cipher.
+///
+/// ```
+/// use antiphon::crypto::aead::Algorithm;
+/// assert_eq!(Algorithm::Aes256Gcm.key_len(), 32);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// AES-128 in Galois/counter mode.

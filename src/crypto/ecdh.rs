@@ -13,6 +13,11 @@ use super::error::CryptoError;
 use crate::rng::Rng;
 
 /// A named group.
+///
+/// ```
+/// use antiphon::crypto::ecdh::Group;
+/// assert_eq!((Group::from_code(29), Group::P256.public_len()), (Some(Group::X25519), 65));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Group {
@@ -250,6 +255,16 @@ impl fmt::Debug for KeyPair {
 }
 
 /// What two sides agreed on: an x-coordinate, or the 32 bytes of X25519.
+///
+/// ```
+/// use antiphon::crypto::ecdh::{Group, KeyPair};
+/// use antiphon::{Rng, Seed};
+///
+/// let mut rng = Rng::new(&Seed::from_bytes([1; 32]));
+/// let (a, b) = (KeyPair::generate(Group::P384, &mut rng)?, KeyPair::generate(Group::P384, &mut rng)?);
+/// assert_eq!(a.agree(b.public_key())?.as_ref().len(), Group::P384.secret_len());
+/// # Ok::<(), antiphon::crypto::CryptoError>(())
+/// ```
 #[derive(Clone)]
 pub struct SharedSecret {
     bytes: [u8; 48],

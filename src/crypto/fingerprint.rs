@@ -6,6 +6,11 @@ use core::str::FromStr;
 use super::digest::{constant_time_eq, sha1, sha224, sha256, sha384, sha512};
 
 /// The hash functions of RFC 8122, weakest first. MD2 and MD5 are forbidden by it and not here.
+///
+/// ```
+/// use antiphon::crypto::FingerprintHash;
+/// assert_eq!((FingerprintHash::Sha256.name(), FingerprintHash::Sha256.digest_len()), ("sha-256", 32));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FingerprintHash {
@@ -48,6 +53,12 @@ impl FingerprintHash {
 }
 
 /// Why a text is no fingerprint.
+///
+/// ```
+/// use antiphon::crypto::Fingerprint;
+/// use antiphon::crypto::fingerprint::FingerprintError;
+/// assert_eq!("md5 4A:AD".parse::<Fingerprint>(), Err(FingerprintError::UnknownHash));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FingerprintError {

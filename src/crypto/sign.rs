@@ -22,6 +22,11 @@ use crate::base::reader::Reader;
 ///
 /// In TLS 1.2 the `Ecdsa` schemes name the hash only, and any curve may go with them (RFC 5246 §7.4.1.4.1); TLS 1.3
 /// binds the curve: see [`SignatureScheme::fits_tls13`].
+///
+/// ```
+/// use antiphon::crypto::sign::SignatureScheme;
+/// assert_eq!(SignatureScheme::from_code(0x0403), Some(SignatureScheme::EcdsaP256Sha256));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
@@ -141,6 +146,11 @@ impl SchemeHash {
 }
 
 /// What kind of key a certificate holds.
+///
+/// ```
+/// use antiphon::crypto::sign::{KeyAlgorithm, SignatureScheme};
+/// assert_eq!(KeyAlgorithm::Ed25519.schemes(), [SignatureScheme::Ed25519]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyAlgorithm {
     /// ECDSA on secp256r1.

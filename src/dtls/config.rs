@@ -11,6 +11,11 @@ use crate::crypto::sign::SignatureScheme;
 use crate::crypto::srtp_keys::SrtpProfile;
 
 /// Which side of the handshake.
+///
+/// ```
+/// use antiphon::dtls::Role;
+/// assert_eq!(Role::Client.peer(), Role::Server);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Role {

@@ -3,6 +3,19 @@
 use core::time::Duration;
 
 /// Why no connection was made.
+///
+/// ```
+/// use antiphon::crypto::Certificate;
+/// use antiphon::dtls::{Config, ConfigError, Connection, Role};
+/// use antiphon::{Instant, Rng, Seed};
+///
+/// let unix_time = core::time::Duration::from_secs(1_700_000_000);
+/// let mut config = Config::new(Certificate::generate(&Seed::from_bytes([1; 32]), unix_time)?);
+/// config.mtu = 100;
+/// let refused = Connection::new(Instant::ZERO, Rng::new(&Seed::from_bytes([2; 32])), &config, Role::Client);
+/// assert_eq!(refused.err(), Some(ConfigError::Mtu { mtu: 100, min: 256 }));
+/// # Ok::<(), antiphon::crypto::CryptoError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -28,6 +41,19 @@ pub enum ConfigError {
 }
 
 /// Why a record was not sealed.
+///
+/// ```
+/// use antiphon::crypto::Certificate;
+/// use antiphon::dtls::{Config, Connection, Role, SealError};
+/// use antiphon::{Instant, Rng, Seed};
+///
+/// let unix_time = core::time::Duration::from_secs(1_700_000_000);
+/// let config = Config::new(Certificate::generate(&Seed::from_bytes([1; 32]), unix_time)?);
+/// let rng = Rng::new(&Seed::from_bytes([2; 32]));
+/// let mut client = Connection::new(Instant::ZERO, rng, &config, Role::Client)?;
+/// assert_eq!(client.seal(b"too early", &mut [0; 100]), Err(SealError::NotConnected));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
@@ -62,6 +88,12 @@ pub enum SealError {
 }
 
 /// Why nothing was exported.
+///
+/// ```
+/// use antiphon::dtls::ExportError;
+/// let error = ExportError::ContextTooLong { len: 70_000 };
+/// assert_eq!(error.to_string(), "context of 70000 bytes of 65535");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {

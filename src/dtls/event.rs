@@ -3,6 +3,20 @@
 use crate::wire::dtls::alert::AlertDescription;
 
 /// What a connection reports.
+///
+/// ```
+/// use antiphon::crypto::Certificate;
+/// use antiphon::dtls::{Config, Connection, Event, Role};
+/// use antiphon::{Instant, Output, Rng, Seed};
+///
+/// let unix_time = core::time::Duration::from_secs(1_700_000_000);
+/// let config = Config::new(Certificate::generate(&Seed::from_bytes([1; 32]), unix_time)?);
+/// let rng = Rng::new(&Seed::from_bytes([2; 32]));
+/// let mut client = Connection::new(Instant::ZERO, rng, &config, Role::Client)?;
+/// client.close();
+/// assert!(matches!(client.poll_output(Instant::ZERO, &mut []), Output::Event(Event::Closed)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -17,6 +31,11 @@ pub enum Event {
 }
 
 /// Why a connection failed.
+///
+/// ```
+/// use antiphon::dtls::CloseReason;
+/// assert_eq!(CloseReason::Timeout.to_string(), "no answer to the handshake");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -50,6 +69,12 @@ impl CloseReason {
 }
 
 /// What was wrong with the peer's handshake.
+///
+/// ```
+/// use antiphon::dtls::HandshakeError;
+/// use antiphon::wire::dtls::alert::AlertDescription;
+/// assert_eq!(HandshakeError::BadFinished.alert(), AlertDescription::DECRYPT_ERROR);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

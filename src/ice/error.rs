@@ -3,6 +3,15 @@
 use std::net::IpAddr;
 
 /// Why a configuration was refused.
+///
+/// ```
+/// use antiphon::ice::{Agent, Config, ConfigError};
+/// use antiphon::{Instant, Rng, Seed};
+///
+/// let config = Config::new().pacing(core::time::Duration::from_millis(1));
+/// let agent = Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &config);
+/// assert_eq!(agent.err(), Some(ConfigError::Pacing { millis: 1 }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -31,6 +40,12 @@ pub enum ConfigError {
 }
 
 /// Why credentials were refused (RFC 8839 §5.4).
+///
+/// ```
+/// use antiphon::ice::{Credentials, CredentialsError};
+/// let refused = Credentials::new("abc", "asd88fgpdd777uzjYhagZg");
+/// assert_eq!(refused, Err(CredentialsError::UfragLength { len: 3 }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
@@ -55,6 +70,16 @@ pub enum CredentialsError {
 }
 
 /// Why a candidate was refused.
+///
+/// ```
+/// use antiphon::ice::{Agent, CandidateError, Config, LocalCandidate};
+/// use antiphon::{Instant, Rng, Seed};
+///
+/// let mut agent = Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::new())?;
+/// let refused = agent.add_local_candidate(LocalCandidate::udp("0.0.0.0:5000".parse()?));
+/// assert!(matches!(refused, Err(CandidateError::Unspecified(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CandidateError {

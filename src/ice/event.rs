@@ -13,6 +13,11 @@ use crate::sdp::candidate::Candidate;
 ///             ▼            │ ▼          ▼
 ///           Failed ◀── Disconnected ◀───┘        any ──▶ Closed
 /// ```
+///
+/// ```
+/// use antiphon::ice::IceConnectionState;
+/// assert_eq!(IceConnectionState::default(), IceConnectionState::New);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IceConnectionState {
@@ -34,6 +39,11 @@ pub enum IceConnectionState {
 }
 
 /// The W3C's `RTCIceGatheringState`.
+///
+/// ```
+/// use antiphon::ice::IceGatheringState;
+/// assert_eq!(IceGatheringState::default(), IceGatheringState::New);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IceGatheringState {
@@ -47,6 +57,17 @@ pub enum IceGatheringState {
 }
 
 /// What changed in an agent.
+///
+/// ```
+/// use antiphon::ice::{Agent, Config, Event, LocalCandidate};
+/// use antiphon::{Instant, Output, Rng, Seed};
+///
+/// let mut agent = Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::new())?;
+/// agent.add_local_candidate(LocalCandidate::udp("192.0.2.1:5000".parse()?))?;
+/// let first = agent.poll_output(Instant::ZERO, &mut []);
+/// assert!(matches!(first, Output::Event(Event::Candidate(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -69,6 +90,12 @@ pub enum Event {
 }
 
 /// Two opaque attributes that a parent may let ride in checks and their answers, of types 0xC070 and 0xC071.
+///
+/// ```
+/// use antiphon::ice::Attached;
+/// let attached = Attached { data: Some(bytes::Bytes::from_static(&[22, 254, 253])), acknowledgement: None };
+/// assert!(!attached.is_empty());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attached {
     /// The value of attribute 0xC070.

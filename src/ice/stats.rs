@@ -6,6 +6,17 @@ use crate::net::Path;
 use crate::sdp::candidate::Candidate;
 
 /// Why datagrams were dropped, and what was sent. Each number only grows.
+///
+/// ```
+/// use antiphon::ice::{Agent, Config};
+/// use antiphon::{Datagram, Instant, Rng, Seed};
+///
+/// let mut agent = Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::new())?;
+/// let (local, remote) = ("192.0.2.1:5000".parse()?, "192.0.2.2:5000".parse()?);
+/// agent.handle_input(Instant::ZERO, Datagram::udp(local, remote, b"junk"));
+/// assert_eq!(agent.counters().malformed, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -73,6 +84,11 @@ pub struct Counters {
 }
 
 /// The W3C's `RTCStatsIceCandidatePairState`.
+///
+/// ```
+/// use antiphon::ice::CandidatePairState;
+/// assert!(CandidatePairState::Frozen < CandidatePairState::Succeeded);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CandidatePairState {
@@ -89,6 +105,21 @@ pub enum CandidatePairState {
 }
 
 /// One pair as the W3C's statistics tell it.
+///
+/// ```
+/// use antiphon::ice::{Agent, CandidatePairState, Config, Credentials, LocalCandidate, RemoteParameters};
+/// use antiphon::{Instant, Rng, Seed};
+///
+/// let mut agent = Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::new())?;
+/// let mut candidate = agent.add_local_candidate(LocalCandidate::udp("192.0.2.1:5000".parse()?))?;
+/// agent.set_remote(RemoteParameters::new(Credentials::new("8hhY", "asd88fgpdd777uzjYhagZg")?));
+/// candidate.port = 6000; // The peer's is like ours, and on another port.
+/// candidate.username_fragment = None;
+/// agent.add_remote_candidate(&candidate)?;
+/// let pair = &agent.stats().pairs[0];
+/// assert_eq!((pair.path.remote.port(), pair.state), (6000, CandidatePairState::Frozen));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -122,6 +153,11 @@ pub struct CandidatePairStats {
 }
 
 /// An agent's statistics.
+///
+/// ```
+/// let stats = antiphon::ice::Stats::default();
+/// assert!(stats.pairs.is_empty() && stats.selected.is_none());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

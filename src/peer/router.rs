@@ -38,6 +38,11 @@ struct Entry {
 }
 
 /// What happened to datagrams that no connection was given.
+///
+/// ```
+/// use antiphon::peer::Router;
+/// assert_eq!(Router::new().stats().routed, 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -16,6 +16,12 @@ const MAX_USERNAME: usize = 513;
 const MAX_TEXT: usize = 763;
 
 /// An attribute's value is not what its type says.
+///
+/// ```
+/// use antiphon::stun::{Attribute, AttributeType, TransactionId};
+/// let error = Attribute::parse(AttributeType::PRIORITY, &[1], TransactionId([0; 12])).expect_err("one byte");
+/// assert_eq!(error.to_string(), "value of 1 bytes is none of PRIORITY");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("value of {len} bytes is none of {kind:?}")]
 pub struct AttributeError {
@@ -26,6 +32,12 @@ pub struct AttributeError {
 }
 
 /// An address family as TURN writes it (RFC 8656 §18.6).
+///
+/// ```
+/// use antiphon::stun::{Attribute, AttributeType, Family, TransactionId};
+/// let parsed = Attribute::parse(AttributeType::REQUESTED_ADDRESS_FAMILY, &[2, 0, 0, 0], TransactionId([0; 12]));
+/// assert_eq!(parsed, Ok(Attribute::RequestedAddressFamily(Family::V6)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// 0x01.
@@ -52,6 +64,12 @@ impl Family {
 }
 
 /// What an ICMP packet told the TURN server (RFC 8656 §18.13).
+///
+/// ```
+/// use antiphon::stun::{Attribute, AttributeType, Icmp, TransactionId};
+/// let parsed = Attribute::parse(AttributeType::ICMP, &[0, 0, 6, 4, 0, 0, 5, 0], TransactionId([0; 12]));
+/// assert_eq!(parsed, Ok(Attribute::Icmp(Icmp { kind: 3, code: 4, data: 1280 })));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Icmp {
     /// ICMP type: seven bits.
@@ -63,6 +81,11 @@ pub struct Icmp {
 }
 
 /// How a long-term key is derived (RFC 8489 §18.5).
+///
+/// ```
+/// use antiphon::stun::attribute::PasswordAlgorithm;
+/// assert_eq!(PasswordAlgorithm::SHA256.0, 2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PasswordAlgorithm(pub u16);
 
@@ -74,6 +97,13 @@ impl PasswordAlgorithm {
 }
 
 /// The types that UNKNOWN-ATTRIBUTES lists.
+///
+/// ```
+/// use antiphon::stun::AttributeType;
+/// use antiphon::stun::attribute::TypeList;
+/// let list = TypeList::new(&[0x7f, 0xff, 0, 6]).expect("an even length");
+/// assert_eq!(list.iter().nth(1), Some(AttributeType::USERNAME));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeList<'a>(pub(super) &'a [u8]);
 
@@ -90,6 +120,12 @@ impl<'a> TypeList<'a> {
 }
 
 /// The algorithms that PASSWORD-ALGORITHMS offers, with their parameters.
+///
+/// ```
+/// use antiphon::stun::attribute::{AlgorithmList, PasswordAlgorithm};
+/// let list = AlgorithmList::new(&[0, 2, 0, 0, 0, 1, 0, 0]).expect("whole parts");
+/// assert_eq!(list.iter().next(), Some((PasswordAlgorithm::SHA256, &[][..])));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlgorithmList<'a>(pub(super) &'a [u8]);
 

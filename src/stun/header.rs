@@ -12,6 +12,11 @@ pub const HEADER_LEN: usize = 20;
 pub const MAGIC_COOKIE: u32 = 0x2112_a442;
 
 /// Class of a message.
+///
+/// ```
+/// use antiphon::stun::Class;
+/// assert_eq!(Class::of(0x0101), Class::Success);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Wants an answer.

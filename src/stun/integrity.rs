@@ -9,6 +9,17 @@ use super::header::HEADER_LEN;
 const FINGERPRINT_MASK: u32 = 0x5354_554e;
 
 /// Which attribute protects a message.
+///
+/// ```
+/// use antiphon::stun::{Builder, Class, IntegrityKey, IntegrityKind, Message, Method, TransactionId};
+///
+/// let (key, mut buf) = (IntegrityKey::short_term("VOkJxbRl1RmTxUk/WvJxBt"), [0; 64]);
+/// let mut builder = Builder::new(&mut buf, Class::Request, Method::BINDING, TransactionId([1; 12]))?;
+/// builder.integrity_sha256(&key)?;
+/// let len = builder.finish();
+/// assert_eq!(Message::parse(&buf[..len])?.integrity(), Some(IntegrityKind::Sha256));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntegrityKind {
     /// MESSAGE-INTEGRITY.
@@ -18,6 +29,16 @@ pub enum IntegrityKind {
 }
 
 /// Why a message is not believed.
+///
+/// ```
+/// use antiphon::stun::{Builder, Class, IntegrityError, IntegrityKey, Message, Method, TransactionId};
+///
+/// let mut buf = [0; 20];
+/// Builder::new(&mut buf, Class::Request, Method::BINDING, TransactionId([1; 12]))?;
+/// let key = IntegrityKey::short_term("VOkJxbRl1RmTxUk/WvJxBt");
+/// assert_eq!(Message::parse(&buf)?.verify_integrity(&key), Err(IntegrityError::Missing));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IntegrityError {

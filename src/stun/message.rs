@@ -14,6 +14,11 @@ use super::integrity::{IntegrityError, IntegrityKey, IntegrityKind, fingerprint}
 use super::kind::AttributeType;
 
 /// Why bytes are no STUN message.
+///
+/// ```
+/// use antiphon::stun::{Message, ParseError};
+/// assert_eq!(Message::parse(&[0; 19]).expect_err("no header"), ParseError::TooShort(19));
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
@@ -43,6 +48,15 @@ pub enum ParseError {
 }
 
 /// What can be said of a message's FINGERPRINT.
+///
+/// ```
+/// use antiphon::stun::{Builder, Class, Fingerprint, Message, Method, TransactionId};
+///
+/// let mut buf = [0; 20];
+/// Builder::new(&mut buf, Class::Indication, Method::BINDING, TransactionId([1; 12]))?;
+/// assert_eq!(Message::parse(&buf)?.fingerprint(), Fingerprint::Absent);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fingerprint {
     /// There is none.

@@ -3,6 +3,11 @@
 use crate::base::reader::Reader;
 
 /// How bad an alert is (RFC 5246 §7.2).
+///
+/// ```
+/// use antiphon::wire::dtls::alert::{Alert, AlertLevel};
+/// assert_eq!(Alert::close_notify().level, AlertLevel::Warning);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AlertLevel {

@@ -3,6 +3,11 @@
 use crate::base::reader::Reader;
 
 /// Number of an extension (IANA registry "TLS Extensions").
+///
+/// ```
+/// use antiphon::wire::dtls::extension::ExtensionType;
+/// assert_eq!(ExtensionType::USE_SRTP.0, 14);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtensionType(pub u16);
 
@@ -21,6 +26,12 @@ impl ExtensionType {
 pub const MAX_EXTENSIONS: usize = 100;
 
 /// Why a list of extensions was refused.
+///
+/// ```
+/// use antiphon::wire::dtls::extension::{ExtensionError, Extensions};
+/// let twice = Extensions::parse(&[0, 23, 0, 0, 0, 23, 0, 0]);
+/// assert_eq!(twice.expect_err("twice"), ExtensionError::Duplicate(23));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtensionError {
@@ -114,6 +125,12 @@ pub fn has_uncompressed_format(content: &[u8]) -> Option<bool> {
 }
 
 /// `use_srtp` (RFC 5764 §4.1.1).
+///
+/// ```
+/// use antiphon::wire::dtls::extension::UseSrtp;
+/// let content = UseSrtp::parse(&[0, 2, 0, 7, 0]).expect("one profile and no key identifier");
+/// assert_eq!((content.profiles, content.mki), (&[0, 7][..], &[][..]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UseSrtp<'a> {
     /// Profile numbers, two bytes each.

@@ -7,6 +7,11 @@ use crate::base::writer::{Full, Writer};
 pub const HEADER_LEN: usize = 12;
 
 /// Which handshake message it is (RFC 5246 §7.4); other numbers are kept as they came.
+///
+/// ```
+/// use antiphon::wire::dtls::handshake::HandshakeType;
+/// assert_eq!(HandshakeType::FINISHED.0, 20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandshakeType(pub u8);
 
@@ -26,6 +31,13 @@ impl HandshakeType {
 }
 
 /// One fragment of a handshake message; a short message is one fragment.
+///
+/// ```
+/// use antiphon::wire::dtls::handshake::{Fragments, HandshakeType};
+/// let content = [11, 0, 0, 9, 0, 1, 0, 0, 4, 0, 0, 2, 0xaa, 0xbb];
+/// let fragment = Fragments::new(&content).next().expect("bytes 4 and 5 of 9");
+/// assert_eq!((fragment.kind, fragment.offset, fragment.end()), (HandshakeType::CERTIFICATE, 4, 6));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment<'a> {
     /// Which message it is.
@@ -48,6 +60,14 @@ impl Fragment<'_> {
 }
 
 /// The fragments in one record's content, in order; iteration ends at the first that is malformed.
+///
+/// ```
+/// use antiphon::wire::dtls::handshake::{Fragments, HandshakeType, whole_header};
+/// let content = whole_header(HandshakeType::SERVER_HELLO_DONE, 4, 0);
+/// let mut fragments = Fragments::new(&content);
+/// assert_eq!(fragments.next().map(|fragment| fragment.message_seq), Some(4));
+/// assert!(fragments.next().is_none() && fragments.is_empty());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fragments<'a> {
     reader: Reader<'a>,

@@ -8,6 +8,26 @@ use crate::base::reader::Reader;
 pub type Random = [u8; 32];
 
 /// A `ClientHello`.
+///
+/// ```
+/// use antiphon::wire::dtls::extension::Extensions;
+/// use antiphon::wire::dtls::hello::ClientHello;
+/// use antiphon::wire::dtls::record::Version;
+///
+/// let hello = ClientHello {
+///     version: Version::DTLS_1_2,
+///     random: [7; 32],
+///     session_id: &[],
+///     cookie: &[],
+///     suites: &[0xc0, 0x2b],
+///     compression: &[0],
+///     extensions: Extensions::default(),
+/// };
+/// let mut body = Vec::new();
+/// hello.write(&mut body, |extensions| extensions.extend_from_slice(&[0, 23, 0, 0]));
+/// assert_eq!(ClientHello::parse(&body)?.suites, hello.suites);
+/// # Ok::<(), antiphon::wire::dtls::extension::ExtensionError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ClientHello<'a> {
     /// The newest version the client speaks, unless `supported_versions` says otherwise.
@@ -70,6 +90,25 @@ fn tail(mut reader: Reader<'_>) -> Result<Extensions<'_>, ExtensionError> {
 }
 
 /// A `ServerHello`.
+///
+/// ```
+/// use antiphon::wire::dtls::extension::Extensions;
+/// use antiphon::wire::dtls::hello::ServerHello;
+/// use antiphon::wire::dtls::record::Version;
+///
+/// let hello = ServerHello {
+///     version: Version::DTLS_1_2,
+///     random: [7; 32],
+///     session_id: &[],
+///     suite: 0xc02b,
+///     compression: 0,
+///     extensions: Extensions::default(),
+/// };
+/// let mut body = Vec::new();
+/// hello.write(&mut body, |_| {});
+/// assert_eq!(ServerHello::parse(&body)?.suite, 0xc02b);
+/// # Ok::<(), antiphon::wire::dtls::extension::ExtensionError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ServerHello<'a> {
     /// The version chosen.

@@ -38,6 +38,13 @@ pub fn write_certificate(out: &mut Vec<u8>, der: Option<&[u8]>) {
 }
 
 /// A signature and what made it (RFC 5246 §4.7).
+///
+/// ```
+/// use antiphon::wire::dtls::message::Signed;
+/// let mut body = Vec::new();
+/// Signed { scheme: 0x0403, signature: &[8; 70] }.write(&mut body);
+/// assert_eq!(Signed::parse(&body).map(|signed| signed.scheme), Some(0x0403));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
     /// Number of the signature scheme.
@@ -66,6 +73,14 @@ impl<'a> Signed<'a> {
 }
 
 /// A `ServerKeyExchange` of ECDHE (RFC 8422 §5.4).
+///
+/// ```
+/// use antiphon::wire::dtls::message::{ServerKeyExchange, Signed};
+/// let mut body = Vec::new();
+/// ServerKeyExchange::write_params(&mut body, 29, &[5; 32]);
+/// Signed { scheme: 0x0403, signature: &[8; 70] }.write(&mut body);
+/// assert_eq!(ServerKeyExchange::parse(&body).map(|exchange| exchange.group), Some(29));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ServerKeyExchange<'a> {
     /// Number of the group.
@@ -100,6 +115,13 @@ impl<'a> ServerKeyExchange<'a> {
 }
 
 /// A `CertificateRequest` (RFC 5246 §7.4.4).
+///
+/// ```
+/// use antiphon::wire::dtls::message::CertificateRequest;
+/// let mut body = Vec::new();
+/// CertificateRequest::write(&mut body, [0x0403].into_iter());
+/// assert!(CertificateRequest::parse(&body).is_some_and(|request| request.accepts(false)));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CertificateRequest<'a> {
     /// Client certificate types.

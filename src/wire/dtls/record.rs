@@ -11,6 +11,11 @@ pub const MAX_SEQUENCE: u64 = (1 << 48) - 1;
 pub const MAX_PLAINTEXT: usize = 1 << 14;
 
 /// What a record carries (RFC 5246 §6.2.1).
+///
+/// ```
+/// use antiphon::wire::dtls::record::ContentType;
+/// assert_eq!(ContentType::from_u8(22), Some(ContentType::Handshake));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentType {
     /// Keys change with the next record.
@@ -47,6 +52,11 @@ impl ContentType {
 }
 
 /// A protocol version as it stands in records and hellos: the ones' complement of what it is called.
+///
+/// ```
+/// use antiphon::wire::dtls::record::Version;
+/// assert!(Version::DTLS_1_2.at_least(Version::DTLS_1_0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version(pub u16);
 
@@ -69,6 +79,13 @@ impl Version {
 }
 
 /// One record as it stands in a datagram.
+///
+/// ```
+/// use antiphon::wire::dtls::record::Records;
+/// let datagram = [21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 7, 0, 2, 1, 0];
+/// let record = Records::new(&datagram).next().expect("a record");
+/// assert_eq!((record.epoch, record.sequence, record.whole.len()), (1, 7, 15));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// What it carries.
