@@ -75,10 +75,19 @@ impl Certificate {
     /// # Errors
     /// [`CryptoError::Library`] if OpenSSL fails.
     pub fn generate(seed: &Seed, unix_time: Duration) -> Result<Self, CryptoError> {
+        Self::generate_until(seed, unix_time, unix_time.saturating_add(VALIDITY))
+    }
+
+    /// The same, valid until `expires`, as the time since 1970. One that has expired makes no connection.
+    ///
+    /// # Errors
+    /// [`CryptoError::Library`] if OpenSSL fails.
+    pub fn generate_until(seed: &Seed, unix_time: Duration, expires: Duration) -> Result<Self, CryptoError> {
         let mut rng = Rng::new(seed).fork("certificate");
         let pair = ecdh::KeyPair::generate(ecdh::Group::P256, &mut rng)?;
         let key = p256_private(pair.private(), pair.public_key())?;
-        let to_be_signed = to_be_signed(&mut rng, unix_time, pair.public_key());
+        let to_be_signed =
+            to_be_signed(&mut rng, (unix_time.saturating_sub(DAY), expires), pair.public_key());
         let signature = sign::sign(&key, SignatureScheme::EcdsaP256Sha256, &to_be_signed)?;
         let der = assemble(&to_be_signed, &signature);
         Ok(Self::new(der, key, KeyAlgorithm::EcdsaP256, Signing::Random))
@@ -132,6 +141,14 @@ impl Certificate {
     /// The certificate's fingerprint.
     pub fn fingerprint(&self, hash: FingerprintHash) -> Fingerprint {
         Fingerprint::of(hash, &self.inner.der)
+    }
+
+    /// When it expires, as the time since 1970; `None` if its date cannot be read.
+    pub fn expires(&self) -> Option<Duration> {
+        let mut validity = der::certificate(&self.inner.der).ok()?.validity;
+        der::next(&mut validity)?;
+        let (tag, until) = der::next(&mut validity)?;
+        read_time(tag, until.rest())
     }
 
     /// What kind of key it holds.
@@ -199,7 +216,7 @@ fn p256_private(private: &[u8], public: &[u8]) -> Result<PKey<Private>, CryptoEr
 }
 
 /// The `tbsCertificate` (RFC 5280 §4.1.2).
-fn to_be_signed(rng: &mut Rng, unix_time: Duration, public: &[u8]) -> Vec<u8> {
+fn to_be_signed(rng: &mut Rng, (from, to): (Duration, Duration), public: &[u8]) -> Vec<u8> {
     let mut serial = rng.array::<8>();
     // Positive, and in the shortest form whatever the other bits are.
     serial[0] = serial[0] & 0x7f | 0x40;
@@ -208,9 +225,7 @@ fn to_be_signed(rng: &mut Rng, unix_time: Duration, public: &[u8]) -> Vec<u8> {
         der::SEQUENCE,
         &[&der::value(der::SET, &[&der::value(der::SEQUENCE, &[COMMON_NAME, &name])])],
     );
-    let from = time(unix_time.saturating_sub(DAY));
-    let to = time(unix_time.saturating_add(VALIDITY));
-    let validity = der::value(der::SEQUENCE, &[&from, &to]);
+    let validity = der::value(der::SEQUENCE, &[&time(from), &time(to)]);
     let key = der::value(der::SEQUENCE, &[EC_P256, &der::value(der::BIT_STRING, &[&[0], public])]);
     let serial = der::value(der::INTEGER, &[&serial]);
     der::value(der::SEQUENCE, &[VERSION, &serial, ECDSA_WITH_SHA256, &name, &validity, &name, &key])
@@ -233,6 +248,41 @@ fn time(since_1970: Duration) -> Vec<u8> {
     } else {
         der::value(der::GENERALIZED_TIME, &[format!("{year:04}{rest}").as_bytes()])
     }
+}
+
+/// A `UTCTime` or `GeneralizedTime` in the one form RFC 5280 §4.1.2.5 has of each, as the time since 1970.
+fn read_time(tag: u8, text: &[u8]) -> Option<Duration> {
+    let digits = text.strip_suffix(b"Z").filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let (year, rest) = match (tag, digits.len()) {
+        (der::UTC_TIME, 12) => {
+            let (year, rest) = digits.split_at_checked(2)?;
+            let year = number(year);
+            (if year < 50 { 2000 + year } else { 1900 + year }, rest)
+        }
+        (der::GENERALIZED_TIME, 14) => {
+            let (year, rest) = digits.split_at_checked(4)?;
+            (number(year), rest)
+        }
+        _ => return None,
+    };
+    let (pairs, _) = rest.as_chunks::<2>();
+    let [month, day, hour, minute, second] = *pairs.first_chunk::<5>()?;
+    let days = days(year, number(&month), number(&day))?;
+    let seconds = days * 86_400 + number(&hour) * 3600 + number(&minute) * 60 + number(&second);
+    Some(Duration::from_secs(seconds))
+}
+
+fn number(digits: &[u8]) -> u64 {
+    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+}
+
+/// Days since 1970-01-01 in the Gregorian calendar, as [`civil`] takes them apart; `None` before that day.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
 }
 
 /// Year, month and day of a count of days since 1970-01-01 in the Gregorian calendar.

@@ -44,6 +44,30 @@ fn the_calendar_knows_leap_days() {
 }
 
 #[test]
+fn the_end_of_validity_is_read_as_it_was_written() {
+    let seed = Seed::from_bytes([1; 32]);
+    // Both forms of dates, leap days, the turn of a century, and the day itself.
+    for expires in [0, 951_782_399, 951_868_800, 1_709_164_800, 2_524_607_999, 2_524_608_000, 4_107_542_400] {
+        let expires = Duration::from_secs(expires);
+        let certificate = Certificate::generate_until(&seed, NOW, expires).unwrap();
+        assert_eq!(certificate.expires(), Some(expires));
+    }
+    // W3C WebRTC §4.10.2: thirty days where nothing is asked for.
+    assert_eq!(generate(1).expires(), Some(NOW + Duration::from_secs(30 * 86_400)));
+    for (tag, text) in [
+        (der::UTC_TIME, &b"250101000000"[..]),
+        (der::UTC_TIME, b"2501010000Z"),
+        (der::UTC_TIME, b"20250101000000Z"),
+        (der::UTC_TIME, b"25-101000000Z"),
+        (der::GENERALIZED_TIME, b"250101000000Z"),
+        (der::UTF8_STRING, b"250101000000Z"),
+        (der::GENERALIZED_TIME, b"19691231235959Z"),
+    ] {
+        assert_eq!(read_time(tag, text), None, "{text:?}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_key_and_another_seed_another() {
     let spki = |certificate: &Certificate| der::certificate(certificate.der()).unwrap().key.to_vec();
     assert_eq!(spki(&generate(1)), spki(&generate(1)));

@@ -72,6 +72,8 @@ pub(super) struct CertificateParts<'a> {
         expect(dead_code, reason = "only the simulator signs a certificate anew")
     )]
     pub(super) to_be_signed: &'a [u8],
+    /// Content of the validity: two dates.
+    pub(super) validity: Reader<'a>,
     /// Content of the public key's algorithm identifier.
     pub(super) key_algorithm: Reader<'a>,
     /// The public key, without the count of unused bits.
@@ -98,9 +100,11 @@ fn parse_certificate(der: &[u8]) -> Option<CertificateParts<'_>> {
     }
     expect(&mut tbs, INTEGER)?;
     // Signature algorithm, issuer, validity, subject.
-    for _ in 0..4 {
+    for _ in 0..2 {
         expect(&mut tbs, SEQUENCE)?;
     }
+    let validity = expect(&mut tbs, SEQUENCE)?;
+    expect(&mut tbs, SEQUENCE)?;
     let mut info = expect(&mut tbs, SEQUENCE)?;
     let key_algorithm = expect(&mut info, SEQUENCE)?;
     let mut key = expect(&mut info, BIT_STRING)?;
@@ -110,7 +114,8 @@ fn parse_certificate(der: &[u8]) -> Option<CertificateParts<'_>> {
     // The signature's algorithm and value must be there, even though nobody believes them.
     expect(&mut certificate, SEQUENCE)?;
     expect(&mut certificate, BIT_STRING)?;
-    certificate.is_empty().then_some(CertificateParts { to_be_signed, key_algorithm, key: key.rest() })
+    let parts = CertificateParts { to_be_signed, validity, key_algorithm, key: key.rest() };
+    certificate.is_empty().then_some(parts)
 }
 
 #[cfg(test)]
