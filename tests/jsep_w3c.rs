@@ -191,11 +191,11 @@ fn the_signalling_state_is_told_with_each_change() {
         (states(&mut alice), states(&mut bob)),
         (vec![HaveRemoteOffer, Stable], vec![HaveLocalOffer, Stable])
     );
-    // Crossed offers: one change is told, to where it ends.
+    // Crossed offers: ours is taken back first.
     describe(&mut alice);
     states(&mut alice);
     alice.set_remote_description(describe(&mut bob)).unwrap();
-    assert_eq!(states(&mut alice), [HaveRemoteOffer]);
+    assert_eq!(states(&mut alice), [Stable, HaveRemoteOffer]);
 }
 
 #[test]

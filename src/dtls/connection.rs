@@ -201,6 +201,11 @@ impl Connection {
         self.verified && self.phase == Phase::Established
     }
 
+    /// Whether the peer has said goodbye.
+    pub const fn is_closed_by_peer(&self) -> bool {
+        self.peer_closed
+    }
+
     /// The peer's certificate in DER. Not verified unless connected.
     pub const fn peer_certificate(&self) -> Option<&Bytes> {
         self.peer_certificate.as_ref()

@@ -208,16 +208,18 @@ impl Agent {
         if self.current.is_failed() {
             return IceConnectionState::Failed;
         }
+        let begun = self.current.peer.is_some() && !self.current.remotes.is_empty();
         if let Some(usage) = self.usage {
             let concluded = !usage.previous && self.current.phase == Phase::Concluded;
             let ended = self.gathering.ended && self.current.remote_ended;
             return match (self.consent.is_stale(), concluded && ended) {
+                // W3C WebRTC §5.6.4: what worked does no more, and a restart looks for another path.
+                (true, _) if usage.previous && begun => IceConnectionState::Checking,
                 (true, _) => IceConnectionState::Disconnected,
                 (false, true) => IceConnectionState::Completed,
                 (false, false) => IceConnectionState::Connected,
             };
         }
-        let begun = self.current.peer.is_some() && !self.current.remotes.is_empty();
         // A restart after a path was there goes on where that was.
         if begun || self.state != IceConnectionState::New {
             IceConnectionState::Checking

@@ -10,7 +10,7 @@ use super::demux;
 use super::error::{ConfigError, Failure, IceCandidateError};
 use super::event::{Event, IceCandidate};
 use super::jsep::{
-    NegotiationError, Negotiator, OfferOptions, SessionDescription, Settings, SignalingState,
+    NegotiationError, Negotiator, OfferOptions, Refusal, SessionDescription, Settings, SignalingState,
     TransceiverError, TransceiverId, TransceiverInit,
 };
 use super::receiver::Receiver;
@@ -90,6 +90,8 @@ pub struct PeerConnection {
     /// Something was called that may make an offer due.
     pub(super) check_negotiation: bool,
     pub(super) early_candidates: Vec<IceCandidate>,
+    /// The sections that our last answer refuses.
+    pub(super) refused_sections: Vec<(usize, Refusal)>,
     /// The longest message the peer takes, 0 without bound; known once offer and answer agree on a data section.
     pub(super) remote_max_message_size: Option<u64>,
     pub(super) peer_closed: bool,
@@ -110,6 +112,10 @@ impl PeerConnection {
         config.validate()?;
         let mut rng = Rng::new(&seed);
         let certificate = if let Some(certificate) = &config.certificate {
+            // W3C WebRTC §4.4.1: a certificate that has expired makes no connection.
+            if let Some(expired_at) = certificate.expires().filter(|at| *at < unix_time) {
+                return Err(ConfigError::CertificateExpired { expired_at });
+            }
             certificate.clone()
         } else {
             let seed = Seed::from_bytes(rng.fork("certificate").array());
@@ -142,6 +148,7 @@ impl PeerConnection {
             negotiation_needed: false,
             check_negotiation: false,
             early_candidates: Vec::new(),
+            refused_sections: Vec::new(),
             remote_max_message_size: None,
             peer_closed: false,
             trim: Timer::stopped(),
@@ -314,6 +321,11 @@ impl PeerConnection {
     /// Whether the peer takes candidates after its description; `None` before there is one.
     pub fn can_trickle_ice_candidates(&self) -> Option<bool> {
         self.negotiator.can_trickle()
+    }
+
+    /// The sections of the peer's offer that our last answer refuses, counted from 0, and why.
+    pub fn refused_sections(&self) -> &[(usize, Refusal)] {
+        &self.refused_sections
     }
 
     /// Where offer and answer stand.
@@ -489,6 +501,7 @@ impl PeerConnection {
             negotiation_needed: self.negotiation_needed,
             check_negotiation: self.check_negotiation,
             early_candidates: self.early_candidates.clone(),
+            refused_sections: self.refused_sections.clone(),
             remote_max_message_size: self.remote_max_message_size,
             peer_closed: self.peer_closed,
             trim: self.trim.clone(),

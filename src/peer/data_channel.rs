@@ -1,7 +1,10 @@
 //! A borrowed handle to one data channel: the W3C's `RTCDataChannel`.
 
+use core::time::Duration;
+
 use super::connection::{Life, PeerConnection};
 use crate::data::{ChannelId, ChannelState, Message, SendError};
+use crate::sctp::Reliability;
 use crate::time::Instant;
 
 /// One data channel of a connection, borrowed for as long as the expression needs it.
@@ -37,6 +40,32 @@ impl DataChannel<'_> {
         self.pc.channels().ordered(self.id).unwrap_or(true)
     }
 
+    /// How long a message is sent again, where that is limited.
+    pub fn max_packet_life_time(&self) -> Option<Duration> {
+        match self.pc.channels().reliability(self.id)? {
+            Reliability::MaxLifetime(time) => Some(time),
+            Reliability::Reliable | Reliability::MaxRetransmits(_) => None,
+        }
+    }
+
+    /// How often a message is sent again, where that is limited.
+    pub fn max_retransmits(&self) -> Option<u16> {
+        match self.pc.channels().reliability(self.id)? {
+            Reliability::MaxRetransmits(times) => Some(times),
+            Reliability::Reliable | Reliability::MaxLifetime(_) => None,
+        }
+    }
+
+    /// Whether both sides created it by agreement of their own.
+    pub fn negotiated(&self) -> bool {
+        self.pc.channels().negotiated(self.id).unwrap_or(false)
+    }
+
+    /// Its share beside others (RFC 8831 §6.4).
+    pub fn priority(&self) -> u16 {
+        self.pc.channels().priority(self.id).unwrap_or_default()
+    }
+
     /// Its state. Closed with its connection, at once.
     pub fn ready_state(&self) -> ChannelState {
         if self.pc.life != Life::Open {
@@ -67,6 +96,11 @@ impl DataChannel<'_> {
     /// Payload bytes queued and not yet handed to the network.
     pub fn buffered_amount(&self) -> usize {
         self.pc.channels().buffered_amount(self.id)
+    }
+
+    /// The amount at or below which `DataChannelBufferedAmountLow` is reported.
+    pub fn buffered_amount_low_threshold(&self) -> usize {
+        self.pc.channels().buffered_amount_low_threshold(self.id)
     }
 
     /// Sets the amount at or below which `DataChannelBufferedAmountLow` is reported. 0 by default.

@@ -56,6 +56,12 @@ pub enum ConfigError {
     /// The certificate could not be made.
     #[error("making a certificate failed")]
     Certificate(#[source] CryptoError),
+    /// `certificate`: its time is over.
+    #[error("the certificate expired {expired_at:?} after 1970")]
+    CertificateExpired {
+        /// When, since 1970.
+        expired_at: Duration,
+    },
     /// ICE refused its part.
     #[error("ice configuration")]
     Ice(#[source] ice::ConfigError),

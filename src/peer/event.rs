@@ -42,7 +42,7 @@ pub struct IceCandidate {
 pub enum Event {
     /// An offer is due: create one when the signalling state is stable (W3C WebRTC §4.7.3).
     NegotiationNeeded,
-    /// The signalling state is now this.
+    /// The signalling state is now this. Where the peer's offer takes the place of one of ours that crossed it, `Stable` stands between.
     SignalingStateChange(SignalingState),
     /// A local candidate to send to the peer; `None` is the end of them.
     IceCandidate(Option<IceCandidate>),

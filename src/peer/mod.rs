@@ -28,6 +28,7 @@ mod stats_rtp;
 mod stats_written;
 mod transceiver;
 mod transport;
+mod transports;
 
 pub use config::Config;
 pub use connection::PeerConnection;
@@ -54,3 +55,4 @@ pub use stats_entries::{
 pub use stats_report::{StatsEntry, StatsReport};
 pub use stats_rtp::{InboundRtpEntry, OutboundRtpEntry, RemoteInboundRtpEntry, RemoteOutboundRtpEntry};
 pub use transceiver::Transceiver;
+pub use transports::{DtlsTransport, IceTransport, SctpTransport, SctpTransportState};

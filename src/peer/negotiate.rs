@@ -59,6 +59,9 @@ impl PeerConnection {
 
     fn apply(&mut self, applied: Applied) {
         self.check_negotiation = true;
+        if applied.gave_way {
+            self.events.push(Event::SignalingStateChange(SignalingState::Stable));
+        }
         if applied.changed {
             self.events.push(Event::SignalingStateChange(applied.state));
             if applied.state == SignalingState::Stable {
@@ -77,8 +80,11 @@ impl PeerConnection {
                 }
             }
             self.announce();
+        } else if self.negotiator.local_description().is_none() {
+            self.forget_gathering();
         }
         if let Some(negotiated) = applied.negotiated {
+            self.refused_sections = negotiated.refused;
             if let Some(data) = negotiated.data {
                 self.apply_data(data);
             }
@@ -123,6 +129,14 @@ impl PeerConnection {
         self.idle = super::connection::Idle::No;
         self.check_negotiation = true;
         call(&mut self.negotiator)
+    }
+
+    /// The only description of ours has been taken back: candidates belong nowhere again, and are told anew with the next one.
+    fn forget_gathering(&mut self) {
+        if self.gathering_state != IceGatheringState::New {
+            self.set_gathering(IceGatheringState::New);
+            self.unannounced = self.transport.ice.local_candidates().cloned().collect();
+        }
     }
 
     /// The generation in force is back: the candidates that were told of it are known.

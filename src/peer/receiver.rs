@@ -2,6 +2,7 @@
 
 use super::connection::PeerConnection;
 use super::jsep::{NegotiatedCodec, TransceiverId};
+use super::transports::DtlsTransport;
 use crate::rtp::{Delivery, Frame, KeyframeError, KeyframeRequest, ReceiverId, RtpPacket, SourceId};
 use crate::time::Instant;
 
@@ -30,6 +31,11 @@ impl Receiver<'_> {
     /// The transceiver it belongs to.
     pub const fn transceiver(&self) -> TransceiverId {
         self.id
+    }
+
+    /// The transport it receives over; `None` before a description of ours has its section.
+    pub fn transport(&self) -> Option<DtlsTransport> {
+        self.pc.transport_of(self.id)
     }
 
     /// The formats that may arrive.

@@ -3,6 +3,7 @@
 use super::connection::PeerConnection;
 use super::error::WriteError;
 use super::jsep::{Encoding, NegotiatedCodec, TransceiverError, TransceiverId};
+use super::transports::DtlsTransport;
 use crate::base::bitrate::Bitrate;
 use crate::rtp::{Frame, RtpPacket, SenderId};
 use crate::time::Instant;
@@ -49,6 +50,11 @@ impl Sender<'_> {
         self.pc.change(|negotiator| negotiator.set_encodings(id, encodings))?;
         self.pc.transport.set_encodings(id, encodings);
         Ok(())
+    }
+
+    /// The transport it sends over; `None` before a description of ours has its section.
+    pub fn transport(&self) -> Option<DtlsTransport> {
+        self.pc.transport_of(self.id)
     }
 
     /// The formats that were agreed, the one to send with first.

@@ -2,14 +2,13 @@
 
 use core::time::Duration;
 
-use super::connection::{Life, PeerConnection};
+use super::connection::PeerConnection;
 use super::jsep::NegotiatedCodec;
 use super::media::Link;
-use super::state::DtlsState;
 use super::stats::{InboundRtp, OutboundRtp, Stats};
 use super::stats_entries::{
-    CandidateEntry, CandidatePairEntry, CertificateEntry, CodecEntry, DataChannelEntry, DtlsTransportState,
-    PeerConnectionEntry, TransportEntry,
+    CandidateEntry, CandidatePairEntry, CertificateEntry, CodecEntry, DataChannelEntry, PeerConnectionEntry,
+    TransportEntry,
 };
 use super::stats_report::{StatsEntry, StatsReport};
 use super::stats_rtp::{InboundRtpEntry, OutboundRtpEntry, RemoteInboundRtpEntry, RemoteOutboundRtpEntry};
@@ -60,15 +59,6 @@ impl Builder<'_> {
         let local = self.certificate(pc.certificate.der());
         let remote = dtls.and_then(|dtls| dtls.peer_certificate()).map(|der| self.certificate(der));
         let selected = stats.ice.selected.and_then(|at| stats.ice.pairs.get(at));
-        let dtls_state = match pc.transport.dtls_state {
-            DtlsState::Connecting | DtlsState::Connected if pc.life != Life::Open => {
-                DtlsTransportState::Closed
-            }
-            DtlsState::New => DtlsTransportState::New,
-            DtlsState::Connecting => DtlsTransportState::Connecting,
-            DtlsState::Connected => DtlsTransportState::Connected,
-            DtlsState::Failed => DtlsTransportState::Failed,
-        };
         self.entries.push(StatsEntry::Transport(TransportEntry {
             id: TRANSPORT.to_owned(),
             timestamp,
@@ -79,7 +69,7 @@ impl Builder<'_> {
             ice_role: pc.transport.ice.role(),
             ice_local_username_fragment: pc.local_username_fragment().to_owned(),
             ice_state: pc.ice_connection_state(),
-            dtls_state,
+            dtls_state: pc.dtls_transport_state(),
             dtls_role: dtls.map(crate::dtls::Connection::role),
             selected_candidate_pair_id: selected.map(|pair| self.pair_id(pair)),
             selected_candidate_pair_changes: stats.ice.selected_changes,

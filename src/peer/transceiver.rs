@@ -1,9 +1,10 @@
 //! A borrowed handle to one transceiver: the W3C's `RTCRtpTransceiver`.
 
 use super::connection::PeerConnection;
-use super::jsep::{Codec, Encoding, TransceiverError, TransceiverId};
+use super::jsep::{Codec, Encoding, NegotiatedMedia, TransceiverError, TransceiverId};
 use crate::codec::MediaKind;
 use crate::sdp::{Direction, Token};
+use crate::wire::rtp::ExtensionKind;
 
 /// One transceiver of a connection, borrowed for as long as the expression needs it.
 ///
@@ -79,6 +80,17 @@ impl Transceiver<'_> {
         self.inner().map(|its| its.encodings().cloned().collect()).unwrap_or_default()
     }
 
+    /// What offer and answer settled for it: formats, header extensions, sources, bounds; `None` before they did, or while its section is
+    /// refused.
+    pub fn negotiated(&self) -> Option<&NegotiatedMedia> {
+        self.pc.transport.link(self.id).map(|link| &link.negotiated)
+    }
+
+    /// The header extensions that the next offer or answer has for it, and which way each.
+    pub fn header_extensions(&self) -> Vec<(ExtensionKind, Direction)> {
+        self.pc.negotiator.header_extensions(self.id)
+    }
+
     /// Points it another way; an offer becomes due.
     ///
     /// # Errors
@@ -101,6 +113,18 @@ impl Transceiver<'_> {
     /// [`TransceiverError`] says which codec is not one of ours.
     pub fn set_codec_preferences(&mut self, codecs: &[Codec]) -> Result<(), TransceiverError> {
         self.pc.change(|negotiator| negotiator.set_codec_preferences(self.id, codecs))
+    }
+
+    /// Chooses header extensions of ours and which way each shall go; one that is not named is not negotiated (W3C,
+    /// `setHeaderExtensionsToNegotiate`). The next offer or answer follows it.
+    ///
+    /// # Errors
+    /// [`TransceiverError`] says which is not one of ours, or must be there: sections of one transport are told apart by `mid`.
+    pub fn set_header_extensions(
+        &mut self,
+        extensions: &[(ExtensionKind, Direction)],
+    ) -> Result<(), TransceiverError> {
+        self.pc.change(|negotiator| negotiator.set_header_extensions(self.id, extensions))
     }
 
     /// Ends it for good: the next offer says so, and then it is gone.

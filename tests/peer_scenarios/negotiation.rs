@@ -32,7 +32,7 @@ fn offers_that_cross_are_settled_and_both_channels_open() {
     // Both offered; the impolite side's offer was answered, and the other's was not made again: nothing is missing.
     assert_eq!([talk.apps[0].offers, talk.apps[1].offers], [1, 1]);
     assert_eq!(signaling_states(&talk, 0), [HaveLocalOffer, Stable]);
-    assert_eq!(signaling_states(&talk, 1), [HaveLocalOffer, HaveRemoteOffer, Stable]);
+    assert_eq!(signaling_states(&talk, 1), [HaveLocalOffer, Stable, HaveRemoteOffer, Stable]);
     for end in 0..2 {
         let pc = &mut talk.pair.ends[end].pc;
         let mut labels: Vec<String> = Vec::new();

@@ -110,7 +110,8 @@ impl Negotiator {
         let theirs = reversed(direction::of(offer, model));
         let direction = intersection(its.direction(), theirs);
         let mixed = extensions::mixed(&offer.attributes, model);
-        let extensions = extensions::answer(&ours.extensions, &extensions::read(model, mixed));
+        let offered = extensions::read(model, mixed);
+        let extensions = extensions::answer(&ours.extensions, &offered, |kind| its.extension(kind));
         let by_rid = extensions.iter().any(|its| its.kind == ExtensionKind::Rid);
         let wanted = simulcast::wanted(model);
         let mut send_layers = media_section::layer_names(&its.settled.layers);

@@ -31,6 +31,8 @@ pub(crate) struct Applied {
     pub(crate) state: SignalingState,
     /// Whether it is another than before.
     pub(crate) changed: bool,
+    /// An offer of ours was taken back on the way, because the peer's crossed it: the state was `stable` in between.
+    pub(crate) gave_way: bool,
     /// A local description with data stands: candidates may be gathered under these credentials. Where they are not the
     /// agent's, it restarts with them.
     pub(crate) local_credentials: Option<Credentials>,
@@ -45,6 +47,7 @@ impl Applied {
         Self {
             state: after,
             changed: after != before,
+            gave_way: false,
             local_credentials: None,
             negotiated: None,
             tracks: Vec::new(),
@@ -138,6 +141,7 @@ impl Negotiator {
         let mut applied = Applied::to(after, self.state);
         // Glare: the peer's offer wins here; who should win is for the application to decide before it comes here.
         let glare = self.pending_local.is_some();
+        applied.gave_way = glare;
         if glare {
             applied.tracks = self.undo();
         }

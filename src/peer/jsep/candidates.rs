@@ -47,6 +47,7 @@ impl Negotiator {
         let whole = candidate.is_none() && place.mid.is_none() && place.index.is_none();
         let named = if whole { None } else { Some(section_of(latest, place)?) };
         let ufrag = place.ufrag.or_else(|| candidate.and_then(|c| c.username_fragment.as_deref()));
+        self.check_section(named, ufrag)?;
         let Some((pending, data)) = self.generation(ufrag)? else { return Ok(CandidateTarget::Ignored) };
         let effect =
             self.provisional.as_ref().or(self.in_effect.as_ref()).map(|e| e.remote.ice.credentials.clone());
@@ -69,8 +70,21 @@ impl Negotiator {
             return Err(RemoteCandidateError::Closed);
         }
         let latest = self.remote_description().ok_or(RemoteCandidateError::NoRemoteDescription)?.session();
-        section_of(latest, place)?;
+        let named = section_of(latest, place)?;
+        self.check_section(Some(named), place.ufrag)?;
         self.generation(place.ufrag).map(drop)
+    }
+
+    /// Checks that a user fragment is one of the section's that is named with it (W3C, `addIceCandidate`).
+    fn check_section(&self, named: Option<usize>, ufrag: Option<&str>) -> Result<(), RemoteCandidateError> {
+        let Some((section, ufrag)) = named.zip(ufrag) else { return Ok(()) };
+        let both = [self.pending_remote.as_ref(), self.current_remote.as_ref()];
+        let views = both.into_iter().flatten().map(|its| View::of(its.session(), section));
+        let mut known = views.filter_map(|view| view.credentials()).peekable();
+        if known.peek().is_none() || known.any(|its| its.ufrag() == ufrag) {
+            return Ok(());
+        }
+        Err(RemoteCandidateError::UnknownUfrag)
     }
 
     /// The description a user fragment belongs to, as whether it is the pending one, and the section of its transport. `Ok(None)`

@@ -1,6 +1,6 @@
 //! Header extensions of media sections (RFC 8285): their numbers, which are the same in all sections, and their directions.
 
-use crate::peer::jsep::direction::reversed;
+use crate::peer::jsep::direction::{intersection, reversed};
 use crate::sdp::attribute::Extmap;
 use crate::sdp::{Attribute, Attributes, Direction, Media, Word};
 use crate::wire::rtp::ExtensionKind;
@@ -44,10 +44,21 @@ pub(super) fn mixed(session: &Attributes, media: &Media) -> bool {
     session.has(&Attribute::ExtmapAllowMixed) || media.attributes.has(&Attribute::ExtmapAllowMixed)
 }
 
-/// What an answer has for the extensions of an offer: those we know, the other way round.
-pub(super) fn answer(ours: &[ExtensionKind], offered: &[OfferedExtension]) -> Vec<OfferedExtension> {
+/// What an answer has for the extensions of an offer: those we know and want, the other way round. `wanted` says which way.
+pub(super) fn answer(
+    ours: &[ExtensionKind],
+    offered: &[OfferedExtension],
+    wanted: impl Fn(ExtensionKind) -> Option<Direction>,
+) -> Vec<OfferedExtension> {
     let known = offered.iter().filter(|its| ours.contains(&its.kind));
-    known.map(|its| OfferedExtension { direction: reversed(its.direction), ..*its }).collect()
+    let both = known.filter_map(|its| {
+        let theirs = reversed(its.direction);
+        let direction = intersection(wanted(its.kind)?, theirs);
+        // What was offered for later is answered for later; what the two sides have no use for in common is left out.
+        let idle = direction == Direction::Inactive && theirs != Direction::Inactive;
+        (!idle).then_some(OfferedExtension { direction, ..*its })
+    });
+    both.collect()
 }
 
 /// The numbers of extensions in offers of ours: one for each kind, for all sections.

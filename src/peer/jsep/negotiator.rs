@@ -12,6 +12,7 @@ use crate::peer::jsep::extensions::ExtensionIds;
 use crate::peer::jsep::format::PayloadTypes;
 use crate::peer::jsep::negotiated::Refusal;
 use crate::peer::jsep::offer::OfferOptions;
+use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section;
 use crate::peer::jsep::state::SignalingState;
 use crate::peer::jsep::transceiver::{Life, Transceiver, TransceiverId};
@@ -194,6 +195,19 @@ impl Negotiator {
         let levels =
             core::iter::once(&session.attributes).chain(session.media.iter().map(|media| &media.attributes));
         Some(levels.flat_map(Attributes::ice_options).any(|option| *option == "trickle"))
+    }
+
+    /// Whether a description of ours has a section that is alive: then there is a transport.
+    pub(crate) fn describes_transport(&self) -> bool {
+        let both = self.pending_local.iter().chain(&self.current_local);
+        both.flat_map(|local| &local.session().media).any(is_live)
+    }
+
+    /// Whether a description of ours has the section of a transceiver.
+    pub(crate) fn has_transport(&self, id: TransceiverId) -> bool {
+        let Some(index) = self.transceiver(id).and_then(|its| its.settled.section) else { return false };
+        let both = self.pending_local.iter().chain(&self.current_local);
+        both.filter_map(|local| local.session().media.get(index)).any(is_live)
     }
 
     /// Says that there are data channels: offers have a section for them from now on. Returns whether an offer is due.

@@ -15,7 +15,7 @@ use crate::peer::jsep::section::{self, DataSection, TransportLines};
 use crate::peer::jsep::state::SignalingState;
 use crate::peer::jsep::transceiver::{Transceiver, TransceiverId};
 use crate::sdp::attribute::Group;
-use crate::sdp::{Attribute, Media, MediaKind as SectionKind, Session, Setup, Text, Token};
+use crate::sdp::{Attribute, Direction, Media, MediaKind as SectionKind, Session, Setup, Text, Token};
 use crate::wire::rtp::ExtensionKind;
 
 /// What an offer is asked for.
@@ -188,7 +188,8 @@ impl Negotiator {
         let present = present
             .map(SessionDescription::session)
             .and_then(|session| Some((session, session.media.get(index)?)));
-        let ours = self.offered_capabilities(its.kind, index, is_old);
+        let mut ours = self.offered_capabilities(its.kind, index, is_old);
+        ours.extensions.retain(|kind| its.extension(*kind).is_some());
         let (formats, extensions) = present.map_or((Vec::new(), Vec::new()), |(session, media)| {
             (format::read(media), extensions::read(media, extensions::mixed(&session.attributes, media)))
         });
@@ -198,7 +199,10 @@ impl Negotiator {
             if sends(its.direction) { media_section::layer_names(&its.settled.layers) } else { Vec::new() };
         let receive_layers = if receives(its.direction) { its.receive_layers.clone() } else { Vec::new() };
         let taken_ids = self.taken_extensions();
-        let extensions = self.extension_ids.offer(&ours.extensions, &extensions, &taken_ids);
+        let mut extensions = self.extension_ids.offer(&ours.extensions, &extensions, &taken_ids);
+        for extension in &mut extensions {
+            extension.direction = its.extension(extension.kind).unwrap_or(Direction::SendRecv);
+        }
         let by_rid = extensions.iter().any(|its| its.kind == ExtensionKind::Rid);
         let formats = self.payload_types.offer(its.kind, &ours, &its.preferences, &formats, taken);
         if formats.is_empty() {

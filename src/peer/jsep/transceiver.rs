@@ -6,6 +6,7 @@ use crate::base::bitrate::Bitrate;
 use crate::codec::MediaKind;
 use crate::peer::jsep::codec::Codec;
 use crate::sdp::{Direction, Token};
+use crate::wire::rtp::ExtensionKind;
 
 /// Names a transceiver of one connection; never used again there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,6 +152,12 @@ pub enum TransceiverError {
     /// Preferences that leave nothing but `rtx`, `red` and the like.
     #[error("no codec that carries media")]
     NoMediaCodec,
+    /// A header extension we do not have, or one twice.
+    #[error("header extension {0} is not one of ours, or there twice")]
+    UnknownExtension(usize),
+    /// Without `mid` both ways, sections of one transport could not be told apart.
+    #[error("the mid extension is needed in both directions")]
+    MandatoryExtension,
     /// Layers were added, taken away or given other names: that takes a new transceiver.
     #[error("{got} encodings, or other names, where there are {expected}")]
     EncodingsChanged {
@@ -220,6 +227,8 @@ pub(crate) struct Transceiver {
     /// Whether it has ever sent: then `add_track` makes another.
     pub(super) has_sent: bool,
     pub(super) preferences: Vec<Codec>,
+    /// The header extensions that are wanted, where that has been said; else all of ours, both ways.
+    pub(super) extensions: Option<Vec<(ExtensionKind, Direction)>>,
     pub(super) receive_layers: Vec<Token>,
     pub(super) max_receive_bitrate: Option<Bitrate>,
     pub(super) settled: Settled,
@@ -276,6 +285,12 @@ impl Transceiver {
     /// The layers it sends.
     pub(crate) fn encodings(&self) -> impl Iterator<Item = &Encoding> {
         self.settled.layers.iter().map(|layer| &layer.encoding)
+    }
+
+    /// Which way a header extension of ours shall go; `None`: not at all.
+    pub(super) fn extension(&self, kind: ExtensionKind) -> Option<Direction> {
+        let Some(wanted) = &self.extensions else { return Some(Direction::SendRecv) };
+        wanted.iter().find(|(its, _)| *its == kind).map(|(_, direction)| *direction)
     }
 
     /// The codecs that are wanted, in their order; empty: all of ours in our order.

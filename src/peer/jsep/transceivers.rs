@@ -14,6 +14,7 @@ use crate::peer::jsep::transceiver::{
     Encoding, Life, Origin, SendLayer, Settled, Transceiver, TransceiverError, TransceiverId, TransceiverInit,
 };
 use crate::sdp::{Direction, Text, Token};
+use crate::wire::rtp::ExtensionKind;
 
 /// Longest name of a stream (RFC 8830 §2).
 const STREAM_NAME: usize = 64;
@@ -60,6 +61,40 @@ impl Negotiator {
             new.has_track = sends(init.direction);
         }
         Ok(id)
+    }
+
+    /// The header extensions that the next description has for a transceiver.
+    pub(crate) fn header_extensions(&self, id: TransceiverId) -> Vec<(ExtensionKind, Direction)> {
+        let Some(its) = self.transceiver(id) else { return Vec::new() };
+        let ours = &self.settings.media.of(its.kind).extensions;
+        ours.iter().filter_map(|kind| Some((*kind, its.extension(*kind)?))).collect()
+    }
+
+    /// Chooses header extensions (webrtc-extensions, `setHeaderExtensionsToNegotiate`).
+    pub(crate) fn set_header_extensions(
+        &mut self,
+        id: TransceiverId,
+        extensions: &[(ExtensionKind, Direction)],
+    ) -> Result<(), TransceiverError> {
+        self.check_open()?;
+        let its = self.transceiver(id).ok_or(TransceiverError::Unknown)?;
+        if its.is_stopped() {
+            return Err(TransceiverError::Stopped);
+        }
+        let ours = &self.settings.media.of(its.kind).extensions;
+        for (index, (kind, _)) in extensions.iter().enumerate() {
+            let before = extensions.iter().take(index).any(|(its, _)| its == kind);
+            if before || !ours.contains(kind) {
+                return Err(TransceiverError::UnknownExtension(index));
+            }
+        }
+        let mid = (ExtensionKind::Mid, Direction::SendRecv);
+        if ours.contains(&mid.0) && !extensions.contains(&mid) {
+            return Err(TransceiverError::MandatoryExtension);
+        }
+        let found = self.transceivers.iter_mut().find(|its| its.id == id);
+        found.ok_or(TransceiverError::Unknown)?.extensions = Some(extensions.to_vec());
+        Ok(())
     }
 
     /// Says that there is something to send (W3C, `addTrack`): in a transceiver that has never sent and has nothing to, or in a new one.
@@ -254,6 +289,7 @@ impl Negotiator {
             has_track: false,
             has_sent: false,
             preferences: Vec::new(),
+            extensions: None,
             receive_layers: Vec::new(),
             max_receive_bitrate: None,
             settled: Settled::new(layers),
