@@ -247,7 +247,8 @@ impl Agent {
         }
     }
 
-    /// Pairs two candidates that have not met, if that makes sense. A lite agent forms pairs as it is asked.
+    /// Pairs two candidates that have not met, if that makes sense. A lite agent forms pairs as it is asked. A check that arrives needs
+    /// no such sense: its path is there (RFC 8445 §7.3.1.4).
     fn form_pair(&mut self, local: usize, remote: usize) {
         let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
         let idle = matches!(self.current.phase, Phase::Concluded | Phase::Failed);
@@ -255,7 +256,11 @@ impl Agent {
             return;
         }
         let (Ok(local), Ok(remote)) = (u16::try_from(local), u16::try_from(remote)) else { return };
-        self.insert_pair(local, remote);
+        let base = self.locals.get(usize::from(local)).map(|local| local.base.ip());
+        let address = self.current.remotes.get(usize::from(remote)).and_then(|remote| remote.address);
+        if base.zip(address).is_some_and(|(base, address)| pairable(base, address.ip())) {
+            self.insert_pair(local, remote);
+        }
     }
 
     /// Adds the pair, whatever the phase.
@@ -263,9 +268,6 @@ impl Agent {
         let ours = self.locals.get(usize::from(local)).filter(|l| l.alive && l.protocol == Protocol::Udp)?;
         let theirs = self.current.remotes.get(usize::from(remote))?;
         let address = theirs.address?;
-        if !pairable(ours.base.ip(), address.ip()) {
-            return None;
-        }
         let pair = Pair {
             local,
             remote,

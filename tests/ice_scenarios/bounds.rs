@@ -6,7 +6,7 @@ use antiphon::Path;
 use antiphon::ice::{CandidateError, Config, IceConnectionState, LocalCandidate, RemoteParameters};
 use antiphon::sdp::candidate::CandidateKind;
 
-use crate::world::{Forged, World, addr, agent, at, host, is_request, ms};
+use crate::world::{Forged, Packet, World, addr, agent, at, host, is_request, ms};
 
 fn failed_at(world: &World, side: usize) -> Option<antiphon::Instant> {
     world.first(side, |e| *e == antiphon::ice::Event::StateChange(IceConnectionState::Failed))
@@ -208,6 +208,26 @@ fn loopback_hosts_meet_when_both_sides_want_it() {
     world.describe();
     world.run_until(at(200));
     assert!(world.agents.iter().all(|a| a.active_path().is_some()));
+}
+
+#[test]
+fn a_path_we_would_not_have_tried_is_checked_in_turn_once_the_peer_comes_by_it() {
+    let mut world = World::full(0);
+    for (side, port) in [(0, 4001), (1, 4002)] {
+        let local = addr(&format!("127.0.0.1:{port}"));
+        world.agents[side].add_local_candidate(LocalCandidate::udp(local)).unwrap();
+    }
+    world.describe();
+    world.run_until(at(200));
+    // On one machine a socket of another interface reaches loopback too, and a peer that gets its answer there may move to it.
+    let (here, there) = (addr("127.0.0.1:4001"), addr("10.0.0.1:5000"));
+    let mut check = Forged::check(&world.agents[0]);
+    check.nominates = true;
+    world.inject(0, here, there, &check.bytes());
+    world.run_until(at(400));
+    let asked =
+        |packet: &Packet| is_request(packet) && (packet.path.local, packet.path.remote) == (here, there);
+    assert!(world.sent.iter().any(asked));
 }
 
 #[test]
