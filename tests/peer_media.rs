@@ -340,6 +340,41 @@ fn packets_are_forwarded_and_a_switch_of_layer_is_seamless() {
 }
 
 #[test]
+fn packets_that_are_left_out_do_not_look_lost() {
+    let mut pair = Pair::default_pair();
+    let init = TransceiverInit { direction: Direction::SendOnly, ..TransceiverInit::default() };
+    let [published, received] = call(&mut pair, MediaKind::Video, init);
+    let mut viewer = Pair::default_pair();
+    let [forwarded, shown] = call(&mut viewer, MediaKind::Video, TransceiverInit::default());
+    pair.ends[1].pc.receiver(received).unwrap().set_delivery(Delivery::Packets);
+    let mut read = Vec::new();
+    for n in 0..60_u8 {
+        let now = pair.now;
+        let frame = Frame::new(picture(n == 0, 600, n % 2), u32::from(n) * 3000);
+        pair.ends[0].pc.sender(published).unwrap().write(now, &frame).unwrap();
+        pair.drain(0);
+        pair.run_for(ms(33));
+        let now = viewer.now;
+        while let Some(packet) = pair.ends[1].pc.receiver(received).unwrap().recv_rtp() {
+            let mut sender = viewer.ends[0].pc.sender(forwarded).unwrap();
+            let upper = packet.payload.last() == Some(&1);
+            let written = if upper { sender.skip_rtp(now, &packet) } else { sender.write_rtp(now, &packet) };
+            written.unwrap();
+        }
+        viewer.drain(0);
+        viewer.run_for(ms(33));
+        read.extend(frames(&mut viewer, 1, shown));
+    }
+    viewer.run_for(ms(500));
+    read.extend(frames(&mut viewer, 1, shown));
+    assert_eq!(read.len(), 30, "{:?}", read.iter().map(|its| its.timestamp).collect::<Vec<_>>());
+    assert!(read.iter().all(|frame| frame.contiguous && frame.data.last() == Some(&0)));
+    let now = viewer.now;
+    let stats = &viewer.ends[1].pc.stats(now).inbound_rtp[0].stats;
+    assert_eq!((stats.packets_lost, stats.nack_count), (0, 0));
+}
+
+#[test]
 fn forged_media_moves_one_counter_and_nothing_else() {
     let mut pair = Pair::default_pair();
     let [ours, theirs] = call(&mut pair, MediaKind::Video, TransceiverInit::default());

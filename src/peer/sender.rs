@@ -112,6 +112,18 @@ impl Sender<'_> {
         media.rtp.write_rtp(now, id, packet).map_err(WriteError::Refused)
     }
 
+    /// Leaves out a packet of the source that is forwarded in the first encoding, so that those behind it close up: of temporal layers
+    /// that a viewer does not get, for example.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn skip_rtp(&mut self, now: Instant, packet: &RtpPacket) -> Result<(), WriteError> {
+        let now = self.pc.touch(now);
+        let id = self.find(None)?;
+        let media = self.pc.transport.media.as_mut().ok_or(WriteError::NotNegotiated)?;
+        media.rtp.skip_rtp(now, id, packet).map_err(WriteError::Refused)
+    }
+
     /// The most an encoding may use: the least of what the encoding, the peer's description and the peer's estimate allow. `None`: no
     /// bound is known.
     pub fn target_bitrate(&self, rid: Option<&str>) -> Option<Bitrate> {
