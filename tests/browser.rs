@@ -12,14 +12,19 @@ mod browser_support;
 mod echo;
 #[path = "../examples/common/endpoint.rs"]
 mod endpoint;
+#[path = "browser_support/pages.rs"]
+mod pages;
 #[path = "../examples/browser/server.rs"]
 mod server;
 #[path = "../examples/browser/session.rs"]
 mod session;
+#[path = "../examples/common/web.rs"]
+mod web;
 
 use serde_json::Value;
 
-use browser_support::{PLAIN, Seen, run};
+use browser_support::PLAIN;
+use pages::{Seen, run};
 use session::File;
 
 /// What the page must have seen, whoever offered.

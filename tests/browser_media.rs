@@ -12,22 +12,18 @@ mod browser_support;
 mod echo;
 #[path = "../examples/common/endpoint.rs"]
 mod endpoint;
+#[path = "browser_support/pages.rs"]
+mod pages;
 #[path = "../examples/browser/server.rs"]
 mod server;
 #[path = "../examples/browser/session.rs"]
 mod session;
+#[path = "../examples/common/web.rs"]
+mod web;
 
-use browser_support::{PLAIN, run};
+use browser_support::{MEDIA, PLAIN};
+use pages::run;
 use serde_json::Value;
-
-/// A camera that shows a clock, a microphone that beeps, and a screen; nobody is asked for leave, nothing waits for a click.
-const MEDIA: &[&str] = &[
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--auto-accept-this-tab-capture",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-blink-features=GetDisplayMediaRequiresUserActivation",
-];
 
 /// What the page must decode of each picture track, and we must receive.
 const ENOUGH: u64 = 10;
@@ -65,14 +61,37 @@ fn assert_echoed(report: &Value) {
         assert!(tracks[0]["frames"][""].as_u64() >= Some(ENOUGH), "{report:#}");
         assert_eq!(tracks[0]["refused"], 0, "{report:#}");
     }
+    let shades = report["shades"].as_array().expect("the page looked");
+    assert!(shades.len() >= 3, "the picture that came back changes: {report:#}");
+    assert_judged(report);
+}
+
+/// Reports of ours reached the page and the page's reached us, and the page shows its person what both say.
+fn assert_judged(report: &Value) {
     let lines = report["lines"].as_array().expect("the page counted");
-    let judged = lines.iter().filter(|line| line["roundTripTime"].is_number());
-    assert!(judged.count() >= 1, "a report of ours reached the page: {report:#}");
+    let judged = |line: &&Value| line["roundTripTime"].is_number() && line["fractionLost"].is_number();
+    assert!(lines.iter().filter(judged).count() >= 1, "{report:#}");
+    let tracks = report["counted"].as_array().expect("we counted");
+    assert!(tracks.iter().any(|track| track["rtt"].is_number() && track["lost"].is_number()), "{report:#}");
+    let shown = report["shown"].as_str().expect("a text");
+    assert!(
+        ["sends ", "round trip ", "loss ", "the program sends back ", " lost"]
+            .iter()
+            .all(|its| shown.contains(its)),
+        "{shown}"
+    );
 }
 
 #[test]
 fn we_add_the_call_and_chromium_sees_and_hears_itself() {
     if let Some(report) = call("asked", "role=answer&offers=program&camera&tracks=2") {
+        assert_echoed(&report);
+    }
+}
+
+#[test]
+fn chromium_adds_the_call_and_sees_and_hears_itself() {
+    if let Some(report) = call("asks", "role=offer&offers=page&camera&tracks=2") {
         assert_echoed(&report);
     }
 }
@@ -91,6 +110,7 @@ fn chromium_shares_its_screen() {
         assert_eq!(pictures.len(), 1, "{report:#}");
         assert!(pictures[0]["framesDecoded"].as_u64() >= Some(ENOUGH), "{report:#}");
         assert!(pictures[0]["frameWidth"].as_u64() > Some(0), "{report:#}");
+        assert_judged(&report);
     }
 }
 
@@ -105,5 +125,6 @@ fn chromium_sends_three_layers_and_the_largest_comes_back() {
         let back = back(&report, "video");
         assert!(back[0]["framesDecoded"].as_u64() >= Some(ENOUGH), "{report:#}");
         assert_eq!(back[0]["frameWidth"], 1280, "{report:#}");
+        assert_judged(&report);
     }
 }

@@ -35,6 +35,11 @@ export class Call {
     }
   }
 
+  // Whether anything is sent.
+  began() {
+    return this.#streams.length > 0;
+  }
+
   // What was sent is stopped, at both ends.
   hangUp() {
     for (const stream of this.#streams.splice(0)) for (const track of stream.getTracks()) track.stop();
@@ -94,5 +99,12 @@ export function describe(lines) {
   return lines.map((line) => (line.way === 'out'
     ? `sends ${line.kind} ${line.rid ?? ''}: ${line.packetsSent} packets${rtt(line.roundTripTime)}${loss(line.fractionLost)}`
     : `gets back ${line.kind}: ${line.packetsReceived} packets, ${line.packetsLost} lost${line.framesDecoded === undefined ? '' : `, ${line.framesDecoded} frames of ${line.frameWidth ?? 0}×${line.frameHeight ?? 0}`}`
+  )).join('\n');
+}
+
+// The same from the other side: how the program says its way back to the page is.
+export function describeCounted(tracks) {
+  return tracks.filter(({ rtt }) => typeof rtt === 'number').map(({ kind, sent, rtt, lost }) => (
+    `the program sends back ${kind}: ${sent} packets, round trip ${rtt.toFixed(1)} ms, ${lost} lost`
   )).join('\n');
 }

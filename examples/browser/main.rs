@@ -11,6 +11,8 @@ mod echo;
 mod endpoint;
 mod server;
 mod session;
+#[path = "../common/web.rs"]
+mod web;
 
 use std::io::BufRead as _;
 use std::path::Path;

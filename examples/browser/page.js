@@ -2,7 +2,7 @@
 // With ?selftest&role=offer (or answer) it does all of that by itself and posts what it saw to /report;
 // with ?selftest=call it calls instead (see selftest.js).
 
-import { Call, describe } from './call.js';
+import { Call, describe, describeCounted } from './call.js';
 import { callTest } from './selftest.js';
 
 const CHUNK = 16 * 1024;
@@ -119,6 +119,7 @@ async function screen() {
 async function showMedia() {
   if (!call || pc.connectionState !== 'connected') return;
   $('media').textContent = describe(await call.stats());
+  if (call.began()) signal({ count: true });
 }
 
 // ---- chat: each message is {say}, {files}, {get}, {layer}, {count}, {counted}, or a description's {offer} or {answer}
@@ -135,7 +136,7 @@ function adoptChat(channel) {
     const { say, files, counted, ...rest } = JSON.parse(data);
     if (say !== undefined) { note(say, 'you'); told('said', say); }
     if (files) { listFiles(files); told('files', files); }
-    if (counted) told('counted', counted);
+    if (counted) { $('counted').textContent = describeCounted(counted); told('counted', counted); }
     call?.heard(rest).catch((error) => { note(String(error)); told('problem', String(error)); });
   };
 }
@@ -282,7 +283,7 @@ async function selftest(role, size) {
   const report = { role, states: [], said: [] };
   events.addEventListener('state', ({ detail }) => report.states.push(detail));
   events.addEventListener('said', ({ detail }) => report.said.push(detail));
-  const late = setTimeout(() => post('/report', { ...report, error: 'timeout', state: pc?.connectionState, ice: pc?.iceConnectionState }), 25000);
+  const late = setTimeout(() => post('/report', { ...report, error: 'timeout', state: pc?.connectionState, ice: pc?.iceConnectionState }), 150000);
   try {
     const listed = next('files');
     const start = performance.now();

@@ -1,28 +1,23 @@
-//! Serves the page and carries descriptions: plain HTTP on loopback.
+//! Serves the page and carries descriptions.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use antiphon::{Config, SessionDescription, StdClock};
 use serde_json::{Value, json};
-use tiny_http::{Header, Method, Request, Response};
 
 use crate::endpoint::{Endpoint, Fallible};
 use crate::session::{File, Handle, Session};
+use crate::web::{Web, sdp};
 
-const PAGE: &str = include_str!("page.html");
-const SCRIPTS: [(&str, &str); 3] = [
+const FILES: &[(&str, &str)] = &[
+    ("/", include_str!("page.html")),
     ("/page.js", include_str!("page.js")),
     ("/call.js", include_str!("call.js")),
     ("/selftest.js", include_str!("selftest.js")),
 ];
-
-/// Descriptions are a few kilobytes; more is nobody's business here.
-const MAX_BODY: u64 = 256 * 1024;
 
 /// Offers made and not yet answered: the oldest is dropped beyond this.
 const MAX_PENDING: usize = 16;
@@ -41,11 +36,10 @@ pub(crate) enum Notice {
     Report(Value),
 }
 
-/// The HTTP side. Ends when it is dropped.
+/// The page's program. Ends when it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    http: Arc<tiny_http::Server>,
-    thread: Option<JoinHandle<()>>,
+    _web: Web,
 }
 
 impl Server {
@@ -56,25 +50,11 @@ impl Server {
         files: Vec<File>,
         notices: Sender<Notice>,
     ) -> Fallible<Self> {
-        let listen: SocketAddr = listen.parse()?;
-        let http = tiny_http::Server::http(listen)
-            .or_else(|_| tiny_http::Server::http(SocketAddr::new(listen.ip(), 0)))?;
-        let address = http.server_addr().to_ip().ok_or("an HTTP server on a socket without an address")?;
-        let http = Arc::new(http);
         // A page's packets get as large as these paths bear; room for them to go back as they came.
         let config = Config::new().mtu(1280);
         let mut desk = Desk { ip, files, notices, config, pending: BTreeMap::new(), last: 0 };
-        let requests = Arc::clone(&http);
-        let serve = move || requests.incoming_requests().for_each(|request| desk.serve(request));
-        let thread = thread::Builder::new().spawn(serve)?;
-        Ok(Self { address, http, thread: Some(thread) })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.http.unblock();
-        drop(self.thread.take().map(JoinHandle::join));
+        let web = Web::start(listen, FILES, move |path, body| desk.post(path, body))?;
+        Ok(Self { address: web.address, _web: web })
     }
 }
 
@@ -89,29 +69,6 @@ struct Desk {
 }
 
 impl Desk {
-    fn serve(&mut self, mut request: Request) {
-        let path = request.url().split('?').next().unwrap_or_default().to_owned();
-        let reply = match (request.method(), path.as_str()) {
-            (Method::Get, "/") => Ok(("text/html; charset=utf-8", PAGE.to_owned())),
-            (Method::Get, script) => SCRIPTS
-                .into_iter()
-                .find(|(name, _)| *name == script)
-                .map(|(_, text)| ("text/javascript; charset=utf-8", text.to_owned()))
-                .ok_or_else(|| "not found".into()),
-            (Method::Post, post) => body(&mut request)
-                .and_then(|body| self.post(post, &body))
-                .map(|value| ("application/json", value.to_string())),
-            _ => Err("not found".into()),
-        };
-        let (kind, text, status) = match reply {
-            Ok((kind, text)) => (kind, text, 200),
-            Err(error) => ("text/plain; charset=utf-8", error.to_string(), 400),
-        };
-        let header = Header::from_bytes("Content-Type", kind).expect("a header of plain ASCII");
-        // The page may have gone away meanwhile; then nobody is left to tell.
-        drop(request.respond(Response::from_string(text).with_status_code(status).with_header(header)));
-    }
-
     fn post(&mut self, path: &str, body: &Value) -> Fallible<Value> {
         match path {
             // The page offers: answer it.
@@ -160,14 +117,4 @@ impl Desk {
         thread::Builder::new().spawn(move || session.run())?;
         Ok(())
     }
-}
-
-fn body(request: &mut Request) -> Fallible<Value> {
-    let mut text = String::new();
-    request.as_reader().take(MAX_BODY).read_to_string(&mut text)?;
-    Ok(serde_json::from_str(&text)?)
-}
-
-fn sdp(body: &Value) -> Fallible<&str> {
-    Ok(body.get("sdp").and_then(Value::as_str).ok_or("no description")?)
 }

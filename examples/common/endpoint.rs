@@ -1,4 +1,5 @@
 //! One connection on one UDP socket, driven by readiness: the loop that the examples share.
+#![allow(dead_code, clippy::allow_attributes, reason = "each example uses its part")]
 
 use core::time::Duration;
 use std::io;

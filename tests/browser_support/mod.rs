@@ -1,39 +1,54 @@
-//! A real browser on the page of the `browser` example, and what both say of it.
+//! A real browser, one at a time, and the programs of others that look at what it sent.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "tests of one file run side by side, browsers one after the other"
+)]
 
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-
-use crate::server::{Notice, Server};
-use crate::session::{File, Handle};
-
-/// The page's report, what was logged, and what was heard on our side.
-pub(crate) type Seen = (Value, Vec<String>, Vec<String>);
 
 /// The browser shows its addresses and uses loopback.
 pub(crate) const PLAIN: &[&str] =
     &["--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns"];
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// A camera that shows a clock, a microphone that beeps, and a screen; nobody is asked for leave, nothing waits for a click.
+pub(crate) const MEDIA: &[&str] = &[
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-accept-this-tab-capture",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-blink-features=GetDisplayMediaRequiresUserActivation",
+];
 
-/// What the page may take, its start included.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What a page may take, its start included. Nothing that goes well waits for this.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A browser in a process group and a profile of its own; both are gone when it is dropped.
-struct Browser {
+pub(crate) struct Browser {
     child: Child,
-    profile: PathBuf,
+    profile: Scratch,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Browser {
-    /// `None` where no Chromium is installed.
-    fn open(url: &str, name: &str, flags: &[&str]) -> Option<Self> {
-        let profile = std::env::temp_dir().join(format!("antiphon-{name}-{}", std::process::id()));
+    /// Opens a page; `None`, and a word about it, where no Chromium is installed and none is required.
+    pub(crate) fn open(url: &str, name: &str, flags: &[&str]) -> Option<Self> {
+        if !installed("chromium") {
+            return None;
+        }
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let profile = Scratch::new(name);
         let child = Command::new("chromium")
             .args([
                 "--headless=new",
@@ -49,14 +64,15 @@ impl Browser {
                 "--disable-sync",
             ])
             .args(flags)
-            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("--user-data-dir={}", profile.0.display()))
             .arg(url)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
-            .spawn();
-        Some(Self { child: child.ok()?, profile })
+            .spawn()
+            .expect("chromium can be started");
+        Some(Self { child, profile, _alone: alone })
     }
 }
 
@@ -65,7 +81,24 @@ impl Drop for Browser {
         let group = format!("-{}", self.child.id());
         drop(Command::new("kill").args(["-KILL", "--", &group]).status());
         drop(self.child.wait());
-        drop(std::fs::remove_dir_all(&self.profile));
+    }
+}
+
+/// A folder that is gone, with all in it, when this is dropped.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("antiphon-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for temporary files");
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A browser that was killed may still be about to write: what is left then is the system's to clear.
+        drop(std::fs::remove_dir_all(&self.0));
     }
 }
 
@@ -74,40 +107,51 @@ fn required() -> bool {
     std::env::var("ANTIPHON_REQUIRE_BROWSER").is_ok()
 }
 
-/// Opens the page with its self-test and returns its report, and what was logged and said on our side.
-pub(crate) fn run(name: &str, query: &str, flags: &[&str]) -> Option<Seen> {
-    let (sender, notices) = mpsc::channel();
-    let files = vec![File::sample("sample.bin", 1 << 20)];
-    let server =
-        Server::start("127.0.0.1:0", LOOPBACK, files, sender.clone()).expect("a free port on loopback");
-    let url = format!("http://{}/?{query}", server.address);
-    let Some(browser) = Browser::open(&url, name, flags) else {
-        assert!(!required(), "chromium is not installed");
-        println!("skipped: chromium is not installed");
-        return None;
-    };
-    let (mut logged, mut heard) = (Vec::new(), Vec::new());
-    let mut page: Option<Handle> = None;
-    let report = loop {
-        match notices.recv_timeout(PATIENCE) {
-            Ok(Notice::Report(report)) => break report,
-            Ok(Notice::Session(handle)) => page = Some(handle),
-            Ok(Notice::Said { page, text }) => {
-                println!("page {page}: {text}");
-                heard.push(text);
-                sender
-                    .send(Notice::Typed("a line of the terminal".to_owned()))
-                    .expect("we hold the receiver");
-            }
-            Ok(Notice::Typed(line)) => page.as_ref().expect("a page spoke").say(&line).expect("it is there"),
-            Ok(Notice::Log { page, text }) => {
-                println!("page {page} ({text})");
-                logged.push(text);
-            }
-            Err(error) => panic!("no report from the page: {error}; our side: {logged:?}"),
-        }
-    };
-    drop(browser);
-    println!("{report:#}");
-    Some((report, logged, heard))
+/// Whether a program of others is there. Says that a test is skipped for it, or fails where it may not be.
+#[expect(clippy::print_stdout, reason = "what is skipped")]
+pub(crate) fn installed(program: &str) -> bool {
+    let asked = Command::new(program)
+        .arg(if program == "chromium" { "--version" } else { "-version" })
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let found = asked.is_ok_and(|status| status.success());
+    if !found {
+        assert!(!required(), "{program} is not installed");
+        println!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// What `program` prints; it must succeed and complain of nothing.
+fn output(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(["-v", "error"]).args(args).stdin(Stdio::null()).output();
+    let output = output.expect("the program can be started");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.is_empty(), "{program} {args:?}: {complaints}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What `ffprobe` says of a file, every frame decoded: codec, frames read, time of the first and the last, for each stream.
+pub(crate) fn probe(file: &Path) -> Value {
+    let file = file.to_str().expect("a plain path");
+    let json = output("ffprobe", &["-count_frames", "-show_streams", "-show_format", "-of", "json", file]);
+    serde_json::from_str(&json).expect("ffprobe writes JSON")
+}
+
+/// The times of the packets of a stream (`v:0`, `a:0`), in seconds.
+pub(crate) fn times(file: &Path, stream: &str) -> Vec<f64> {
+    let file = file.to_str().expect("a plain path");
+    let csv = output(
+        "ffprobe",
+        &["-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "csv=p=0", file],
+    );
+    csv.lines().filter_map(|line| line.trim_end_matches(',').parse().ok()).collect()
+}
+
+/// Makes a file with `ffmpeg`.
+pub(crate) fn ffmpeg(args: &[&str], file: &Path) {
+    let file = file.to_str().expect("a plain path");
+    output("ffmpeg", &[&["-y"], args, &[file]].concat());
 }
