@@ -1,5 +1,7 @@
 //! What a history of departures costs at a steady rate: no allocation, for packets or for feedback.
 
+mod steady_support;
+
 use std::alloc::System;
 
 use antiphon::Instant;
@@ -16,6 +18,7 @@ const BATCH: usize = 50;
 // One test: another thread's allocations would be counted too.
 #[test]
 fn packets_and_feedback_allocate_nothing() {
+    steady_support::alone(GLOBAL);
     let mut history = History::new();
     let mut now = Instant::ZERO;
     let (mut buf, mut told) = ([0; 300], 0);

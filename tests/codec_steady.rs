@@ -1,5 +1,7 @@
 //! A stream at speed: packetizing and putting together allocate nothing once they have seen a frame.
 
+mod steady_support;
+
 use std::alloc::System;
 
 use antiphon::codec::{CodecKind, Depacketizer, Packetizer, PacketizerOptions, inspect};
@@ -28,6 +30,7 @@ fn frame(kind: CodecKind) -> Vec<u8> {
 
 #[test]
 fn a_stream_allocates_nothing() {
+    steady_support::alone(GLOBAL);
     for kind in CodecKind::ALL {
         let frame = frame(kind);
         let mut packetizer = Packetizer::new(kind, &PacketizerOptions::default());

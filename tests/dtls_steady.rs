@@ -2,6 +2,7 @@
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
+mod steady_support;
 
 use std::alloc::System;
 
@@ -14,6 +15,7 @@ static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 // One test: another thread's allocations would be counted too.
 #[test]
 fn steady_records_allocate_nothing_and_an_idle_pair_is_small() {
+    steady_support::alone(GLOBAL);
     drop(Pair::connected());
     let before = Region::new(GLOBAL);
     let mut pair = Pair::connected();

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stderr, reason = "the figure it measured")]
 
+mod steady_support;
+
 use std::alloc::System;
 use std::time::Duration;
 
@@ -65,6 +67,7 @@ fn run(agents: &mut [Agent; 2], now: &mut Instant, end: Instant) {
 // One test, so that no other thread allocates meanwhile.
 #[test]
 fn an_agent_at_rest_allocates_nothing_and_holds_little() {
+    steady_support::alone(GLOBAL);
     let second = |n: u64| Instant::ZERO + Duration::from_secs(n);
     let mut now = Instant::ZERO;
     let region = Region::new(GLOBAL);

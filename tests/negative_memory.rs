@@ -7,6 +7,7 @@ mod world;
 
 #[expect(dead_code, reason = "each test uses its part")]
 mod dtls_support;
+mod steady_support;
 
 use std::alloc::System;
 
@@ -172,6 +173,7 @@ fn n57_descriptions() {
 // One test: the allocator counts what every thread does.
 #[test]
 fn floods_leave_bounded_memory() {
+    steady_support::alone(GLOBAL);
     let mut world = World::full(1);
     world.describe();
     world.run_until(at(1000));

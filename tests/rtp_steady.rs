@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod rtp_support;
+mod steady_support;
 
 use std::alloc::System;
 
@@ -80,6 +81,7 @@ impl Steady {
 /// One test, since others beside it would allocate too.
 #[test]
 fn packets_cost_no_allocation_and_leave_nothing_behind() {
+    steady_support::alone(ALLOCATOR);
     frames_of_sound_and_picture();
     forwarded_packets();
     memory_is_given_back();

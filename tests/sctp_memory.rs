@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod sctp_common;
+mod steady_support;
 
 use std::alloc::System;
 
@@ -40,6 +41,7 @@ fn take(hand: &mut Hand) {
 // One test: another thread's allocations would be counted too.
 #[test]
 fn one_byte_held_of_every_64_kib_over_a_million_packets_pins_no_more_than_twice_the_window() {
+    steady_support::alone(GLOBAL);
     const PACKETS: u32 = 1_000_000;
     // 64 KiB of packets.
     const EVERY: u32 = 65_536 / 1200;

@@ -7,6 +7,8 @@
 )]
 #![expect(clippy::cast_possible_wrap, clippy::cast_precision_loss, reason = "counts far below 2^52")]
 
+mod steady_support;
+
 use antiphon::sim::{App, Chance, Fault, HostId, Link, Network, Peers};
 use antiphon::{
     Config, DataChannelId, DataChannelInit, Datagram, Event, Instant, Machine, Message, Output, Path,
@@ -220,6 +222,7 @@ fn allocations_per_message(region: &Region<'_, System>) -> f64 {
 
 #[test]
 fn what_connections_hold_is_bounded_returned_and_constant() {
+    steady_support::alone(ALLOCATOR);
     let region = Region::new(ALLOCATOR);
     // Caches that are filled once, of the library and of the language.
     rest_after_close(&region);

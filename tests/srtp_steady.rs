@@ -2,6 +2,7 @@
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod srtp_support;
+mod steady_support;
 
 use std::alloc::System;
 
@@ -16,6 +17,7 @@ static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 // One test: another thread's allocations would be counted too.
 #[test]
 fn known_sources_allocate_nothing_and_forged_ones_leave_nothing() {
+    steady_support::alone(GLOBAL);
     for profile in PROFILES {
         let [mut ours, mut theirs] = pair(profile);
         let mut arena = Arena::new(limits::ARENA_BLOCK, limits::ARENA_BLOCKS);
