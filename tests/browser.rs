@@ -1,11 +1,6 @@
 //! A real Chromium opens the page of the `browser` example and says what it received.
 //!
 //! Without a Chromium the tests say so and pass, unless `ANTIPHON_REQUIRE_BROWSER` is set.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_in_result,
-    reason = "what the pages report, and what is skipped"
-)]
 
 mod browser_support;
 #[path = "../examples/browser/echo.rs"]

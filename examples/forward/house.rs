@@ -260,8 +260,7 @@ impl Publisher {
             (now.saturating_duration_since(layer.heard) < SILENT).then_some(layer.source)
         };
         let (below, above) = LAYERS.split_at(wanted + 1);
-        let named =
-            below.iter().rev().find_map(|rid| sent(rid)).or_else(|| above.iter().find_map(|rid| sent(rid)));
+        let named = below.iter().rev().find_map(&sent).or_else(|| above.iter().find_map(&sent));
         named.or_else(|| sent(&""))
     }
 

@@ -1,5 +1,4 @@
 //! One page's connection, and where in the film it is.
-#![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
 
 use core::time::Duration;
 use std::sync::Arc;

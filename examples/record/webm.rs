@@ -12,24 +12,30 @@ use crate::endpoint::Fallible;
 use tag::Tag;
 
 /// The elements that are written (RFC 9559), with their places.
-#[expect(unused_qualifications, reason = "what the macro makes of it")]
+#[allow(
+    clippy::pedantic,
+    clippy::wildcard_enum_match_arm,
+    clippy::allow_attributes,
+    unused_qualifications,
+    reason = "what the macro makes of it"
+)]
 mod tag {
     use ebml_iterable::specs::{TagDataType, easy_ebml};
 
     easy_ebml! {
         #[derive(Clone, Debug)]
         pub enum Tag {
-            Ebml : Master = 0x1a45dfa3,
+            Ebml : Master = 0x1a45_dfa3,
             Ebml/DocType : Utf8 = 0x4282,
             Ebml/DocTypeVersion : UnsignedInt = 0x4287,
             Ebml/DocTypeReadVersion : UnsignedInt = 0x4285,
-            Segment : Master = 0x18538067,
-            Segment/Info : Master = 0x1549a966,
-            Segment/Info/TimestampScale : UnsignedInt = 0x2ad7b1,
+            Segment : Master = 0x1853_8067,
+            Segment/Info : Master = 0x1549_a966,
+            Segment/Info/TimestampScale : UnsignedInt = 0x2a_d7b1,
             Segment/Info/MuxingApp : Utf8 = 0x4d80,
             Segment/Info/WritingApp : Utf8 = 0x5741,
             Segment/Info/Duration : Float = 0x4489,
-            Segment/Tracks : Master = 0x1654ae6b,
+            Segment/Tracks : Master = 0x1654_ae6b,
             Segment/Tracks/TrackEntry : Master = 0xae,
             Segment/Tracks/TrackEntry/TrackNumber : UnsignedInt = 0xd7,
             Segment/Tracks/TrackEntry/TrackUID : UnsignedInt = 0x73c5,
@@ -44,7 +50,7 @@ mod tag {
             Segment/Tracks/TrackEntry/Audio : Master = 0xe1,
             Segment/Tracks/TrackEntry/Audio/SamplingFrequency : Float = 0xb5,
             Segment/Tracks/TrackEntry/Audio/Channels : UnsignedInt = 0x9f,
-            Segment/Cluster : Master = 0x1f43b675,
+            Segment/Cluster : Master = 0x1f43_b675,
             Segment/Cluster/Timestamp : UnsignedInt = 0xe7,
             Segment/Cluster/SimpleBlock : Binary = 0xa3,
         }

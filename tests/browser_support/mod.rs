@@ -2,7 +2,8 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
 #![expect(
     clippy::disallowed_types,
-    reason = "tests of one file run side by side, browsers one after the other"
+    clippy::unwrap_in_result,
+    reason = "tests of one file run side by side, browsers one after the other; what is there must start"
 )]
 
 use core::time::Duration;

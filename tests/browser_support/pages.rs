@@ -1,5 +1,9 @@
 //! A browser on the page of the `browser` example, and what both say of it.
-#![expect(clippy::print_stdout, reason = "what the pages report")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_in_result,
+    reason = "what the pages report; a page that says nothing"
+)]
 
 use std::sync::mpsc;
 
