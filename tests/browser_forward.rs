@@ -19,7 +19,7 @@ use std::thread;
 use serde_json::Value;
 
 use browser_support::{Browser, LOOPBACK, MEDIA, PATIENCE, PLAIN};
-use house::{House, Request};
+use house::House;
 use port::Port;
 use server::Door;
 
@@ -27,10 +27,11 @@ use server::Door;
 fn viewers_get_the_layers_they_choose_and_change_them_without_a_freeze() {
     let port = Port::open(LOOPBACK, house::config()).expect("a free port on loopback");
     let (requests, received) = mpsc::channel();
-    let door = Door { requests, waker: port.waker.clone() };
+    let waker = port.waker.clone();
+    let door = Door { requests, waker: waker.clone() };
     let (sender, reports) = mpsc::channel();
     let report = move |report: &Value| drop(sender.send(report.clone()));
-    let web = server::start("127.0.0.1:0", door.clone(), report).expect("a free port on loopback");
+    let web = server::start("127.0.0.1:0", door, report).expect("a free port on loopback");
     let log = |line| println!("{line}");
     let run = thread::Builder::new().spawn(move || House::new(port, received, log).run()).expect("a thread");
     let url = format!("http://{}/selftest", web.address);
@@ -41,7 +42,7 @@ fn viewers_get_the_layers_they_choose_and_change_them_without_a_freeze() {
         assert_served(&report);
     }
     drop(web);
-    door.ask(Request::Close).expect("the house is open");
+    waker.wake().expect("the house is open");
     run.join().expect("the house does not fall").expect("nor does its socket");
 }
 

@@ -1,11 +1,7 @@
 //! A real Chromium watches a film that ffmpeg made, by the `play` example: pictures and sound arrive, change, and are in step.
 //!
 //! Without Chromium or ffmpeg the tests say so and pass, unless `ANTIPHON_REQUIRE_BROWSER` is set.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_in_result,
-    reason = "what the page reports; a page that says nothing"
-)]
+#![expect(clippy::print_stdout, reason = "what the page reports")]
 
 mod browser_support;
 #[path = "../examples/common/endpoint.rs"]
@@ -50,8 +46,8 @@ const SCENE: [&str; 12] = [
 const PICTURES: u64 = 75;
 
 /// The page's report, and how many frames the example says it sent.
-fn watch(name: &str, file: &Path) -> Option<(Value, u64)> {
-    let film = Film::open(file).expect("a film");
+fn watch(name: &str, path: &Path) -> Option<(Value, u64)> {
+    let film = Film::open(path).expect("a film");
     let (sender, notices) = mpsc::channel();
     let web = server::start("127.0.0.1:0", LOOPBACK, film, sender).expect("a free port on loopback");
     let url = format!("http://{}/?selftest&pictures={PICTURES}", web.address);
@@ -107,10 +103,10 @@ fn h264_of_a_matroska_file_is_read_as_it_is_sent() {
         return;
     }
     let folder = Scratch::new("h264");
-    let file = folder.0.join("film.mkv");
+    let path = folder.0.join("film.mkv");
     let h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-pix_fmt", "yuv420p"];
-    ffmpeg(&[&SCENE[..], &h264[..]].concat(), &file);
-    let film = Film::open(&file).expect("a film");
+    ffmpeg(&[&SCENE[..], &h264[..]].concat(), &path);
+    let film = Film::open(&path).expect("a film");
     assert_eq!(film.tracks, [CodecKind::H264, CodecKind::Opus]);
     let pictures: Vec<_> = film.samples.iter().filter(|sample| sample.track == 0).collect();
     assert_eq!(pictures.len(), 45);

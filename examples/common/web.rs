@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -70,7 +71,7 @@ fn answer(
 
 fn file(files: &[(&str, &str)], path: &str) -> Fallible<(&'static str, String)> {
     let (name, text) = files.iter().find(|(name, _)| *name == path).ok_or("not found")?;
-    let script = name.ends_with(".js");
+    let script = Path::new(name).extension().is_some_and(|extension| extension == "js");
     Ok((
         if script { "text/javascript; charset=utf-8" } else { "text/html; charset=utf-8" },
         (*text).to_owned(),

@@ -3,10 +3,10 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 
 use antiphon::codec::MediaKind;
-use antiphon::peer::{ConnectionId, MediaCapabilities, TransceiverId};
+use antiphon::peer::{ConnectionId, MediaCapabilities, Sender, TransceiverId};
 use antiphon::rtp::{Delivery, Forwarder, KeyframeRequest, RtpPacket, SourceId, Verdict};
 use antiphon::sdp::{Direction, Token};
 use antiphon::{Config, ConnectionState, DataChannelId, Event, Instant, PeerConnection};
@@ -23,12 +23,11 @@ const SILENT: Duration = Duration::from_millis(1500);
 /// After so long without the key frame that was asked for, it is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What the web's thread wants done.
-pub(crate) enum Request {
-    /// An offer, and where its answer goes.
-    Join { role: Role, offer: String, answer: Sender<Fallible<String>> },
-    /// The house closes.
-    Close,
+/// An offer that the web's thread has received, and where the answer goes.
+pub(crate) struct Request {
+    pub(crate) role: Role,
+    pub(crate) offer: String,
+    pub(crate) answer: mpsc::Sender<Fallible<String>>,
 }
 
 /// What a page does here.
@@ -90,18 +89,24 @@ impl House {
         Self { port, requests, publisher: None, viewers: BTreeMap::new(), log: Box::new(log) }
     }
 
-    /// Serves until the house is closed.
+    /// Serves until nobody is left who could ask for anything.
     pub(crate) fn run(&mut self) -> Fallible<()> {
         loop {
             match self.port.next()? {
                 Some((id, event)) => self.on_event(id, &event),
-                None => {
-                    while let Ok(request) = self.requests.try_recv() {
-                        let Request::Join { role, offer, answer } = request else { return Ok(()) };
-                        // A page that did not wait for its answer is no loss.
-                        drop(answer.send(self.join(role, &offer)));
-                    }
-                }
+                None if !self.let_in() => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    /// Answers those who ask; whether others may come.
+    fn let_in(&mut self) -> bool {
+        loop {
+            match self.requests.try_recv() {
+                // A page that did not wait for its answer is no loss.
+                Ok(request) => drop(request.answer.send(self.join(request.role, &request.offer))),
+                Err(error) => return error == TryRecvError::Empty,
             }
         }
     }
@@ -302,7 +307,7 @@ fn is_lost(
     packet: &RtpPacket,
     verdict: Verdict,
 ) -> bool {
-    let Some(mut sender) = pc.sender(track).filter(|its| its.can_write()) else { return false };
+    let Some(mut sender) = pc.sender(track).filter(Sender::can_write) else { return false };
     // The same format has another number in each description.
     let Some(payload_type) = sender.codecs().first().map(|codec| codec.payload_type) else { return false };
     let packet = RtpPacket { payload_type, ..packet.clone() };

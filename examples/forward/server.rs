@@ -18,17 +18,9 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// How the web's thread reaches the house.
-#[derive(Clone)]
 pub(crate) struct Door {
     pub(crate) requests: Sender<Request>,
     pub(crate) waker: Arc<Waker>,
-}
-
-impl Door {
-    pub(crate) fn ask(&self, request: Request) -> Fallible<()> {
-        self.requests.send(request)?;
-        Ok(self.waker.wake()?)
-    }
 }
 
 /// Serves at `listen` (a free port if that one is taken); `report` is given what a page's self-test saw.
@@ -48,7 +40,8 @@ pub(crate) fn start(
             _ => return Err("not found".into()),
         };
         let (answer, answered) = mpsc::channel();
-        door.ask(Request::Join { role, offer: sdp(body)?.to_owned(), answer })?;
+        door.requests.send(Request { role, offer: sdp(body)?.to_owned(), answer })?;
+        door.waker.wake()?;
         Ok(json!({ "type": "answer", "sdp": answered.recv()?? }))
     })
 }

@@ -65,7 +65,7 @@ impl Film {
         let last = samples.last().ok_or("a file without frames")?.at;
         // The last frame lasts as long as the one before it.
         let before = samples.iter().rev().nth(1).map_or(last, |sample| sample.at);
-        let duration = last + (last - before).max(Duration::from_millis(20));
+        let duration = last + last.saturating_sub(before).max(Duration::from_millis(20));
         Ok(Self { tracks: sources.iter().map(|source| source.codec).collect(), samples, duration })
     }
 

@@ -36,7 +36,7 @@ fn main() -> Fallible<()> {
         match notice {
             Notice::Begun { page } => println!("page {page} watches"),
             Notice::Ended { page, sent: Ok(sent) } => {
-                println!("page {page} is gone; it was sent {sent} frames")
+                println!("page {page} is gone; it was sent {sent} frames");
             }
             Notice::Ended { page, sent: Err(error) } => println!("page {page} is gone: {error}"),
             Notice::Report(report) => println!("report: {report}"),

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use antiphon::codec::CodecKind;
-use antiphon::peer::{MediaCapabilities, TransceiverId};
+use antiphon::peer::{MediaCapabilities, Sender, TransceiverId};
 use antiphon::rtp::{Frame, NtpTime};
 use antiphon::sdp::{Direction, Token};
 use antiphon::{Config, ConnectionState, Event, Instant, SessionDescription};
@@ -120,7 +120,7 @@ impl Session {
     ) -> Fallible<bool> {
         let codec = self.film.tracks.get(sample.track).copied().unwrap_or(CodecKind::Opus);
         let id = self.tracks.get(sample.track).copied().flatten();
-        let Some(mut sender) = id.and_then(|id| self.end.pc.sender(id)).filter(|its| its.can_write()) else {
+        let Some(mut sender) = id.and_then(|id| self.end.pc.sender(id)).filter(Sender::can_write) else {
             return Ok(false);
         };
         let capture_time = Some(NtpTime::from_unix(unix_time + played));

@@ -48,7 +48,7 @@ fn main() -> Fallible<()> {
                 recordings.push(recording);
             }
             Notice::Ended { path, summary } => {
-                println!("{}: {}", path.display(), session::describe(&summary))
+                println!("{}: {}", path.display(), session::describe(&summary));
             }
             Notice::Report(report) => println!("report: {report}"),
         }

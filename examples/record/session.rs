@@ -86,7 +86,7 @@ impl Session {
             match event {
                 Event::MediaReadable(id) => self.read(id)?,
                 Event::PeerClosed | Event::ConnectionStateChange(ConnectionState::Failed) => {
-                    self.end.pc.close()
+                    self.end.pc.close();
                 }
                 Event::ConnectionStateChange(ConnectionState::Closed) => return Ok(()),
                 _ => {}

@@ -14,6 +14,7 @@ use tag::Tag;
 /// The elements that are written (RFC 9559), with their places.
 #[allow(
     clippy::pedantic,
+    clippy::enum_variant_names,
     clippy::wildcard_enum_match_arm,
     clippy::allow_attributes,
     unused_qualifications,

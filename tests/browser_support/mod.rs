@@ -2,8 +2,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
 #![expect(
     clippy::disallowed_types,
-    clippy::unwrap_in_result,
-    reason = "tests of one file run side by side, browsers one after the other; what is there must start"
+    reason = "tests of one file run side by side, browsers one after the other"
 )]
 
 use core::time::Duration;
