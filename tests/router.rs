@@ -347,6 +347,25 @@ fn an_authentic_check_with_a_forged_source_takes_nobodys_path() {
 }
 
 #[test]
+fn checks_from_ever_new_addresses_do_not_cost_the_path_in_use() {
+    let mut world = World::new(1);
+    world.run(Duration::from_secs(3));
+    let pc = world.router.get(world.ids[0]).unwrap();
+    let ours = pc.local_description().unwrap();
+    let pwd =
+        ours.to_sdp().lines().find_map(|line| Some(line.strip_prefix("a=ice-pwd:")?.to_owned())).unwrap();
+    let check = request(&format!("{}:{}", ufrag(Some(ours)), ufrag(pc.remote_description())), &pwd);
+    let record =
+        [23, 254, 253, 0, 1, 0, 0, 0, 0, 0, 77, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6];
+    for port in 1000..1100 {
+        let from = SocketAddr::from(([198, 51, 100, 1], port));
+        world.router.handle_input(world.now, Datagram::udp(server(), from, &check));
+        let whose = world.router.handle_input(world.now, Datagram::udp(server(), client(0), &record));
+        assert_eq!(whose, Some(world.ids[0]), "{port}");
+    }
+}
+
+#[test]
 fn stun_that_nobody_asked_for_is_counted() {
     let mut world = World::new(1);
     world.run(Duration::from_secs(3));

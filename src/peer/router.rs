@@ -267,10 +267,13 @@ impl Router {
         if entry.paths.contains(&path) || !proved {
             return;
         }
-        if entry.paths.len() >= limits::MAX_ROUTED_PATHS
-            && let Some(old) = entry.paths.pop_first()
-        {
-            remove_if(&mut self.by_path, &old, id);
+        if entry.paths.len() >= limits::MAX_ROUTED_PATHS {
+            // One that never answered a check of ours goes first: a peer's checks from ever new addresses must not cost it the path in use.
+            let unproved = entry.paths.iter().find(|known| !entry.pc.has_validated(known));
+            if let Some(old) = unproved.or(entry.paths.first()).copied() {
+                entry.paths.remove(&old);
+                remove_if(&mut self.by_path, &old, id);
+            }
         }
         entry.paths.insert(path);
         if let Some(before) = self.by_path.insert(path, id)
