@@ -1,4 +1,5 @@
 //! Flights: how they are packed, repeated, timed and read; what a connection does with a changing MTU.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
@@ -58,10 +59,11 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 
 /// Content of the value that begins here, and what follows it.
 fn split_der(value: &[u8]) -> (&[u8], &[u8]) {
-    let (head, len) = match value[1] {
-        0x81 => (3, usize::from(value[2])),
-        0x82 => (4, usize::from(u16::from_be_bytes([value[2], value[3]]))),
-        len => (2, usize::from(len)),
+    let (head, len) = match *value {
+        [_, 0x81, len, ..] => (3, usize::from(len)),
+        [_, 0x82, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
+        [_, len, ..] => (2, usize::from(len)),
+        [_] | [] => panic!("no value"),
     };
     (&value[head..head + len], &value[head + len..])
 }
