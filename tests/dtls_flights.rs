@@ -134,6 +134,29 @@ fn a_hello_in_pieces_of_one_byte_in_any_order_is_a_hello() {
     }
 }
 
+// RFC 6347 §4.1.1.1: where repeated transmissions have no response, they "SHOULD back off to a smaller record size".
+#[test]
+fn a_path_that_loses_long_datagrams_is_passed_in_short_ones() {
+    let mut pair = Pair::new();
+    let mut longest = 0;
+    while !pair.is_connected() {
+        assert!(pair.now <= at(10_000), "never");
+        for _ in 0..4 {
+            for end in [CLIENT, SERVER] {
+                for datagram in drawn(&mut pair, end) {
+                    longest = longest.max(datagram.len());
+                    if datagram.len() <= 548 {
+                        pair.ends[1 - end].handle_input(pair.now, &datagram);
+                    }
+                }
+            }
+        }
+        pair.now = pair.deadline().unwrap_or(pair.now);
+    }
+    assert!(longest > 548, "{longest}: there was something to cut");
+    pair.assert_alive();
+}
+
 #[test]
 fn a_new_mtu_holds_from_the_next_repeat() {
     let mut pair = Pair::new();

@@ -55,6 +55,11 @@ pub const DTLS_RECORD_BYTES: usize = 1 << 20;
 /// How often the peer may make us repeat a flight between two expiries of our timer: plaintext can be forged, and a
 /// flight is longer than what asks for it.
 pub const DTLS_REPEATS: u32 = 8;
+/// Expiries of a flight's timer after which its datagrams are no longer than [`DTLS_SAFE_MTU`]: silence may be the path's answer to
+/// long ones (RFC 6347 §4.1.1.1).
+pub const DTLS_LONG_EXPIRIES: u32 = 2;
+/// What every path carries: the 576 bytes that each host puts together (RFC 791 §3.1), less 20 of IPv4 and 8 of UDP.
+pub const DTLS_SAFE_MTU: usize = 548;
 /// `HelloVerifyRequest`s a client answers in one handshake; honest servers send one, rarely two.
 pub const DTLS_VERIFY_REQUESTS: u8 = 4;
 

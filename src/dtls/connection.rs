@@ -158,7 +158,8 @@ impl Connection {
         self.retransmit.set_initial(timeout);
     }
 
-    /// Sets the longest datagram to draw, in bytes, at least 256. Holds for what is not drawn yet and for repeats.
+    /// Sets the longest datagram to draw, in bytes, at least 256. Holds for what is not drawn yet and for repeats. A flight that stays
+    /// without an answer is repeated in shorter ones all the same (RFC 6347 §4.1.1.1).
     pub fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu.clamp(limits::MIN_MTU, limits::MAX_DATAGRAM);
     }
@@ -349,9 +350,15 @@ impl Connection {
         }
     }
 
+    /// The longest datagram of a flight: shorter where repetitions have had no answer.
+    fn flight_mtu(&self) -> usize {
+        let silent = self.handshake.is_some() && self.retransmit.expiries() >= limits::DTLS_LONG_EXPIRIES;
+        if silent { self.mtu.min(limits::DTLS_SAFE_MTU) } else { self.mtu }
+    }
+
     /// Writes the next datagram, if there is one.
     fn draw(&mut self, buf: &mut [u8]) -> Option<usize> {
-        let limit = self.mtu.min(buf.len());
+        let limit = self.flight_mtu().min(buf.len());
         let buf = buf.get_mut(..limit).filter(|buf| !buf.is_empty())?;
         if let Phase::Closing(alert, event) = self.phase {
             self.phase = Phase::Closing(None, event);

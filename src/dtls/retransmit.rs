@@ -38,6 +38,11 @@ impl Retransmit {
         self.initial.saturating_mul(factor).min(self.max)
     }
 
+    /// How often the present flight's timer has expired.
+    pub(super) const fn expiries(&self) -> u32 {
+        self.expiries
+    }
+
     /// A new flight begins: nothing has expired, and the timeout is the first one again.
     pub(super) fn begin(&mut self, now: Instant) {
         self.expiries = 0;
