@@ -46,7 +46,8 @@ impl Pair {
             config.srtp_profiles = vec![SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
             let rng = Rng::new(&Seed::from_bytes([index as u8 + 7; 32]));
             let mut end = Connection::new(now, rng, &config, role).expect("a configuration");
-            let theirs = CERTIFICATES[if trusted[index] { 1 - index } else { index }].fingerprint(FingerprintHash::Sha256);
+            let theirs = CERTIFICATES[if trusted[index] { 1 - index } else { index }]
+                .fingerprint(FingerprintHash::Sha256);
             end.set_remote_fingerprints(vec![theirs]);
             end.start();
             end
@@ -125,9 +126,15 @@ impl Pair {
     /// A record under the keys of the end opposite, of any type and content, in the place of what that end would send.
     fn forge(&mut self, end: usize, bytes: &[u8]) {
         let [kind, content @ ..] = bytes else { return };
-        let kinds = [ContentType::Alert, ContentType::Handshake, ContentType::ChangeCipherSpec, ContentType::ApplicationData];
+        let kinds = [
+            ContentType::Alert,
+            ContentType::Handshake,
+            ContentType::ChangeCipherSpec,
+            ContentType::ApplicationData,
+        ];
         let kind = kinds[usize::from(kind & 3)];
-        let content = if kind == ContentType::ApplicationData && !content.is_empty() { b"sealed" } else { content };
+        let content =
+            if kind == ContentType::ApplicationData && !content.is_empty() { b"sealed" } else { content };
         let mut buf = [0; 1500];
         // From a copy as well: the numbers repeat.
         let mut other = self.ends[1 - end].fork();

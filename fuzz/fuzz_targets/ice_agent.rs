@@ -8,7 +8,9 @@
 use core::time::Duration;
 use std::net::SocketAddr;
 
-use antiphon::ice::{Agent, Config, Credentials, Event, IceConnectionState, LocalCandidate, RemoteParameters, Role};
+use antiphon::ice::{
+    Agent, Config, Credentials, Event, IceConnectionState, LocalCandidate, RemoteParameters, Role,
+};
 use antiphon::sdp::candidate::{Candidate, CandidateAddress};
 use antiphon::stun::{AttributeType, Builder, Class, IntegrityKey, Message, Method, TransactionId};
 use antiphon::{Datagram, Instant, Output, Rng, Seed};
@@ -52,7 +54,8 @@ impl World {
             if knobs & 8 != 0 {
                 config = config.pair_limit(3).peer_reflexive_limit(2).remote_candidate_limit(3);
             }
-            Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([side + 1; 32])), &config).expect("a configuration")
+            Agent::new(Instant::ZERO, Rng::new(&Seed::from_bytes([side + 1; 32])), &config)
+                .expect("a configuration")
         };
         let mut agents = [agent(0), agent(1)];
         for (side, agent) in agents.iter_mut().enumerate() {
@@ -150,7 +153,8 @@ impl World {
     /// An authentic message for `side`, as the bytes want it.
     fn forge(&mut self, side: usize, bytes: &[u8]) {
         let [shape, from, generation, id, rest @ ..] = bytes else { return };
-        let pick = |known: &[Credentials]| known[known.len() - 1 - usize::from(*generation) % known.len()].clone();
+        let pick =
+            |known: &[Credentials]| known[known.len() - 1 - usize::from(*generation) % known.len()].clone();
         let (ours, theirs) = (pick(&self.known[side]), pick(&self.known[1 - side]));
         let class = [Class::Request, Class::Success, Class::Error, Class::Indication][usize::from(shape & 3)];
         let id = match self.asked[side].get(usize::from(*id)) {
@@ -187,7 +191,9 @@ impl World {
                     }
                     8 => message.raw(AttributeType::META_DTLS, &[value]).ok()?,
                     9 => message.raw(AttributeType::META_DTLS_ACK, &[value]).ok()?,
-                    _ => message.raw(AttributeType(u16::from(*kind) << 8 | u16::from(*len)), &[value]).ok()?,
+                    _ => {
+                        message.raw(AttributeType(u16::from(*kind) << 8 | u16::from(*len)), &[value]).ok()?
+                    }
                 };
             }
             // Requests by the receiver's password, answers by the sender's.
@@ -247,7 +253,10 @@ impl World {
                 4 if first == 0x84 => self.agents[side].close(),
                 5 => self.wire[side].clear(),
                 6 => self.agents[side] = self.agents[side].fork(),
-                _ => assert!(matches!(self.agents[side].poll_output(self.now, &mut []), Output::Event(_) | Output::Wait(_))),
+                _ => assert!(matches!(
+                    self.agents[side].poll_output(self.now, &mut []),
+                    Output::Event(_) | Output::Wait(_)
+                )),
             },
         }
         self.remember();
@@ -255,7 +264,9 @@ impl World {
 
     /// Left alone after a restart, the two meet.
     fn assert_they_meet(&mut self) {
-        if self.closed != [false; 2] || self.agents.iter().any(|agent| agent.state() == IceConnectionState::Closed) {
+        if self.closed != [false; 2]
+            || self.agents.iter().any(|agent| agent.state() == IceConnectionState::Closed)
+        {
             return;
         }
         for side in 0..2 {

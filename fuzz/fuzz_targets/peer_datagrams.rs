@@ -9,7 +9,8 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use antiphon::{
-    Config, ConnectionState, DataChannelInit, Datagram, Event, Instant, LocalCandidate, Message, Output, PeerConnection, Seed,
+    Config, ConnectionState, DataChannelInit, Datagram, Event, Instant, LocalCandidate, Message, Output,
+    PeerConnection, Seed,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -32,7 +33,8 @@ impl World {
         let now = Instant::from_nanos(1_000_000_000);
         let new = |end: u8| {
             let seed = Seed::from_bytes([end; 32]);
-            let mut pc = PeerConnection::new(now, Duration::from_secs(1_790_000_000), seed, &Config::new()).expect("the default");
+            let mut pc = PeerConnection::new(now, Duration::from_secs(1_790_000_000), seed, &Config::new())
+                .expect("the default");
             pc.add_local_candidate(LocalCandidate::udp(address(usize::from(end)))).expect("an address");
             pc
         };
@@ -59,8 +61,13 @@ impl World {
         for _ in 0..100_000 {
             match self.ends[end].poll_output(self.now, &mut buf) {
                 Output::Event(Event::DataChannelReadable(id)) => {
-                    while let Some(message) = self.ends[end].data_channel(id).and_then(|mut channel| channel.recv()) {
-                        assert!(message.data.iter().all(|byte| *byte == b'!'), "something else was delivered");
+                    while let Some(message) =
+                        self.ends[end].data_channel(id).and_then(|mut channel| channel.recv())
+                    {
+                        assert!(
+                            message.data.iter().all(|byte| *byte == b'!'),
+                            "something else was delivered"
+                        );
                         self.delivered[end] += 1;
                     }
                 }
@@ -115,7 +122,8 @@ thread_local! {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let mut world = CONNECTED.with_borrow_mut(|connected| connected.get_or_insert_with(World::connected).fork());
+    let mut world =
+        CONNECTED.with_borrow_mut(|connected| connected.get_or_insert_with(World::connected).fork());
     let mut rest = input;
     for _ in 0..64 {
         let [kind, len, tail @ ..] = rest else { break };
@@ -129,7 +137,8 @@ fuzz_target!(|input: &[u8]| {
             3 | 4 => {
                 world.say(1 - end, 20);
                 world.drain(1 - end);
-                let taken = world.wire.iter().position(|(to, _)| *to == end).map(|index| world.wire.remove(index).1);
+                let taken =
+                    world.wire.iter().position(|(to, _)| *to == end).map(|index| world.wire.remove(index).1);
                 if let (Some(mut data), [at, patch @ ..]) = (taken, bytes) {
                     let place = data.iter_mut().skip(usize::from(*at));
                     place.zip(patch).for_each(|(byte, patch)| *byte ^= patch);

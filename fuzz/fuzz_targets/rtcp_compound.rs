@@ -8,7 +8,9 @@ fn entries(packet: &Packet<'_>) -> usize {
     match packet {
         Packet::SenderReport(report) => report.blocks().count(),
         Packet::ReceiverReport(report) => report.blocks().count(),
-        Packet::SourceDescription(description) => description.chunks().map(|chunk| chunk.items().count()).sum(),
+        Packet::SourceDescription(description) => {
+            description.chunks().map(|chunk| chunk.items().count()).sum()
+        }
         Packet::Goodbye(bye) => bye.ssrcs().len(),
         Packet::Nack(nack) => nack.pairs().len(),
         Packet::Fir(fir) => fir.entries().len(),

@@ -23,5 +23,8 @@ fuzz_target!(|data: &[u8]| {
     let len = writer.finish().unwrap();
     assert_eq!(len, data.len());
     let again = Packet::parse(&buf[..len]).unwrap();
-    assert_eq!((again.header(), again.payload(), again.extension()), (packet.header(), packet.payload(), packet.extension()));
+    assert_eq!(
+        (again.header(), again.payload(), again.extension()),
+        (packet.header(), packet.payload(), packet.extension())
+    );
 });

@@ -3,7 +3,8 @@
 
 use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::rtp::{
-    Config, Delivery, Event, Frame, Input, KeyframeRequest, Payload, ReceiverConfig, RtpPacket, SenderConfig, Session,
+    Config, Delivery, Event, Frame, Input, KeyframeRequest, Payload, ReceiverConfig, RtpPacket, SenderConfig,
+    Session,
 };
 use antiphon::wire::rtp::{ExtensionKind, ExtensionMap};
 use antiphon::{Instant, Output, Rng, Seed};
@@ -47,12 +48,19 @@ fuzz_target!(|data: &[u8]| {
             ..SenderConfig::new(MediaKind::Video)
         })
         .unwrap();
-    let receivers = [("v", video, Delivery::Frames), ("a", vec![Payload::codec(111, CodecKind::Opus)], Delivery::Packets)]
-        .map(|(mid, payloads, delivery)| {
-            let config =
-                ReceiverConfig { mid: Some(mid.into()), payloads, delivery, ..ReceiverConfig::new(MediaKind::Video) };
-            session.add_receiver(config).unwrap()
-        });
+    let receivers = [
+        ("v", video, Delivery::Frames),
+        ("a", vec![Payload::codec(111, CodecKind::Opus)], Delivery::Packets),
+    ]
+    .map(|(mid, payloads, delivery)| {
+        let config = ReceiverConfig {
+            mid: Some(mid.into()),
+            payloads,
+            delivery,
+            ..ReceiverConfig::new(MediaKind::Video)
+        };
+        session.add_receiver(config).unwrap()
+    });
     let (mut rest, mut source, mut buf) = (data, None, [0; 1200]);
     while let Some((&[what, len], after)) = rest.split_first_chunk() {
         let (bytes, after) = after.split_at(usize::from(len).min(after.len()));

@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     let id = message.transaction_id();
     for attribute in message.attributes().flatten() {
         // Written with its own bytes and its own rules: what comes back means the same.
-        let mut builder = Builder::new(&mut buf, message.class(), message.method(), id).expect("a header fits");
+        let mut builder =
+            Builder::new(&mut buf, message.class(), message.method(), id).expect("a header fits");
         if builder.add(&attribute).is_err() {
             continue;
         }

@@ -149,6 +149,14 @@ fn a_calm_run_breaks_nothing() {
 }
 
 #[test]
+fn a_clock_set_back_before_the_first_datagram_is_no_old_consent() {
+    // The connection has been polled at a later instant, which stays the latest until its clock is set right again.
+    let mut plan = Plan::calm(RELIABLE);
+    plan.wrongs.push((ms(1), Wrong::Clock { side: 1, forward: false, by: ms(98_400) }));
+    assert_eq!(play(&plan, Defects::default()).ended, "whole");
+}
+
+#[test]
 fn a_failure_is_shrunk_to_what_it_needs() {
     // A plan full of faults, in which one end uses a nonce twice: nothing of it is needed but a channel's opening.
     let defects = Defects { sabotage: [Some(Sabotage::ReusesNonce), None], ..Defects::default() };

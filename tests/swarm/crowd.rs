@@ -373,7 +373,7 @@ impl App<End> for Crowd {
 
     fn on_datagram(&mut self, now: Instant, host: HostId, end: &mut End, datagram: &Datagram<'_>) -> bool {
         self.coverage.datagram(end.view(), class_of(datagram.data));
-        self.watch.arrives(host.index(), now, datagram.path.remote, datagram.data);
+        self.watch.arrives(host.index(), end.time(now), datagram.path.remote, datagram.data);
         false
     }
 
@@ -383,6 +383,6 @@ impl App<End> for Crowd {
         if self.datagrams {
             self.tell(host.index(), &(class_of(sent.data), sent.data.len(), sent.path.remote));
         }
-        self.watch.sends(host.index(), now, sent.path.remote, sent.data);
+        self.watch.sends(host.index(), end.time(now), sent.path.remote, sent.data);
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct End {
     done: bool,
     /// When it first had no path.
     pathless_at: Option<Instant>,
+    /// The latest instant it has been given.
+    latest: Instant,
 }
 
 impl End {
@@ -55,6 +57,7 @@ impl End {
             closed: false,
             done: false,
             pathless_at: None,
+            latest: Instant::ZERO,
         }
     }
 
@@ -64,6 +67,11 @@ impl End {
 
     pub(crate) fn view(&self) -> &PeerConnection {
         self.inner.borrow()
+    }
+
+    /// What `now` is to the connection: an earlier one counts as the latest it has seen (law 1).
+    pub(crate) fn time(&self, now: Instant) -> Instant {
+        now.max(self.latest)
     }
 
     /// Notes what a defect needs of a datagram, and prepares what it does with it.
@@ -140,12 +148,14 @@ impl Machine for End {
 
     fn handle_input(&mut self, now: Instant, input: Datagram<'_>) {
         self.inputs += 1;
+        self.latest = self.time(now);
         if self.sabotage != Some(Sabotage::LosesInput) || !self.inputs.is_multiple_of(50) {
             self.inner.handle_input(now, input);
         }
     }
 
     fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
+        self.latest = self.time(now);
         if !buf.is_empty()
             && let Some((path, data)) = self.extra.pop()
         {
@@ -182,6 +192,7 @@ impl Fork for End {
             closed: self.closed,
             done: self.done,
             pathless_at: self.pathless_at,
+            latest: self.latest,
         }
     }
 }

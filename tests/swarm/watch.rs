@@ -51,15 +51,6 @@ struct Seen {
     counters: Option<Stats>,
     /// The widest congestion window.
     widest: usize,
-    /// The latest instant it has been given: earlier ones count as this (law 1).
-    latest: Instant,
-}
-
-impl Seen {
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.latest = self.latest.max(now);
-        self.latest
-    }
 }
 
 /// All of them.
@@ -71,9 +62,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// A datagram reaches an end.
+    /// A datagram reaches an end, at `now` as the end takes it.
     pub(crate) fn arrives(&mut self, side: usize, now: Instant, from: SocketAddr, data: &[u8]) {
-        let now = self.seen[side].advance(now);
         if let Ok(message) = Message::parse(data)
             && message.class() == Class::Success
             && self.seen[side].asked.remove(&message.transaction_id().0)
@@ -85,7 +75,6 @@ impl Watch {
 
     /// An end sends a datagram. S5, S6, S7, S12.
     pub(crate) fn sends(&mut self, side: usize, now: Instant, to: SocketAddr, data: &[u8]) {
-        let now = self.seen[side].advance(now);
         let seen = &mut self.seen[side];
         assert!(!seen.closed, "S6: end {side} sends {} after its end", class_of(data));
         if let Ok(message) = Message::parse(data) {
