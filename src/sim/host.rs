@@ -219,6 +219,8 @@ pub(super) struct Host {
     pub(super) sleep: Option<Sleep>,
     /// The wake in the heap that counts.
     pub(super) wake: Option<Instant>,
+    /// What its system will tell when it runs again, in order.
+    pub(super) untold: VecDeque<Notice>,
     /// Datagrams that wait in its sockets.
     pub(super) inbox: VecDeque<usize>,
     pub(super) inbox_bytes: usize,
@@ -239,6 +241,7 @@ impl Host {
             touched: true,
             sleep: None,
             wake: None,
+            untold: VecDeque::new(),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             trace: Trace::new(),

@@ -171,6 +171,9 @@ where
         }
         self.world.hosts[host].inbox_bytes = 0;
         self.drain(host, app);
+        for notice in core::mem::take(&mut self.world.hosts[host].untold) {
+            self.tell(host, notice, app);
+        }
     }
 
     fn on_letter(&mut self, number: u64, app: &mut impl App<M>) {
@@ -189,10 +192,14 @@ where
 
     fn on_notice(&mut self, number: u64, app: &mut impl App<M>) {
         let Some((host, notice)) = self.world.notices.remove(&number) else { return };
-        if let Some(sleep) = self.world.hosts[host].sleep {
-            self.world.notify_at(sleep.until, host, notice);
+        if self.world.hosts[host].sleep.is_some() {
+            self.world.hosts[host].untold.push_back(notice);
             return;
         }
+        self.tell(host, notice, app);
+    }
+
+    fn tell(&mut self, host: usize, notice: Notice, app: &mut impl App<M>) {
         app.on_notice(self.world.host_now(host), HostId(host), &mut self.machines[host], notice);
         self.drain(host, app);
     }

@@ -398,9 +398,12 @@ impl World {
 
     // -- alarms
 
-    /// Sees to an alarm no later than the host's deadline.
+    /// Sees to an alarm no later than the host's deadline. One that sleeps looks at it when it wakes.
     pub(super) fn set_alarm(&mut self, host: usize) {
         let seat = &mut self.hosts[host];
+        if seat.sleep.is_some() {
+            return;
+        }
         let Some(deadline) = seat.deadline else { return };
         let due = seat.clock.when(deadline).max(self.now);
         if seat.alarm.is_some_and(|alarm| alarm <= due) {
