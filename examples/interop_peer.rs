@@ -3,6 +3,10 @@
 //! Commands on stdin, events on stdout: `offer`, `answer`, `set-answer`, `echo-test`, `stats`, `close`, `reset`, `quit`. Without
 //! trickling: a description comes with its candidates. The connection uses this host's address towards others. Sound and pictures come
 //! from `media/opus.frames` and `media/vp8.frames` below the folder that `LAB_WORK` names; without them there is no media.
+//!
+//! `offer` and `answer` take more: `codecs`, a list of names, restricts what is negotiated; with `mirror`, frames go back to where they
+//! came from instead of those of the files; `direction` and `channel` are what an offer has. A second `offer` or `answer` is a negotiation of the
+//! same connection, with `iceRestart` a restart.
 #![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
 #![expect(clippy::print_stdout, reason = "it speaks on its standard output")]
 
@@ -20,7 +24,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use antiphon::codec::MediaKind;
-use antiphon::peer::TransceiverInit;
+use antiphon::peer::{MediaCapabilities, TransceiverId, TransceiverInit};
+use antiphon::rtp::KeyframeRequest;
+use antiphon::sdp::Direction;
 use antiphon::{
     Config, ConnectionState, DataChannelId, DataChannelInit, Event, Instant, Message, SessionDescription,
     StdClock,
@@ -51,6 +57,7 @@ fn main() -> Fallible<()> {
         test: None,
         reels,
         playing: Vec::new(),
+        mirrors: false,
     }
     .run(&commands)
 }
@@ -58,8 +65,8 @@ fn main() -> Fallible<()> {
 /// Sound and pictures to send, where they are.
 fn reels() -> Option<[Reel; 2]> {
     let folder = PathBuf::from(std::env::var_os("LAB_WORK")?).join("media");
-    let opus = Reel::read(&folder.join("opus.frames"), 48_000).ok()?;
-    Some([opus, Reel::read(&folder.join("vp8.frames"), 90_000).ok()?])
+    let opus = Reel::read(&folder.join("opus.frames"), "opus", 48_000).ok()?;
+    Some([opus, Reel::read(&folder.join("vp8.frames"), "VP8", 90_000).ok()?])
 }
 
 /// Hands lines over, and wakes the connection of the moment for each.
@@ -122,6 +129,8 @@ struct Peer {
     test: Option<Test>,
     reels: Option<[Reel; 2]>,
     playing: Vec<Playing>,
+    /// Whether frames go back instead of those of the reels.
+    mirrors: bool,
 }
 
 impl Peer {
@@ -154,55 +163,17 @@ impl Peer {
     }
 
     fn obey(&mut self, op: &str, command: &Value) -> Fallible<Value> {
-        let wants = |what: &str| command.get(what).and_then(Value::as_bool).unwrap_or(false);
-        let kinds = [(wants("audio"), MediaKind::Audio), (wants("video"), MediaKind::Video)];
-        let kinds = kinds.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind));
         let sdp = || command.get("sdp").and_then(Value::as_str).ok_or("no description");
         match op {
-            "offer" => {
-                self.create()?;
-                let end = self.end.as_mut().ok_or("no connection")?;
-                if wants("data") {
-                    self.channel = Some(end.pc.create_data_channel("echo", DataChannelInit::default())?);
-                }
-                let reels = self.reels.as_ref();
-                for kind in kinds {
-                    let id = end.pc.add_transceiver(kind, TransceiverInit::default())?;
-                    self.playing.extend(reels.map(|reels| playing(id, kind, reels, self.start)));
-                }
-                Ok(json!({ "ev": "sdp", "type": "offer", "sdp": end.offer()?.to_sdp() }))
-            }
-            "answer" => {
-                self.create()?;
-                let end = self.end.as_mut().ok_or("no connection")?;
-                let (reels, plays) = (self.reels.as_ref(), &mut self.playing);
-                let start = self.start;
-                let answer = end.answer(SessionDescription::offer(sdp()?)?, |pc| {
-                    for kind in kinds {
-                        let id = pc.add_track(kind, Vec::new())?;
-                        plays.extend(reels.map(|reels| playing(id, kind, reels, start)));
-                    }
-                    Ok(())
-                })?;
-                Ok(json!({ "ev": "sdp", "type": "answer", "sdp": answer.to_sdp() }))
-            }
+            "offer" => self.offer(command),
+            "answer" => self.answer(command, SessionDescription::offer(sdp()?)?),
             "set-answer" => {
                 self.start = self.clock.now();
                 let end = self.end.as_mut().ok_or("no connection")?;
                 end.accept(SessionDescription::answer(sdp()?)?)?;
                 Ok(json!({ "ev": "ok" }))
             }
-            "echo-test" => {
-                let number =
-                    |what: &str, default: u64| command.get(what).and_then(Value::as_u64).unwrap_or(default);
-                let (count, big) =
-                    (usize::try_from(number("count", 100))?, usize::try_from(number("big", 65536))?);
-                let start = self.clock.now();
-                let until = start + Duration::from_millis(number("timeout", 10000));
-                self.test = Some(Test { count, big, sent: 0, got: 0, ok: 0, bad: 0, start, until });
-                self.send()?;
-                Ok(json!({ "ev": "ok" }))
-            }
+            "echo-test" => self.begin(command),
             "stats" => Ok(self.stats()),
             "close" => {
                 if let Some(end) = &mut self.end {
@@ -212,19 +183,74 @@ impl Peer {
             }
             "reset" => {
                 (self.end, self.channel, self.echoed, self.test) = (None, None, 0, None);
-                self.playing.clear();
+                (self.mirrors, self.playing) = (false, Vec::new());
                 Ok(json!({ "ev": "ok" }))
             }
             _ => Err(format!("unknown op {op}").into()),
         }
     }
 
-    fn create(&mut self) -> Fallible<()> {
+    /// The connection there is, or a new one.
+    fn create(&mut self, command: &Value) -> Fallible<()> {
+        if self.end.is_some() {
+            return Ok(());
+        }
         self.start = self.clock.now();
-        let end = Endpoint::bind(own_address(), self.clock, &Config::new())?;
+        self.mirrors = flag(command, "mirror");
+        let config = Config::new().media(capabilities(command));
+        let end = Endpoint::bind(own_address(), self.clock, &config)?;
         self.wakers.send(Waker::new(end.poll.registry(), Token(1))?)?;
         self.end = Some(end);
         Ok(())
+    }
+
+    fn offer(&mut self, command: &Value) -> Fallible<Value> {
+        self.create(command)?;
+        let end = self.end.as_mut().ok_or("no connection")?;
+        if flag(command, "data") && self.channel.is_none() {
+            self.channel = Some(end.pc.create_data_channel("echo", channel(command.get("channel")))?);
+        }
+        if flag(command, "iceRestart") {
+            end.pc.restart_ice();
+        }
+        let direction = match command.get("direction").and_then(Value::as_str) {
+            Some("sendonly") => Direction::SendOnly,
+            Some("recvonly") => Direction::RecvOnly,
+            _ => Direction::SendRecv,
+        };
+        for kind in kinds(command) {
+            let id =
+                end.pc.add_transceiver(kind, TransceiverInit { direction, ..TransceiverInit::default() })?;
+            if let Some(reels) = self.reels.as_ref().filter(|_| !self.mirrors) {
+                self.playing.push(playing(id, kind, reels, self.start));
+            }
+        }
+        Ok(json!({ "ev": "sdp", "type": "offer", "sdp": end.offer()?.to_sdp() }))
+    }
+
+    fn answer(&mut self, command: &Value, offer: SessionDescription) -> Fallible<Value> {
+        self.create(command)?;
+        let end = self.end.as_mut().ok_or("no connection")?;
+        let reels = self.reels.as_ref().filter(|_| !self.mirrors);
+        let (start, plays) = (self.start, &mut self.playing);
+        let answer = end.answer(offer, |pc| {
+            for kind in kinds(command) {
+                let id = pc.add_track(kind, Vec::new())?;
+                plays.extend(reels.map(|reels| playing(id, kind, reels, start)));
+            }
+            Ok(())
+        })?;
+        Ok(json!({ "ev": "sdp", "type": "answer", "sdp": answer.to_sdp() }))
+    }
+
+    fn begin(&mut self, command: &Value) -> Fallible<Value> {
+        let number = |what: &str, default: u64| command.get(what).and_then(Value::as_u64).unwrap_or(default);
+        let (count, big) = (usize::try_from(number("count", 100))?, usize::try_from(number("big", 65536))?);
+        let start = self.clock.now();
+        let until = start + Duration::from_millis(number("timeout", 10000));
+        self.test = Some(Test { count, big, sent: 0, got: 0, ok: 0, bad: 0, start, until });
+        self.send()?;
+        Ok(json!({ "ev": "ok" }))
     }
 
     fn on_event(&mut self, event: &Event) -> Fallible<()> {
@@ -254,9 +280,18 @@ impl Peer {
                 let kind = end.pc.transceiver(id).and_then(|its| its.kind());
                 emit(&json!({ "ev": "track", "kind": format!("{kind:?}").to_lowercase() }));
             }
-            Event::MediaReadable(id) => while end.pc.receiver(id).and_then(|mut its| its.recv()).is_some() {},
+            Event::MediaReadable(id) => tracks::take(id, self.mirrors, self.clock.now(), &mut end.pc)?,
             Event::KeyframeRequested(id, ..) => {
                 self.playing.iter_mut().filter(|its| its.id == id).for_each(Playing::rewind);
+                if let Some(mut receiver) = end.pc.receiver(id).filter(|_| self.mirrors) {
+                    // Before anything has arrived there is nobody to ask, and the first picture is a key frame.
+                    let asked = receiver.request_keyframe(self.clock.now(), None, KeyframeRequest::Pli);
+                    asked.unwrap_or_default();
+                }
+            }
+            Event::PeerClosed => {
+                emit(&json!({ "ev": "peer-closed", "ms": ms }));
+                end.pc.close();
             }
             Event::DataChannelReadable(id) | Event::DataChannelBufferedAmountLow(id) => self.echo(id)?,
             _ => {}
@@ -331,24 +366,58 @@ impl Peer {
         let mut reply = json!({ "ev": "stats" });
         let stats = self.end.as_ref().map(|end| end.pc.stats(self.clock.now()));
         for (name, kind) in [("audio", MediaKind::Audio), ("video", MediaKind::Video)] {
-            let inbound = stats.iter().flat_map(|all| &all.inbound_rtp).filter(|its| its.kind == kind);
+            let inbound = || stats.iter().flat_map(|all| &all.inbound_rtp).filter(|its| its.kind == kind);
             let outbound = stats.iter().flat_map(|all| &all.outbound_rtp).filter(|its| its.kind == kind);
-            let recv: u64 = inbound.map(|its| its.stats.packets_received).sum();
+            let recv: u64 = inbound().map(|its| its.stats.packets_received).sum();
+            let frames: u64 = inbound().map(|its| its.stats.frames_received).sum();
             let sent: u64 = outbound.map(|its| its.stats.packets_sent).sum();
-            reply[name] = json!({ "recv": recv, "sent": sent, "decoded": 0 });
+            reply[name] = json!({ "recv": recv, "sent": sent, "frames": frames, "decoded": 0 });
         }
         reply["all"] = serde_json::to_value(stats).unwrap_or_default();
         reply
     }
 }
 
+fn flag(command: &Value, name: &str) -> bool {
+    command.get(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// The kinds of media a command asks for.
+fn kinds(command: &Value) -> impl Iterator<Item = MediaKind> + use<> {
+    let kinds = [(flag(command, "audio"), MediaKind::Audio), (flag(command, "video"), MediaKind::Video)];
+    kinds.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind))
+}
+
+/// What is negotiated: the codecs the command names, or all.
+fn capabilities(command: &Value) -> MediaCapabilities {
+    let mut all = MediaCapabilities::new();
+    if let Some(names) = command.get("codecs").and_then(Value::as_array) {
+        for of in [&mut all.audio, &mut all.video] {
+            of.codecs.retain(|codec| {
+                codec.is("rtx") || names.iter().filter_map(Value::as_str).any(|name| codec.is(name))
+            });
+        }
+    }
+    all
+}
+
+/// The members of the W3C's `RTCDataChannelInit`.
+fn channel(init: Option<&Value>) -> DataChannelInit {
+    let number = |name: &str| init?.get(name)?.as_u64();
+    let small = |name: &str| number(name).and_then(|number| u16::try_from(number).ok());
+    let text = init.and_then(|init| init.get("protocol")?.as_str());
+    DataChannelInit {
+        ordered: init.and_then(|init| init.get("ordered")?.as_bool()).unwrap_or(true),
+        max_retransmits: small("maxRetransmits"),
+        max_packet_life_time: number("maxPacketLifeTime").map(Duration::from_millis),
+        protocol: text.unwrap_or_default().to_owned(),
+        negotiated: init.filter(|init| flag(init, "negotiated")).and(small("id")),
+        ..DataChannelInit::default()
+    }
+}
+
 /// The reel of a kind on a transceiver.
-fn playing(
-    id: antiphon::peer::TransceiverId,
-    kind: MediaKind,
-    [opus, vp8]: &[Reel; 2],
-    now: Instant,
-) -> Playing {
+fn playing(id: TransceiverId, kind: MediaKind, [opus, vp8]: &[Reel; 2], now: Instant) -> Playing {
     let reel = match kind {
         MediaKind::Audio => opus,
         MediaKind::Video => vp8,

@@ -108,6 +108,30 @@ fn two_drivers_echo_a_hundred_messages_and_start_over() {
     }
 }
 
+#[test]
+fn drivers_restart_renegotiate_and_learn_of_the_end() {
+    let (Some(mut a), Some(mut b)) = (Driver::start(), Driver::start()) else { return };
+    let exchange = |from: &mut Driver, to: &mut Driver, offer: Value| {
+        let offer = from.call(&offer);
+        let answer = to.call(&json!({ "op": "answer", "sdp": offer["sdp"] }));
+        from.call(&json!({ "op": "set-answer", "sdp": answer["sdp"] }));
+        offer["sdp"].as_str().expect("a description").to_owned()
+    };
+    let channel = json!({ "maxRetransmits": 30, "protocol": "echoes" });
+    let first =
+        exchange(&mut a, &mut b, json!({ "op": "offer", "data": true, "channel": channel, "audio": true }));
+    a.wait("ev", "dc-open");
+    b.wait("ev", "dc-open");
+    let second = exchange(&mut a, &mut b, json!({ "op": "offer", "iceRestart": true }));
+    let ufrag = |sdp: &str| sdp.lines().find(|line| line.starts_with("a=ice-ufrag:")).map(str::to_owned);
+    assert_ne!(ufrag(&first), ufrag(&second));
+    exchange(&mut b, &mut a, json!({ "op": "offer", "video": true, "direction": "sendonly" }));
+    a.call(&json!({ "op": "echo-test", "count": 20, "big": 4096, "timeout": 20000 }));
+    assert_eq!(a.wait("ev", "echo-result")["ok"], json!(20));
+    b.call(&json!({ "op": "close" }));
+    a.wait("ev", "peer-closed");
+}
+
 #[expect(clippy::disallowed_methods, reason = "the environment says where recorded descriptions are")]
 fn recorded() -> Vec<(String, String)> {
     let Ok(shared) = std::env::var("ANTIPHON_SHARED") else {

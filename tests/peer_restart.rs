@@ -97,6 +97,26 @@ fn a_restart_by_either_side_does_not_disturb_data() {
 }
 
 #[test]
+fn a_restart_whose_answer_forgets_its_part_in_dtls_goes_on() {
+    // The end that offered first is the server. Firefox says `active` there when it answers a restart, and in all answers from then
+    // on, whoever offered in between, but sends no hello: RFC 9429 §5.3.2 has it say `passive`.
+    let (mut pair, channels) = Pair::connected();
+    let dtls = handshakes(&pair);
+    let plain = OfferOptions::default();
+    for (offerer, options) in
+        [(1, RESTART), (1, plain), (0, plain), (1, plain), (0, RESTART), (1, plain), (1, RESTART)]
+    {
+        let forget = |answer: String| answer.replace("a=setup:passive", "a=setup:active");
+        pair.negotiate_with(offerer, options, |offer| offer, forget);
+        pair.assert_talks(channels, secs(2));
+    }
+    pair.run_for(secs(60));
+    pair.assert_talks(channels, ms(500));
+    assert_eq!(handshakes(&pair), dtls, "DTLS carries on");
+    assert_eq!(pair.states(), [ConnectionState::Connected; 2]);
+}
+
+#[test]
 fn a_restart_in_loss_loses_nothing() {
     for offerer in 0..2 {
         let (mut pair, channels) = Pair::connected();

@@ -14,7 +14,7 @@ use antiphon::rtp::{
 use antiphon::wire::rtcp::{
     Compound, CompoundWriter, FeedbackHeader, FirEntry, NackPair, Packet as Rtcp, PacketStatus,
 };
-use antiphon::wire::rtp::{AudioLevel, Packet};
+use antiphon::wire::rtp::{AudioLevel, DependencyDescriptor, Packet};
 use bytes::Bytes;
 use core::time::Duration;
 use proptest::prelude::*;
@@ -560,6 +560,43 @@ fn forwarded_packets_of_several_sources_look_like_one_stream() {
         .map(|p| antiphon::codec::vp8::Descriptor::parse(p.payload()).unwrap().0.picture_id.unwrap().value())
         .collect();
     assert!(ids.windows(2).all(|pair| (pair[1].wrapping_sub(pair[0]) & 0x7fff) <= 1), "{ids:?}");
+}
+
+#[test]
+fn each_packet_of_a_frame_with_a_dependency_descriptor_says_where_it_stands() {
+    // One template that depends on nothing and a structure of it, short and long; one that refers to it; one that departs from it.
+    let key = vec![0xc0, 0, 7, 0x80, 0, 0xe0];
+    let long = [&key[..], &[0; 20]].concat();
+    let departs = vec![0xc0, 0, 9, 0x12, 0];
+    for descriptor in [key, long, vec![0xc0, 0, 8], departs] {
+        let given = DependencyDescriptor::parse(&descriptor).unwrap();
+        for len in [100, 3000] {
+            let (mut pair, sender, _) = video_pair(ms(5));
+            let frame =
+                Frame { dependency_descriptor: Some(descriptor.clone().into()), ..vp8_frame(0, true, len) };
+            pair.write(0, sender, &frame);
+            pair.run_for(ms(50));
+            let sent = pair.rtp_sent(0);
+            let said: Vec<_> = sent.iter().map(|bytes| descriptor_of(bytes)).collect();
+            let read: Vec<_> = said.iter().map(|its| DependencyDescriptor::parse(its).unwrap()).collect();
+            assert_eq!(read.len(), if len == 100 { 1 } else { 3 });
+            for (place, its) in read.iter().enumerate() {
+                assert_eq!((its.start_of_frame, its.end_of_frame), (place == 0, place + 1 == read.len()));
+                assert_eq!((its.template_id, its.frame_number), (given.template_id, given.frame_number));
+                // The structure comes with the first packet and no other.
+                assert_eq!(its.structure, given.structure.clone().filter(|_| place == 0));
+            }
+            let structure = DependencyDescriptor::parse(&[0xc0, 0, 7, 0x80, 0, 0xe0]).unwrap().structure;
+            let depends = |its: &DependencyDescriptor<'_>| its.frame(structure.as_ref()).unwrap().0;
+            assert!(read.iter().all(|its| depends(its) == depends(&given)), "all say the same of the frame");
+        }
+    }
+}
+
+/// The dependency descriptor of a packet.
+fn descriptor_of(packet: &[u8]) -> Vec<u8> {
+    let values = extensions().read(&Packet::parse(packet).unwrap());
+    values.dependency_descriptor.expect("every packet of the frame has one").to_vec()
 }
 
 proptest! {

@@ -13,12 +13,13 @@ use super::endpoint::Fallible;
 /// Frames that repeat: each is its length, its duration in ticks and its bytes, the numbers as 32 bits in network order.
 #[derive(Clone)]
 pub(crate) struct Reel {
+    codec: &'static str,
     frames: Vec<(u32, Bytes)>,
     clock_rate: u32,
 }
 
 impl Reel {
-    pub(crate) fn read(path: &Path, clock_rate: u32) -> Fallible<Self> {
+    pub(crate) fn read(path: &Path, codec: &'static str, clock_rate: u32) -> Fallible<Self> {
         let mut rest = Bytes::from(std::fs::read(path)?);
         let mut frames = Vec::new();
         while rest.len() >= 8 {
@@ -28,7 +29,7 @@ impl Reel {
             let len = usize::try_from(number(0))?.min(rest.len());
             frames.push((number(4), rest.split_to(len)));
         }
-        if frames.is_empty() { Err("no frames".into()) } else { Ok(Self { frames, clock_rate }) }
+        if frames.is_empty() { Err("no frames".into()) } else { Ok(Self { codec, frames, clock_rate }) }
     }
 }
 
@@ -51,9 +52,14 @@ impl Playing {
         self.next = 0;
     }
 
-    /// Writes what is due.
+    /// Writes what is due, where the codec of the reel was agreed.
     pub(crate) fn play(&mut self, now: Instant, pc: &mut PeerConnection) -> Fallible<()> {
-        let Some(mut sender) = pc.sender(self.id).filter(Sender::can_write) else {
+        let sender = pc.sender(self.id).filter(Sender::can_write);
+        let agreed = sender.and_then(|its| {
+            let codec = its.codecs().iter().find(|its| its.codec.is(self.reel.codec))?;
+            Some((codec.payload_type, its))
+        });
+        let Some((payload_type, mut sender)) = agreed else {
             self.due = now + Duration::from_millis(20);
             return Ok(());
         };
@@ -62,7 +68,8 @@ impl Playing {
                 self.next = 0;
                 continue;
             };
-            sender.write(now, &Frame::new(data.clone(), self.timestamp))?;
+            let frame = Frame::new(data.clone(), self.timestamp);
+            sender.write(now, &Frame { payload_type: Some(payload_type), ..frame })?;
             self.next += 1;
             self.timestamp = self.timestamp.wrapping_add(*ticks);
             self.due +=
@@ -74,4 +81,18 @@ impl Playing {
         }
         Ok(())
     }
+}
+
+/// Takes the frames that arrived, and sends them back where `back` says so: what the peer then decodes went through this side's
+/// formats both ways.
+pub(crate) fn take(id: TransceiverId, back: bool, now: Instant, pc: &mut PeerConnection) -> Fallible<()> {
+    while let Some(frame) = pc.receiver(id).and_then(|mut its| its.recv()) {
+        let sender = pc.sender(id).filter(|its| back && its.can_write());
+        let agreed =
+            |its: &Sender<'_>| its.codecs().iter().any(|its| Some(its.payload_type) == frame.payload_type);
+        if let Some(mut sender) = sender.filter(agreed) {
+            sender.write(now, &frame)?;
+        }
+    }
+    Ok(())
 }

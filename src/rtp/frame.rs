@@ -42,7 +42,7 @@ pub struct Frame {
     pub playout_delay: Option<PlayoutDelay>,
     /// When a mixer's input was captured, where the extension is agreed.
     pub abs_capture_time: Option<AbsCaptureTime>,
-    /// The dependency descriptor of its first packet, where the extension is agreed.
+    /// The dependency descriptor of its first packet, where the extension is agreed. Written, the other packets have what goes with it.
     pub dependency_descriptor: Option<Bytes>,
     /// Where it stands among the layers of a scalable stream. To write.
     pub layer: Layer,

@@ -60,6 +60,7 @@ mod clock;
 mod config;
 mod control;
 mod demux;
+mod dependency;
 mod encode;
 mod error;
 mod event;

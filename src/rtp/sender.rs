@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::clock::{ClockPair, NtpTime};
 use super::config::{Payload, SenderConfig};
+use super::dependency::{self, Elements, FrameElements};
 use super::encode::{Departing, Labels, header_of, split, write};
 use super::error::WriteError;
 use super::frame::{Frame, RtpPacket};
@@ -178,8 +179,8 @@ impl Sender {
             abs_capture_time: frame.abs_capture_time,
             dependency_descriptor: frame.dependency_descriptor.as_deref(),
         };
-        let (extra, long) = self.extra(&values);
-        let taken = self.overhead + extra.get().len() + long.as_ref().map_or(0, |long| long.len() + 2);
+        let mut elements = self.frame_elements(values);
+        let taken = self.overhead + elements.len();
         // Two bytes more for the number that a repetition begins with.
         let max_payload = mtu.saturating_sub(HEADER_LEN + taken + 2);
         let first = self.splice.next();
@@ -190,6 +191,7 @@ impl Sender {
         let result = packetizer.packetize_with(&frame.data, &info, max_payload, &mut |slices, last| {
             let (head, body) = split(&frame.data, slices);
             let number = splice.take_number();
+            let (extra, long) = elements.next(last);
             let record = Record {
                 number,
                 timestamp,
@@ -200,7 +202,7 @@ impl Sender {
                 head,
                 body,
                 extra,
-                long: long.clone(),
+                long,
                 at: now,
             };
             // Numbers rise by one: no place is taken.
@@ -297,8 +299,19 @@ impl Sender {
         self.stats.payload_type = Some(payload.payload_type);
     }
 
-    /// A packet's own extension elements: those that are short, and one that is not.
-    fn extra(&self, values: &Values<'_>) -> (Inline<{ limits::RTP_EXTRA }>, Option<Box<[u8]>>) {
+    /// The extension elements of a frame's packets.
+    fn frame_elements(&self, values: Values<'_>) -> FrameElements {
+        let first = self.extra(&values);
+        let id = self.config.extensions.id(ExtensionKind::DependencyDescriptor);
+        let Some((id, descriptor)) = id.zip(values.dependency_descriptor) else {
+            return FrameElements::same(first);
+        };
+        let dependency_descriptor = Some(dependency::continued(descriptor));
+        FrameElements::marked(id, first, self.extra(&Values { dependency_descriptor, ..values }))
+    }
+
+    /// A packet's own extension elements.
+    fn extra(&self, values: &Values<'_>) -> Elements {
         let (mut extra, mut long) = (Inline::default(), None);
         let map = &self.config.extensions;
         let mut put = |kind: ExtensionKind, value: &[u8]| {

@@ -125,6 +125,8 @@ pub(super) struct InEffect {
     pub(super) remote: RemoteTransport,
     pub(super) role: DtlsRole,
     pub(super) controlling: bool,
+    /// Whether the peer has said another part of itself than it has in the DTLS association, which went on all the same.
+    forgets_role: bool,
 }
 
 impl Negotiator {
@@ -267,7 +269,14 @@ impl Negotiator {
                 return Err(NegotiationError::AssociationWithoutRestart(index));
             }
             if !changes && previous.role != role {
-                return Err(NegotiationError::RoleConflict { section: index, setup: remote.setup });
+                // RFC 9429 §5.3.2: the answer is to keep the part it has. Firefox asks itself again at a restart, and says the same in
+                // its answers from then on, but goes on with the association it has: certificate and tls-id are the same, and no
+                // hello of its own follows.
+                return if answered || previous.forgets_role {
+                    Ok((remote, previous.role))
+                } else {
+                    Err(NegotiationError::RoleConflict { section: index, setup: remote.setup })
+                };
             }
         }
         Ok((remote, role))
@@ -321,9 +330,16 @@ impl Negotiator {
             let first = if lite == remote.ice.lite { answerer == Side::Remote } else { remote.ice.lite };
             // RFC 8445 §6.1.1: roles are not determined again by a restart.
             let controlling = previous.map_or(first, |previous| previous.controlling);
-            InEffect { remote, role, controlling }
+            let forgot = previous.is_some_and(|previous| {
+                previous.forgets_role && !previous.remote.changes_association(&remote)
+            });
+            let forgets = matches!(
+                (remote.setup, role),
+                (Setup::Active, DtlsRole::Client) | (Setup::Passive, DtlsRole::Server)
+            );
+            InEffect { remote, role, controlling, forgets_role: forgot || forgets }
         });
-        let transport = effect.as_ref().map(|InEffect { remote, role, controlling }| {
+        let transport = effect.as_ref().map(|InEffect { remote, role, controlling, .. }| {
             let view = View::of(theirs, remote.section);
             NegotiatedTransport {
                 remote_ice: remote.ice.clone(),

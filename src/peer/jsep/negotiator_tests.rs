@@ -305,6 +305,25 @@ fn a_restart_we_ask_for_is_answered_with_one() {
 }
 
 #[test]
+fn a_restart_whose_answer_forgets_its_part_keeps_the_association() {
+    let (mut alice, mut bob) = (with_data(1), peer(2));
+    exchange(&mut alice, &mut bob);
+    // Bob is the client. He restarts; Alice answers as if nothing had been before, and once more in the negotiation after.
+    for restart in [true, false] {
+        let offer = bob.offer(restart);
+        bob.set_local(Some(offer.clone())).unwrap();
+        alice.set_remote(&offer).unwrap();
+        let answer = alice.describe().to_sdp();
+        assert!(answer.contains("setup:passive"), "RFC 9429 §5.3.2: the part she has");
+        let answer = SessionDescription::answer(&answer.replace("setup:passive", "setup:active")).unwrap();
+        let transport = bob.set_remote(&answer).unwrap().negotiated.unwrap().transport.unwrap();
+        assert_eq!((transport.dtls_role, transport.new_association), (DtlsRole::Client, false));
+    }
+    let (b, a) = exchange(&mut bob, &mut alice);
+    assert_eq!((a.unwrap().dtls_role, b.unwrap().dtls_role), (DtlsRole::Server, DtlsRole::Client));
+}
+
+#[test]
 fn a_restart_by_half_is_refused() {
     let (mut alice, mut bob) = (with_data(1), peer(2));
     exchange(&mut alice, &mut bob);
