@@ -411,6 +411,38 @@ impl Channels {
         self.association.path_changed(rtt);
     }
 
+    /// Puts a new association in the place of this one, which the peer knows nothing of: another DTLS association has taken the place of
+    /// that below (RFC 8842 §5.5). Channels that had a stream fail; those that wait for one go on waiting, and new ones may be made, until
+    /// [`connect`](Self::connect) is called again. Before the first such call this does nothing.
+    ///
+    /// # Errors
+    /// [`sctp::ConfigError`] if the association cannot be had as configured; nothing has changed then.
+    pub fn start_over(&mut self, rng: Rng, config: &sctp::Config) -> Result<(), sctp::ConfigError> {
+        if self.phase == Phase::New {
+            return Ok(());
+        }
+        let association = Association::new(self.latest.now(), rng, config)?;
+        let ids: Vec<_> = self.ids().collect();
+        for id in ids {
+            if self.stream_id(id).is_some() {
+                self.fail(id, super::event::DataChannelFailure::Restarted);
+            }
+            // One whose end has been told before goes as it would have gone.
+            if self
+                .channels
+                .get(id.0)
+                .is_some_and(|channel| channel.close_reported && channel.early.is_empty())
+            {
+                self.channels.remove(id.0);
+            }
+        }
+        self.streams.clear();
+        self.streams.forget_role();
+        self.association = association;
+        (self.phase, self.finished, self.resets_due) = (Phase::New, false, false);
+        Ok(())
+    }
+
     /// Changes the length of the longest packet.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.association.set_mtu(mtu);

@@ -72,6 +72,12 @@ impl Streams {
         };
     }
 
+    /// The association is another: whose ids are even is to be settled anew.
+    pub(super) const fn forget_role(&mut self) {
+        self.role = None;
+        self.limit = u16::MAX;
+    }
+
     pub(super) const fn role(&self) -> Option<Role> {
         self.role
     }

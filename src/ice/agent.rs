@@ -310,6 +310,20 @@ impl Agent {
         true
     }
 
+    /// Leaves the path of the generation before at once: who is there is not who the new generation is with.
+    pub(crate) fn leave_previous(&mut self) {
+        self.previous = None;
+        self.previous_ends.stop();
+        if self.usage.is_some_and(|usage| usage.previous) {
+            self.usage = None;
+            self.consent.stop();
+        }
+        self.replies.retain(|reply| !reply.previous);
+        self.paths_changed = true;
+        self.choose_path(self.latest.now());
+        self.busy = true;
+    }
+
     /// Where data goes now: the selected pair, before that the best valid one; `None` without consent.
     pub const fn active_path(&self) -> Option<Path> {
         self.active

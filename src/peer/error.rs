@@ -122,9 +122,6 @@ pub enum Failure {
     /// The DTLS handshake or connection failed.
     #[error("dtls failed")]
     Dtls(#[source] dtls::CloseReason),
-    /// The peer asked for a new DTLS association in the place of one that was up.
-    #[error("the peer replaced its dtls association, which is not supported")]
-    AssociationReplaced,
     /// The DTLS connection could not be set up.
     #[error("dtls could not be set up")]
     DtlsSetup,

@@ -98,6 +98,11 @@ impl Media {
         self.srtp = srtp::Session::new(keys, side).ok().map(Box::new);
     }
 
+    /// The association that the keys were of is over.
+    pub(crate) fn forget_keys(&mut self) {
+        self.srtp = None;
+    }
+
     /// The counters of SRTP, once there are keys.
     pub(crate) fn srtp_stats(&self) -> Option<srtp::Stats> {
         self.srtp.as_ref().map(|srtp| srtp.stats())

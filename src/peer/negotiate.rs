@@ -85,6 +85,10 @@ impl PeerConnection {
         }
         if let Some(negotiated) = applied.negotiated {
             self.refused_sections = negotiated.refused;
+            let replaced = negotiated.transport.as_ref().is_some_and(|its| its.new_association);
+            if replaced && self.transport.dtls.is_some() {
+                self.replace_association();
+            }
             if let Some(data) = negotiated.data {
                 self.apply_data(data);
             }
@@ -179,17 +183,27 @@ impl PeerConnection {
         };
         if first {
             self.open_dtls(role);
-        } else if transport.new_association {
-            // RFC 8842 §5.5 lets the peer do so; a second association is not supported (docs/not-supported.md).
-            self.transport.dtls_state = DtlsState::Failed;
-            self.failure = Some(Failure::AssociationReplaced);
-            return;
         }
         if let Some(dtls) = &mut self.transport.dtls {
             dtls.set_remote_fingerprints(transport.remote_fingerprints);
         }
         self.start_dtls();
         self.start_data();
+    }
+
+    /// Another DTLS association takes the place of the one there was (RFC 8842 §5.5): with the peer that is there now, which may be another.
+    /// What stood on it is begun anew.
+    fn replace_association(&mut self) {
+        self.transport.drop_association();
+        self.peer_closed = false;
+        if self.failure.as_ref().is_some_and(|failure| *failure != Failure::Ice) {
+            self.failure = None;
+        }
+        let config = setup::data_config(&self.config);
+        if self.transport.data.start_over(self.rng.fork("data"), &config.sctp).is_err() {
+            // It was accepted when the connection was made.
+            self.failure = Some(Failure::DtlsSetup);
+        }
     }
 
     fn open_dtls(&mut self, role: dtls::Role) {

@@ -282,6 +282,17 @@ impl Transport {
         }
     }
 
+    /// Lets go of all that stands on a DTLS association that another takes the place of.
+    pub(crate) fn drop_association(&mut self) {
+        self.dtls = None;
+        self.dtls_state = DtlsState::New;
+        self.early.clear();
+        self.ice.leave_previous();
+        if let Some(media) = &mut self.media {
+            media.forget_keys();
+        }
+    }
+
     /// Gives media its keys, once there are both.
     pub(crate) fn key_media(&mut self) {
         let (Some(media), Some(dtls)) = (&mut self.media, &self.dtls) else { return };

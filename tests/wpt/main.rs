@@ -9,6 +9,7 @@
 mod pair;
 
 mod candidates;
+mod handover;
 mod ice;
 mod media;
 mod negotiation;
