@@ -3,6 +3,7 @@
 use crate::codec::MediaKind;
 use crate::ice::Credentials;
 use crate::peer::jsep::capabilities::KindCapabilities;
+use crate::peer::jsep::codec::Feedback;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::direction::{receives, sends};
 use crate::peer::jsep::error::{NegotiationError, Side};
@@ -203,7 +204,12 @@ impl Negotiator {
         for extension in &mut extensions {
             extension.direction = its.extension(extension.kind).unwrap_or(Direction::SendRecv);
         }
-        let by_rid = extensions.iter().any(|its| its.kind == ExtensionKind::Rid);
+        let has = |kind| extensions.iter().any(|its| its.kind == kind);
+        let by_rid = has(ExtensionKind::Rid);
+        if !has(ExtensionKind::TransportSequence) {
+            // Without the number that it is about there is nothing to feed back.
+            ours.feedback.retain(|kind| *kind != Feedback::TransportCc);
+        }
         let formats = self.payload_types.offer(its.kind, &ours, &its.preferences, &formats, taken);
         if formats.is_empty() {
             // Every number is taken: the section is there, and rejected.
