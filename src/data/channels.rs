@@ -425,7 +425,7 @@ impl Channels {
         let ids: Vec<_> = self.ids().collect();
         for id in ids {
             if self.stream_id(id).is_some() {
-                self.fail(id, super::event::DataChannelFailure::Restarted);
+                self.fail(id, DataChannelFailure::Restarted);
             }
             // One whose end has been told before goes as it would have gone.
             if self
