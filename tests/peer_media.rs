@@ -13,7 +13,7 @@ use antiphon::codec::MediaKind;
 use antiphon::peer::{Encoding, TransceiverId, TransceiverInit};
 use antiphon::rtp::{Delivery, Frame, KeyframeRequest};
 use antiphon::sdp::Direction;
-use antiphon::{Config, ConnectionState, DataChannelInit, Event};
+use antiphon::{Config, ConnectionState, DataChannelInit, Event, Output};
 use bytes::Bytes;
 use pair::{Pair, ms};
 
@@ -439,4 +439,64 @@ fn media_is_refused_by_who_wants_none() {
     }
     assert!(pair.ends[1].pc.transceivers().is_empty());
     assert!(!pair.ends[0].pc.sender(video).is_some_and(|sender| sender.can_write()));
+}
+
+/// Packets of one instant that are drawn in a row are those that come where all layers are asked again before each.
+#[test]
+fn what_is_drawn_in_a_row_is_what_is_drawn_with_questions_between() {
+    let mut pair = Pair::default_pair();
+    let chat = pair.ends[0].pc.create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let [ours, _] = call(&mut pair, MediaKind::Video, TransceiverInit::default());
+    assert!(pair.run_until(ms(3000), |pair| pair.ends[0].saw(&Event::DataChannelOpen(chat))));
+    for n in 0..20_u32 {
+        let now = pair.now;
+        let pc = &mut pair.ends[0].pc;
+        let frame = Frame::new(picture(n == 0, 9000, 7), n * 3000);
+        pc.sender(ours).unwrap().write(now, &frame).unwrap();
+        pc.data_channel(chat).unwrap().send(now, &pair::text("beside it")).unwrap();
+        let mut other = pc.fork();
+        let (mut buf, mut row, mut questioned) = ([0; 1500], Vec::new(), Vec::new());
+        loop {
+            match pc.poll_output(now, &mut buf) {
+                Output::Transmit(transmit) => row.push(buf[..transmit.len].to_vec()),
+                Output::Event(_) => {}
+                Output::Wait(wait) => break pair.ends[0].wait = wait,
+            }
+        }
+        loop {
+            while let Output::Event(_) = other.poll_output(now, &mut []) {}
+            match other.poll_output(now, &mut buf) {
+                Output::Transmit(transmit) => questioned.push(buf[..transmit.len].to_vec()),
+                Output::Event(_) => {}
+                Output::Wait(wait) => break assert_eq!(wait, pair.ends[0].wait),
+            }
+        }
+        assert!(row.len() >= 8, "{}", row.len());
+        assert_eq!(row, questioned);
+        pair.run_for(ms(33));
+    }
+}
+
+/// An idle connection packs its descriptions, and negotiates by them all the same.
+#[test]
+fn descriptions_are_the_same_after_a_long_silence() {
+    let mut pair = Pair::default_pair();
+    let [ours, _] = call(&mut pair, MediaKind::Video, TransceiverInit::default());
+    let texts = |pair: &Pair| -> Vec<String> {
+        let of = |end: &pair::End| {
+            [end.pc.current_local_description(), end.pc.current_remote_description()]
+                .map(|description| description.unwrap().to_sdp())
+        };
+        pair.ends.iter().flat_map(of).collect()
+    };
+    let before = texts(&pair);
+    pair.run_for(ms(10_000));
+    pair.ends[0].pc.transceiver(ours).unwrap().set_direction(Direction::SendOnly).unwrap();
+    pair.negotiate();
+    pair.run_for(ms(10_000));
+    let after = texts(&pair);
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after));
+    pair.run_for(ms(10_000));
+    assert_eq!(texts(&pair), after);
+    assert_eq!(pair.ends[0].pc.transceiver(ours).unwrap().current_direction(), Some(Direction::SendOnly));
 }

@@ -3,14 +3,17 @@
 use antiphon::Event;
 use antiphon::base::serial::Seq16;
 use antiphon::rtp::RtpPacket;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
-use super::measure::{Line, cpu_of, interleaved};
+use super::measure::{Line, cpu_of, interleaved, print};
 use super::media::{Call, FRAME, INTERVAL};
 use super::pair::BURST;
 
 const VIEWERS: u64 = 20;
 /// Frames of one round.
 const FRAMES: usize = 60;
+/// Frames whose allocations are counted, after as many that are not.
+const COUNTED: usize = 300;
 
 /// A publisher and its end at the server, and the server's ends of the viewers with the viewers.
 struct Room {
@@ -78,6 +81,17 @@ pub(crate) fn run() {
     let mut room = Room::new();
     // The publisher's packets go on from a number of their own.
     room.publisher.packet.sequence = Seq16(room.publisher.packet.sequence.0.wrapping_add(1));
+    for _ in 0..COUNTED {
+        room.frame();
+    }
+    let region = Region::new(&INSTRUMENTED_SYSTEM);
+    for _ in 0..COUNTED {
+        room.frame();
+    }
+    let change = region.change();
+    let allocations = (change.allocations + change.reallocations) as f64;
+    let packets = (COUNTED * FRAME * room.viewers.len()) as f64;
+    print("forward.allocations_per_packet", allocations / packets, "allocations");
     interleaved(vec![Line::new("forward.per_packet_ns", "ns", move || {
         let spent: f64 = (0..FRAMES).map(|_| room.frame()).sum();
         spent / (FRAMES * FRAME * room.viewers.len()) as f64

@@ -4,6 +4,9 @@ use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+/// Blocks that are looked at for one that is free.
+const TRIED: usize = 8;
+
 /// A bounded ring of blocks. A block whose slices have all been dropped is used again; when every block is still held by
 /// somebody, a datagram gets an allocation of its own size, so what is pinned never exceeds the ring plus what is held.
 ///
@@ -70,14 +73,16 @@ impl Arena {
             return None;
         }
         let count = self.blocks.len();
-        let free = (0..count)
+        // The block after the current one has been held for longest: if it and some behind it are not free, hardly any is.
+        let free = (0..count.min(TRIED))
             .map(|step| (self.current + step) % count)
             .find(|index| self.blocks.get_mut(*index).is_some_and(|block| block.try_reclaim(len)));
         self.current = match free {
             Some(index) => index,
             None if count < self.max_blocks => {
-                self.blocks.push(BytesMut::with_capacity(self.block_len));
-                count
+                let next = if count == 0 { 0 } else { self.current + 1 };
+                self.blocks.insert(next, BytesMut::with_capacity(self.block_len));
+                next
             }
             None => return None,
         };
@@ -119,6 +124,20 @@ mod tests {
         let held: Vec<_> = (0..8).map(|_| arena.copy(&[9; 1000])).collect();
         assert_eq!(arena.pinned(), 2048);
         assert!(held.iter().all(|bytes| bytes.len() == 1000));
+    }
+
+    // What is kept for a while and then let go, the oldest first: a history of packets.
+    #[test]
+    fn a_long_ring_grows_to_what_is_held_and_goes_round() {
+        let mut arena = Arena::new(4096, 512);
+        let mut held = std::collections::VecDeque::new();
+        for packet in 0..5000_u32 {
+            held.push_back(arena.copy(&[7; 1200]));
+            if packet >= 300 {
+                held.pop_front();
+            }
+        }
+        assert!((100..=102).contains(&arena.blocks.len()), "{} blocks", arena.blocks.len());
     }
 
     #[test]

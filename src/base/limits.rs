@@ -258,6 +258,9 @@ pub const RTP_PACKETS: usize = 2048;
 pub const RTP_QUEUE: usize = 8192;
 /// Packets of one encoding that are kept to be sent again; a power of two.
 pub const RTP_HISTORY_PACKETS: usize = 2048;
+/// Blocks of the arena of a connection's media. What a server forwards stays in them as long as it may be asked for again: four
+/// megabytes, which only who keeps so much ever has.
+pub const RTP_ARENA_BLOCKS: usize = 512;
 /// Bytes of payload that are kept for one encoding.
 pub const RTP_HISTORY_BYTES: usize = 4 * 1024 * 1024;
 /// How long a packet may wait to be drawn: older, it is of no use to a call.

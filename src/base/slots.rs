@@ -102,6 +102,12 @@ impl<T> Slots<T> {
         Some(slot.value.as_ref().map(|_| Key { index, generation: slot.generation }))
     }
 
+    /// Gives memory back that no value needs.
+    pub fn trim(&mut self) {
+        self.slots.shrink_to_fit();
+        self.free.shrink_to_fit();
+    }
+
     /// How many values live.
     pub const fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -150,6 +150,14 @@ impl History {
         Departure { number, sent_at: now, len, in_flight: self.in_flight }
     }
 
+    /// The packet that left last, with the bytes that are under way by now; `None` if it is not remembered.
+    pub(crate) fn last_departure(&self) -> Option<Departure> {
+        let number = self.next.checked_sub(1)?;
+        let place = self.place(number)?;
+        let (sent_at, len) = (place.sent_at, place.len as usize);
+        Some(Departure { number, sent_at, len, in_flight: self.in_flight })
+    }
+
     /// Reads feedback that came at `now`; `None` if it tells nothing new of what was sent, and nothing has changed then.
     pub fn on_feedback(&mut self, now: Instant, told: &TransportFeedback<'_>) -> Option<Feedback<'_>> {
         self.results.clear();

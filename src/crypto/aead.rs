@@ -151,6 +151,33 @@ impl AeadKey {
         opened
     }
 
+    /// Decrypts `sealed` into `out`, which is as long. On an error `out` is zeroed, as by [`open`](Self::open).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`CryptoError::Length`] for an `out` of another length too.
+    pub fn open_into(
+        &mut self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        (sealed, tag): (&[u8], &[u8]),
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        if sealed.len() != out.len() {
+            return Err(CryptoError::Length { what: "out", wanted: sealed.len(), got: out.len() });
+        }
+        let opened = self.begin_open(nonce, &[aad], tag).and_then(|ctx| {
+            if !sealed.is_empty() {
+                ctx.cipher_update(sealed, Some(&mut *out))?;
+            }
+            ctx.cipher_final(&mut []).map_err(|_| CryptoError::BadTag)?;
+            Ok(())
+        });
+        if opened.is_err() {
+            out.fill(0);
+        }
+        opened
+    }
+
     fn decrypt(
         &mut self,
         nonce: &[u8; 12],
@@ -158,6 +185,22 @@ impl AeadKey {
         buf: &mut [u8],
         tag: &[u8],
     ) -> Result<(), CryptoError> {
+        let ctx = self.begin_open(nonce, aad, tag)?;
+        if !buf.is_empty() {
+            let len = buf.len();
+            ctx.cipher_update_inplace(buf, len)?;
+        }
+        ctx.cipher_final(&mut []).map_err(|_| CryptoError::BadTag)?;
+        Ok(())
+    }
+
+    /// A context that is ready for what is to be decrypted.
+    fn begin_open(
+        &mut self,
+        nonce: &[u8; 12],
+        aad: &[&[u8]],
+        tag: &[u8],
+    ) -> Result<&mut CipherCtx, CryptoError> {
         // A shorter tag would be compared over its own length.
         if tag.len() != TAG_LEN {
             return Err(CryptoError::Length { what: "tag", wanted: TAG_LEN, got: tag.len() });
@@ -173,12 +216,7 @@ impl AeadKey {
         for part in aad.iter().filter(|part| !part.is_empty()) {
             ctx.cipher_update(part, None)?;
         }
-        if !buf.is_empty() {
-            let len = buf.len();
-            ctx.cipher_update_inplace(buf, len)?;
-        }
-        ctx.cipher_final(&mut []).map_err(|_| CryptoError::BadTag)?;
-        Ok(())
+        Ok(ctx)
     }
 }
 
@@ -213,6 +251,9 @@ mod tests {
                 assert_eq!(a, b);
                 key.open(&nonce, b"aad", &mut a, &tag).unwrap();
                 assert_eq!(a, [round; 100]);
+                let mut out = [0xff; 100];
+                key.open_into(&nonce, b"aad", (&b, &tag), &mut out).unwrap();
+                assert_eq!(out, [round; 100]);
                 key.open_parts(&nonce, &[b"a", b"", b"ad"], &mut b, &tag).unwrap();
                 assert_eq!(b, [round; 100]);
             }
@@ -231,6 +272,12 @@ mod tests {
             assert_eq!(forged, [0; 64]);
             assert!(key.open(&[0; 12], b"", &mut buf.clone(), &tag[..4]).is_err());
             assert!(key.open(&[0; 12], b"", &mut buf.clone(), &[]).is_err());
+            let (mut out, mut other) = ([0xff; 64], buf);
+            other[0] ^= 1;
+            assert_eq!(key.open_into(&[0; 12], b"", (&other, &tag), &mut out), Err(CryptoError::BadTag));
+            assert_eq!(out, [0; 64]);
+            assert!(key.open_into(&[0; 12], b"", (&buf, &tag), &mut [0; 63]).is_err());
+            assert!(key.open_into(&[0; 12], b"", (&buf, &tag[..4]), &mut out).is_err());
             key.open(&[0; 12], b"", &mut buf, &tag).unwrap();
             assert_eq!(buf, [1; 64]);
         }

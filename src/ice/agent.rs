@@ -416,6 +416,7 @@ impl Agent {
         self.replies.shrink_to_fit();
         self.valid.shrink_to_fit();
         self.current.remotes.shrink_to_fit();
+        self.current.list.trim();
         self.current.transactions.trim();
         self.locals.shrink_to_fit();
     }

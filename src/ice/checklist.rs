@@ -47,6 +47,13 @@ impl Checklist {
         }
     }
 
+    /// Gives memory back.
+    pub(crate) fn trim(&mut self) {
+        self.pairs.trim();
+        self.order.shrink_to_fit();
+        self.triggered.shrink_to_fit();
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&Pair> {
         self.pairs.get(key)
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::jsep::MediaCapabilities;
+use super::jsep::{MediaCapabilities, SharedCapabilities};
 use crate::base::limits;
 use crate::crypto::Certificate;
 use crate::ice;
@@ -21,7 +21,7 @@ use crate::rtp::Delivery;
 #[must_use]
 pub struct Config {
     /// `None`: the defaults, made when a connection is.
-    pub(crate) media: Option<MediaCapabilities>,
+    pub(crate) media: Option<SharedCapabilities>,
     pub(crate) media_delivery: Delivery,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) ice_lite: bool,
@@ -71,7 +71,7 @@ impl Config {
     /// The codecs, header extensions and feedback that audio and video are negotiated with. What browsers speak by default;
     /// [`MediaCapabilities::none`] refuses every media section.
     pub fn media(mut self, capabilities: MediaCapabilities) -> Self {
-        self.media = Some(capabilities);
+        self.media = Some(capabilities.into());
         self
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum Idle {
     No,
     /// It waits for this.
     Until(Option<Instant>),
+    /// Media was drawn at this instant, before which no layer had anything else to do.
+    Drawing(Instant),
 }
 
 /// One connection to one peer: the W3C's `RTCPeerConnection`, synchronous and without sockets.
@@ -185,6 +187,11 @@ impl PeerConnection {
             && wait.is_none_or(|at| now < at)
         {
             return Output::Wait(wait);
+        }
+        if self.idle == Idle::Drawing(now)
+            && let Some(output) = self.draw_on(now, buf)
+        {
+            return output;
         }
         self.idle = Idle::No;
         self.poll_layers(now, buf)

@@ -80,7 +80,7 @@ impl Media {
         Some(Self {
             rtp,
             srtp: None,
-            arena: Arena::new(limits::ARENA_BLOCK, limits::ARENA_BLOCKS),
+            arena: Arena::new(limits::ARENA_BLOCK, limits::RTP_ARENA_BLOCKS),
             links: Vec::new(),
             delivery,
             stats: MediaStats::default(),
@@ -233,7 +233,7 @@ impl Media {
             // The negotiator keeps ids the same in all sections of the bundle (RFC 9143 §9.2).
             extensions.insert(extension.id, extension.kind).unwrap_or_default();
         }
-        let codecs = media.iter().flat_map(|its| &its.receive_codecs);
+        let codecs = media.iter().flat_map(|its| its.receive_codecs.iter());
         let feedback = extensions.id(ExtensionKind::TransportSequence).is_some()
             && codecs.into_iter().any(|codec| codec.has(Feedback::TransportCc));
         let reduced = !media.is_empty() && media.iter().all(|its| its.reduced_size_rtcp);
@@ -323,6 +323,11 @@ impl Media {
     /// Gives back the memory an idle connection does not need.
     pub(crate) fn trim(&mut self) {
         self.arena.trim();
+        if let Some(srtp) = &mut self.srtp {
+            srtp.trim();
+        }
+        self.links.iter_mut().for_each(|link| link.senders.shrink_to_fit());
+        self.links.shrink_to_fit();
     }
 
     #[cfg(feature = "sim")]
@@ -330,7 +335,7 @@ impl Media {
         Self {
             rtp: self.rtp.fork(),
             srtp: self.srtp.as_ref().map(|srtp| Box::new(srtp.fork())),
-            arena: Arena::new(limits::ARENA_BLOCK, limits::ARENA_BLOCKS),
+            arena: Arena::new(limits::ARENA_BLOCK, limits::RTP_ARENA_BLOCKS),
             links: self.links.clone(),
             delivery: self.delivery,
             stats: self.stats,
@@ -367,5 +372,6 @@ fn payloads(codecs: &[NegotiatedCodec]) -> Vec<Payload> {
         });
         all.extend(its.rtx.map(|rtx| Payload::rtx(rtx, its.payload_type, its.codec.clock_rate)));
     }
+    all.shrink_to_fit();
     all
 }

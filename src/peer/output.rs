@@ -44,6 +44,10 @@ impl PeerConnection {
             }
             let wait = match self.transport.draw(now, buf) {
                 Drawn::Transmit(transmit) => return Output::Transmit(transmit),
+                Drawn::Media(transmit) => {
+                    self.idle = Idle::Drawing(now);
+                    return Output::Transmit(transmit);
+                }
                 Drawn::Report(report) => {
                     if let Some(event) = self.on_report(now, report) {
                         return Output::Event(event);
@@ -57,6 +61,22 @@ impl PeerConnection {
             let wait = earliest(wait, self.trim.at());
             self.idle = Idle::Until(wait);
             return Output::Wait(wait);
+        }
+    }
+
+    /// The next packet of media, where the one before was drawn at the same instant and nothing has been called since: the layers that are
+    /// asked first had nothing to do then, and have nothing now. `None` if there is no more: then all are asked again.
+    pub(super) fn draw_on(&mut self, now: Instant, buf: &mut [u8]) -> Option<Output<Path, Event>> {
+        if buf.is_empty() {
+            return None;
+        }
+        match self.transport.draw_media(now, buf)? {
+            Drawn::Media(transmit) => Some(Output::Transmit(transmit)),
+            Drawn::Report(report) => {
+                self.idle = Idle::No;
+                self.on_report(now, report).map(Output::Event)
+            }
+            Drawn::Transmit(_) | Drawn::Wait(_) | Drawn::NoPath => None,
         }
     }
 
@@ -228,6 +248,7 @@ impl PeerConnection {
                 self.trim.set(now + crate::base::limits::TRIM_AFTER);
             } else {
                 self.transport.trim();
+                self.negotiator.trim();
                 self.events.trim();
             }
             self.trimmed_at_received = received;

@@ -196,13 +196,12 @@ impl Transport {
         if self.dtls_state != DtlsState::Connected {
             return Drawn::NoPath;
         }
-        if let Some(media) = &mut self.media {
-            match media.draw(now, buf) {
-                DrawnMedia::Packet(len) => return Drawn::Transmit(self.drawn(Transmit::new(path, len))),
-                DrawnMedia::Event(event) => return Drawn::Report(Report::Rtp(event)),
-                DrawnMedia::Wait(media_wait) => wait = earliest(wait, media_wait),
-            }
+        match self.draw_media(now, buf) {
+            None => {}
+            Some(Drawn::Wait(media_wait)) => wait = earliest(wait, media_wait),
+            Some(drawn) => return drawn,
         }
+        let Some(dtls) = &mut self.dtls else { return Drawn::Wait(wait) };
         let (head, end) = (dtls.seal_head(), mtu.saturating_sub(dtls.seal_tail()));
         match self.data.poll_output(now, buf.get_mut(head..end).unwrap_or_default()) {
             Output::Transmit(transmit) => match dtls.seal_in_place(buf, transmit.len) {
@@ -253,6 +252,17 @@ impl Transport {
             }
         }
         drawn
+    }
+
+    /// Draws the next packet of media, if there is any and somewhere to send it.
+    pub(crate) fn draw_media(&mut self, now: Instant, buf: &mut [u8]) -> Option<Drawn> {
+        let path = self.ice.active_path()?;
+        let media = self.media.as_mut()?;
+        Some(match media.draw(now, buf) {
+            DrawnMedia::Packet(len) => Drawn::Media(self.drawn(Transmit::new(path, len))),
+            DrawnMedia::Event(event) => Drawn::Report(Report::Rtp(event)),
+            DrawnMedia::Wait(wait) => Drawn::Wait(wait),
+        })
     }
 
     /// Draws what ends the connection: BYE, SCTP's ABORT, then DTLS's `close_notify`. Nothing else leaves any more.
@@ -430,6 +440,8 @@ impl Transport {
 #[derive(Debug)]
 pub(crate) enum Drawn {
     Transmit(Transmit<Path>),
+    /// The same, where it is a packet of media.
+    Media(Transmit<Path>),
     /// A layer had something to say before it could draw.
     Report(Report),
     /// Nothing before this.

@@ -87,15 +87,29 @@ pub(super) fn ticks(duration: Duration, clock_rate: u32) -> u32 {
 pub(super) struct WallClock {
     at: Instant,
     unix_time: Duration,
+    /// What was asked last, and what it was: packets of a frame are written at one time.
+    last: Option<(Instant, NtpTime)>,
 }
 
 impl WallClock {
     pub(super) const fn new(at: Instant, unix_time: Duration) -> Self {
-        Self { at, unix_time }
+        Self { at, unix_time, last: None }
     }
 
     pub(super) fn ntp(&self, now: Instant) -> NtpTime {
         NtpTime::from_unix(self.unix_time + now.saturating_duration_since(self.at))
+    }
+
+    /// The same, remembered.
+    pub(super) fn ntp_again(&mut self, now: Instant) -> NtpTime {
+        if let Some((at, ntp)) = self.last
+            && at == now
+        {
+            return ntp;
+        }
+        let ntp = self.ntp(now);
+        self.last = Some((now, ntp));
+        ntp
     }
 }
 

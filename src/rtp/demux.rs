@@ -41,6 +41,11 @@ impl Table {
         }
     }
 
+    /// Gives memory back.
+    pub(super) fn trim(&mut self) {
+        self.by_ssrc.shrink_to_fit();
+    }
+
     pub(super) fn remove(&mut self, ssrc: u32) {
         self.last = None;
         if let Ok(index) = self.by_ssrc.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::config::SenderConfig;
-use super::history::{Inline, Record};
+use super::history::{Extra, Inline, Record};
 use crate::base::limits;
 use crate::base::serial::Seq16;
 use crate::time::Instant;
@@ -28,14 +28,14 @@ pub(super) struct Labels {
     pub(super) is_known: bool,
 }
 
-/// Writes a packet: `before` stands before the payload.
+/// Writes a packet with the extensions of its own: `before` stands before the payload.
 pub(super) fn write(
     buf: &mut [u8],
     header: &Header,
     config: &SenderConfig,
     labels: Labels,
     departing: &Departing,
-    (record, before): (&Record, &[u8]),
+    (record, extra, before): (&Record, Option<&Extra>, &[u8]),
 ) -> Result<usize, WriteError> {
     let map = &config.extensions;
     let mut out = PacketWriter::new(buf, header)?;
@@ -44,7 +44,7 @@ pub(super) fn write(
             if labels.is_known { [None, None] } else { [config.mid.as_deref(), config.rid.as_deref()] };
         let longest = texts.iter().flatten().map(|text| text.len()).max().unwrap_or(0);
         let mut form = map.form(longest);
-        let long = record.long.as_deref().and_then(<[u8]>::split_first);
+        let long = extra.and_then(|extra| extra.long.as_deref()).and_then(<[u8]>::split_first);
         let long = long.filter(|_| departing.mixed_forms || form == ExtensionForm::TwoByte);
         if long.is_some() {
             form = ExtensionForm::TwoByte;
@@ -61,7 +61,7 @@ pub(super) fn write(
                 out.extension(form, id, text.as_bytes())?;
             }
         }
-        let mut rest = record.extra.get();
+        let mut rest = extra.map_or(&[][..], |extra| extra.short.get());
         while let Some(([id, len], after)) = rest.split_first_chunk() {
             let Some((value, after)) = after.split_at_checked(usize::from(*len)) else { break };
             out.extension(form, *id, value)?;

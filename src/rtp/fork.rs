@@ -21,7 +21,7 @@ impl Session {
             pending: self.pending.clone(),
             arrivals: self.arrivals.clone(),
             departures: self.departures.clone(),
-            departure: self.departure,
+            departed: self.departed,
             feedback: self.feedback.clone(),
             schedule: self.schedule.duplicate(),
             asked: self.asked.clone(),

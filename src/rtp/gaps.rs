@@ -8,8 +8,8 @@ const WINDOW: u64 = 1024;
 pub(super) struct Gaps {
     /// One more than the highest number seen.
     next: u64,
-    /// Bit by number modulo the window: left out.
-    left_out: [u64; (WINDOW / 64) as usize],
+    /// Bit by number modulo the window: left out. Few streams ever have some.
+    left_out: Option<Box<[u64; (WINDOW / 64) as usize]>>,
     total: u64,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct TooLate;
 impl Gaps {
     /// Nothing is left out, and `first` comes first.
     pub(super) const fn new(first: u64) -> Self {
-        Self { next: first, left_out: [0; (WINDOW / 64) as usize], total: 0 }
+        Self { next: first, left_out: None, total: 0 }
     }
 
     /// A number is kept.
@@ -34,7 +34,8 @@ impl Gaps {
             return if self.is_left_out(number) { Ok(()) } else { Err(TooLate) };
         }
         self.advance(number);
-        if let Some(word) = self.left_out.get_mut(word(number)) {
+        let left_out = self.left_out.get_or_insert_with(Box::default);
+        if let Some(word) = left_out.get_mut(word(number)) {
             *word |= bit(number);
         }
         self.total += 1;
@@ -43,6 +44,9 @@ impl Gaps {
 
     /// How many numbers below this one were left out. What lies outside the window counts as if it were at its edge.
     pub(super) fn before(&self, number: u64) -> u64 {
+        if self.total == 0 {
+            return 0;
+        }
         let from = number.max(self.next.saturating_sub(WINDOW));
         let later = (from..self.next).filter(|number| self.is_left_out(*number)).count();
         self.total - later as u64
@@ -54,18 +58,23 @@ impl Gaps {
     }
 
     pub(super) fn is_left_out(&self, number: u64) -> bool {
+        let Some(left_out) = &self.left_out else { return false };
         let known = number < self.next && self.next - number <= WINDOW;
-        known && self.left_out.get(word(number)).is_some_and(|word| word & bit(number) != 0)
+        known && left_out.get(word(number)).is_some_and(|word| word & bit(number) != 0)
     }
 
     /// Lets the window reach `number`; what is new in it is kept.
     fn advance(&mut self, number: u64) {
+        let Some(left_out) = &mut self.left_out else {
+            self.next = self.next.max(number + 1);
+            return;
+        };
         if number >= self.next + WINDOW {
-            self.left_out = [0; (WINDOW / 64) as usize];
+            left_out.fill(0);
             self.next = number;
         }
         while self.next <= number {
-            if let Some(word) = self.left_out.get_mut(word(self.next)) {
+            if let Some(word) = left_out.get_mut(word(self.next)) {
                 *word &= !bit(self.next);
             }
             self.next += 1;

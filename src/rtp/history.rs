@@ -31,6 +31,14 @@ impl<const N: usize> Inline<N> {
         true
     }
 
+    /// Becomes like the other, which mostly has nothing in it.
+    pub(super) const fn copy(&mut self, other: &Self) {
+        self.len = other.len;
+        if other.len > 0 {
+            self.bytes = other.bytes;
+        }
+    }
+
     pub(super) fn get(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -40,26 +48,41 @@ impl<const N: usize> Inline<N> {
     }
 }
 
-/// A packet as it is to be sent, short of what is only known when it leaves.
-#[derive(Clone, Debug)]
+/// Extension elements of a packet's own, which few packets have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extra {
+    /// Id, length and value of each.
+    pub(super) short: Inline<{ limits::RTP_EXTRA }>,
+    /// An element that is too long for that: its id, then its value.
+    pub(super) long: Option<Box<[u8]>>,
+}
+
+impl Extra {
+    /// Bytes that they take at most in a packet.
+    pub(super) fn len(&self) -> usize {
+        self.short.get().len() + self.long.as_ref().map_or(0, |long| long.len() + 2)
+    }
+}
+
+/// A packet as it is to be sent, short of what is only known when it leaves. One line of a processor's cache: a second of a stream has
+/// thousands, each of which is touched when it is written, when it is drawn and when it is forgotten.
+#[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 pub(super) struct Record {
-    /// Unwrapped sequence number.
-    pub(super) number: u64,
-    pub(super) timestamp: u32,
-    pub(super) payload_type: u8,
+    /// Whether there is one in this place of the ring.
+    is_taken: bool,
+    has_extra: bool,
     pub(super) marker: bool,
     /// Whether it has been drawn once.
     pub(super) sent: bool,
     pub(super) repeats: u8,
+    pub(super) payload_type: u8,
+    pub(super) timestamp: u32,
+    /// When it was written, and from the first repetition on when it was repeated last.
+    pub(super) at: Instant,
     /// What of the payload is not in `body`, before it.
     pub(super) head: Inline<{ limits::RTP_HEAD }>,
     pub(super) body: Bytes,
-    /// Extension elements: id, length, value.
-    pub(super) extra: Inline<{ limits::RTP_EXTRA }>,
-    /// An element that is too long for that: its id, then its value.
-    pub(super) long: Option<Box<[u8]>>,
-    /// When it was written, and from the first repetition on when it was repeated last.
-    pub(super) at: Instant,
 }
 
 impl Record {
@@ -75,8 +98,10 @@ pub(super) struct Stale;
 /// The ring, by sequence number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    /// A power of two long, or empty.
-    ring: Vec<Option<Record>>,
+    /// A power of two long, or empty; never shorter than what lies between the next two.
+    ring: Vec<Record>,
+    /// By the same places; empty until a packet has some.
+    extras: Vec<Extra>,
     oldest: u64,
     /// One more than the highest number.
     next: u64,
@@ -91,56 +116,79 @@ impl History {
         index
     }
 
-    /// How many numbers the ring spans.
-    fn span(&self) -> usize {
-        usize::try_from(self.next - self.oldest).unwrap_or(usize::MAX)
+    /// Adds a packet, for which the oldest may have to go. It is filled in in its place, for there is much to move.
+    pub(super) fn insert(
+        &mut self,
+        number: u64,
+        (head, body): (Inline<{ limits::RTP_HEAD }>, Bytes),
+        extra: Option<Extra>,
+    ) -> Result<&mut Record, Stale> {
+        self.make_room(number)?;
+        let index = self.index(number);
+        if self.ring.get(index).is_none_or(|record| record.is_taken) {
+            return Err(Stale);
+        }
+        self.bytes += head.get().len() + body.len();
+        while self.bytes > limits::RTP_HISTORY_BYTES && self.oldest < number {
+            self.drop_oldest();
+        }
+        let has_extra = extra.is_some();
+        if let Some(extra) = extra {
+            self.extras.resize_with(self.ring.len(), Extra::default);
+            if let Some(place) = self.extras.get_mut(index) {
+                *place = extra;
+            }
+        }
+        let record = self.ring.get_mut(index).ok_or(Stale)?;
+        (record.is_taken, record.has_extra) = (true, has_extra);
+        (record.sent, record.repeats) = (false, 0);
+        record.head.copy(&head);
+        record.body = body;
+        Ok(record)
     }
 
-    /// Adds a packet, for which the oldest may have to go.
-    pub(super) fn insert(&mut self, record: Record) -> Result<(), Stale> {
-        let number = record.number;
+    /// Lets the ring span `number` too.
+    fn make_room(&mut self, number: u64) -> Result<(), Stale> {
         let limit = limits::RTP_HISTORY_PACKETS as u64;
         if self.oldest == self.next || number >= self.next + limit {
             self.clear();
             (self.oldest, self.next) = (number, number);
         }
-        if number < self.oldest {
-            if self.next - number > limit {
-                return Err(Stale);
-            }
-            self.oldest = number;
+        if number < self.oldest && self.next - number > limit {
+            return Err(Stale);
         }
-        self.next = self.next.max(number + 1);
-        while self.span() > self.ring.len() {
+        let next = self.next.max(number + 1);
+        while next - self.oldest.min(number) > self.ring.len() as u64 {
             if self.ring.len() < limits::RTP_HISTORY_PACKETS {
                 self.grow();
             } else {
                 self.drop_oldest();
             }
         }
-        let bytes = record.payload_len();
-        let index = self.index(number);
-        match self.ring.get_mut(index) {
-            Some(place @ None) => *place = Some(record),
-            Some(Some(_)) | None => return Err(Stale),
-        }
-        self.bytes += bytes;
-        while self.bytes > limits::RTP_HISTORY_BYTES && self.oldest < number {
-            self.drop_oldest();
-        }
+        (self.oldest, self.next) = (self.oldest.min(number), next);
         Ok(())
     }
 
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Record> {
+        self.packet(number).map(|(record, _)| record)
+    }
+
+    /// A packet and what extensions it has of its own.
+    pub(super) fn packet(&mut self, number: u64) -> Option<(&mut Record, Option<&Extra>)> {
+        if number < self.oldest || number >= self.next {
+            return None;
+        }
         let index = self.index(number);
-        self.ring.get_mut(index)?.as_mut().filter(|record| record.number == number)
+        let record = self.ring.get_mut(index).filter(|record| record.is_taken)?;
+        let extra = if record.has_extra { self.extras.get(index) } else { None };
+        Some((record, extra))
     }
 
     /// Drops what was written, or repeated, longer ago than `keep`; what was never drawn, longer ago than `wait`.
     pub(super) fn expire(&mut self, now: Instant, keep: Duration, wait: Duration) {
         while self.oldest < self.next {
             let index = self.index(self.oldest);
-            if let Some(Some(record)) = self.ring.get(index) {
+            if let Some(record) = self.ring.get(index).filter(|record| record.is_taken) {
                 let limit = if record.sent { keep } else { wait.max(keep) };
                 if now.saturating_duration_since(record.at) <= limit {
                     return;
@@ -152,38 +200,56 @@ impl History {
 
     fn drop_oldest(&mut self) {
         let index = self.index(self.oldest);
-        if let Some(record) = self.ring.get_mut(index).and_then(Option::take) {
+        if let Some(record) = self.ring.get_mut(index).filter(|record| record.is_taken) {
             self.bytes -= record.payload_len();
+            record.is_taken = false;
+            record.body = Bytes::new();
+            if record.has_extra
+                && let Some(extra) = self.extras.get_mut(index)
+            {
+                extra.long = None;
+            }
         }
         self.oldest += 1;
     }
 
-    /// Doubles the ring; records find their places by their numbers.
+    /// Doubles the ring; packets find their places by their numbers.
     fn grow(&mut self) {
         let len = (self.ring.len() * 2).max(16);
-        let old = core::mem::take(&mut self.ring);
-        self.ring.resize_with(len, || None);
-        for record in old.into_iter().flatten() {
-            let index = self.index(record.number);
-            if let Some(place) = self.ring.get_mut(index) {
-                *place = Some(record);
+        let mut grown = Self::default();
+        grown.ring.resize_with(len, Record::default);
+        if !self.extras.is_empty() {
+            grown.extras.resize_with(len, Extra::default);
+        }
+        for number in self.oldest..self.next {
+            let (from, to) = (self.index(number), grown.index(number));
+            if let (Some(from), Some(to)) = (self.ring.get_mut(from), grown.ring.get_mut(to)) {
+                core::mem::swap(from, to);
+            }
+            if let (Some(from), Some(to)) = (self.extras.get_mut(from), grown.extras.get_mut(to)) {
+                core::mem::swap(from, to);
             }
         }
+        (self.ring, self.extras) = (grown.ring, grown.extras);
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.oldest == self.next
     }
 
-    /// Forgets everything and gives the memory back.
-    pub(super) fn clear(&mut self) {
-        if self.is_empty() {
-            self.ring = Vec::new();
-            return;
+    /// Forgets everything.
+    fn clear(&mut self) {
+        while !self.is_empty() {
+            self.drop_oldest();
         }
-        self.ring.iter_mut().for_each(|place| *place = None);
         self.oldest = self.next;
-        self.bytes = 0;
+    }
+
+    /// Gives memory back, if nothing is kept.
+    pub(super) fn trim(&mut self) {
+        if self.is_empty() {
+            (self.ring, self.extras) = (Vec::new(), Vec::new());
+        }
     }
 }
 
@@ -197,31 +263,22 @@ mod tests {
         Instant::from_nanos(millis * 1_000_000)
     }
 
-    fn record(number: u64, len: usize, now: Instant) -> Record {
-        Record {
-            number,
-            timestamp: 0,
-            payload_type: 96,
-            marker: false,
-            sent: true,
-            repeats: 0,
-            head: Inline::default(),
-            body: Bytes::from(vec![0; len]),
-            extra: Inline::default(),
-            long: None,
-            at: now,
-        }
+    /// Adds a packet of that length.
+    fn insert(history: &mut History, number: u64, len: usize, now: Instant) -> Result<(), Stale> {
+        let record = history.insert(number, (Inline::default(), Bytes::from(vec![0; len])), None)?;
+        (record.at, record.sent) = (now, true);
+        Ok(())
     }
 
     #[test]
     fn a_number_is_taken_once_and_late_ones_find_their_place() {
         let mut history = History::default();
         for number in [100, 103, 101] {
-            history.insert(record(number, 10, at(0))).unwrap();
+            insert(&mut history, number, 10, at(0)).unwrap();
         }
-        assert_eq!(history.insert(record(103, 10, at(0))), Err(Stale));
+        assert_eq!(insert(&mut history, 103, 10, at(0)), Err(Stale));
         assert!(history.get_mut(101).is_some() && history.get_mut(102).is_none());
-        history.insert(record(99, 10, at(0))).unwrap();
+        insert(&mut history, 99, 10, at(0)).unwrap();
         assert!(history.get_mut(99).is_some());
     }
 
@@ -230,7 +287,7 @@ mod tests {
         let mut history = History::default();
         let len = limits::RTP_HISTORY_BYTES / 4;
         for number in 0..6 {
-            history.insert(record(number, len, at(number))).unwrap();
+            insert(&mut history, number, len, at(number)).unwrap();
         }
         assert!(history.get_mut(1).is_none() && history.get_mut(2).is_some());
         history.expire(at(104), Duration::from_millis(100), Duration::ZERO);
@@ -241,11 +298,50 @@ mod tests {
     #[test]
     fn what_was_never_drawn_is_kept_longer() {
         let mut history = History::default();
-        history.insert(Record { sent: false, ..record(1, 1, at(0)) }).unwrap();
+        insert(&mut history, 1, 1, at(0)).unwrap();
+        history.get_mut(1).unwrap().sent = false;
         history.expire(at(1500), Duration::from_secs(1), Duration::from_secs(2));
         assert!(history.get_mut(1).is_some());
         history.expire(at(2001), Duration::from_secs(1), Duration::from_secs(2));
         assert!(history.is_empty());
+    }
+
+    #[test]
+    fn a_packet_is_one_line_of_the_cache() {
+        assert_eq!(size_of::<Record>(), 64);
+    }
+
+    #[test]
+    fn each_packet_keeps_its_own_extensions() {
+        let mut history = History::default();
+        let of = |number: u64| {
+            let long = (number % 3 == 0).then(|| vec![u8::try_from(number).unwrap(); 20].into());
+            let mut extra = Extra { long, ..Extra::default() };
+            (number % 2 == 0).then(|| {
+                assert!(extra.short.push(&number.to_be_bytes()));
+                extra
+            })
+        };
+        // The ring grows on the way.
+        for number in 0..100 {
+            history.insert(number, (Inline::default(), Bytes::new()), of(number)).unwrap();
+        }
+        for number in 0..100 {
+            let (_, extra) = history.packet(number).unwrap();
+            let told = extra.map(|extra| (extra.short.get().to_vec(), extra.long.clone()));
+            assert_eq!(told, of(number).map(|extra| (extra.short.get().to_vec(), extra.long)), "{number}");
+        }
+    }
+
+    #[test]
+    fn memory_is_given_back_when_nothing_is_kept() {
+        let mut history = History::default();
+        insert(&mut history, 7, 10, at(0)).unwrap();
+        history.trim();
+        assert!(history.get_mut(7).is_some());
+        history.expire(at(1), Duration::ZERO, Duration::ZERO);
+        history.trim();
+        assert_eq!((history.ring.capacity(), history.bytes), (0, 0));
     }
 
     #[test]
@@ -261,7 +357,11 @@ mod tests {
             let (mut history, mut model) = (History::default(), BTreeSet::new());
             for number in numbers {
                 let highest = model.last().copied().unwrap_or(number);
-                let taken = history.insert(record(number, 1, at(0))).is_ok();
+                let taken = insert(&mut history, number, 1, at(0)).is_ok();
+                let stamp = u32::try_from(number).unwrap();
+                if taken {
+                    history.get_mut(number).unwrap().timestamp = stamp;
+                }
                 if taken {
                     if number >= highest + 1 + limits::RTP_HISTORY_PACKETS as u64 {
                         model.clear();
@@ -274,7 +374,10 @@ mod tests {
                 }
                 prop_assert_eq!(history.bytes, model.len());
             }
-            prop_assert!((1..6000).all(|number| history.get_mut(number).is_some() == model.contains(&number)));
+            for number in 1..6000 {
+                let kept = history.get_mut(number).map(|record| u64::from(record.timestamp));
+                prop_assert_eq!(kept, model.get(&number).copied());
+            }
         }
     }
 }

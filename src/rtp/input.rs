@@ -37,7 +37,7 @@ struct Placed {
 
 impl Session {
     /// Takes an RTP packet.
-    pub(super) fn on_rtp(&mut self, now: Instant, mut bytes: Bytes) {
+    pub(super) fn on_rtp(&mut self, now: Instant, bytes: Bytes) {
         self.stats.rtp_received += 1;
         let Ok(packet) = Packet::parse(&bytes) else {
             self.stats.rtp_malformed += 1;
@@ -62,9 +62,11 @@ impl Session {
         let header = packet.header();
         let range = packet.payload_range();
         let overhead = bytes.len() - range.len();
-        bytes.truncate(range.end);
-        bytes.advance(range.start);
-        self.on_packet(now, key, Parsed { header, payload: bytes, overhead, values: kept });
+        // Cut only where it stands: a value that was written a moment ago is slow to move.
+        let mut parsed = Parsed { header, payload: bytes, overhead, values: kept };
+        parsed.payload.truncate(range.end);
+        parsed.payload.advance(range.start);
+        self.on_packet(now, key, parsed);
     }
 
     fn on_packet(&mut self, now: Instant, key: Key, packet: Parsed) {

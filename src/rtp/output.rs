@@ -161,9 +161,7 @@ impl Session {
         }
         for (_, sender) in self.senders.iter_mut() {
             sender.history.expire(now, self.config.history, limits::RTP_QUEUE_AGE);
-            if sender.history.is_empty() {
-                sender.history.clear();
-            }
+            sender.history.trim();
         }
         for (_, source) in self.sources.iter_mut() {
             source.nack.trim();
@@ -172,6 +170,13 @@ impl Session {
             }
         }
         self.receivers.iter_mut().for_each(|(_, receiver)| receiver.trim());
+        self.senders.trim();
+        self.receivers.trim();
+        self.sources.trim();
+        self.table.trim();
+        self.events.trim();
+        self.frames.shrink_to_fit();
+        self.pending.shrink_to_fit();
         self.arrivals.trim();
         self.departures.trim(now);
         self.feedback.trim();
@@ -184,7 +189,7 @@ impl Session {
 
     /// Draws one packet or datagram.
     fn draw(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
-        self.departure = None;
+        self.departed = None;
         if self.has_rtcp(now)
             && let Some(len) = self.draw_rtcp(now, buf)
         {
@@ -227,7 +232,7 @@ impl Session {
             return None;
         };
         if sender.config.extensions.id(ExtensionKind::TransportSequence).is_some() {
-            self.departure = Some(self.departures.on_sent(now, len));
+            self.departed = Some(self.departures.on_sent(now, len).in_flight);
         }
         if let Some(at) = self.schedule.on_sent(now) {
             self.arm(Some(at));

@@ -10,7 +10,7 @@ use super::dependency::{self, Elements, FrameElements};
 use super::encode::{Departing, Labels, header_of, split, write};
 use super::error::WriteError;
 use super::frame::{Frame, RtpPacket};
-use super::history::{History, Inline, Record};
+use super::history::{Extra, History};
 use super::picture::PictureSplice;
 use super::splice::Splice;
 use super::stats::{RemoteInboundStats, SenderStats};
@@ -189,25 +189,17 @@ impl Sender {
         let info = FrameInfo { layer: frame.layer, ..FrameInfo::default() };
         let (splice, history) = (&mut self.splice, &mut self.history);
         let result = packetizer.packetize_with(&frame.data, &info, max_payload, &mut |slices, last| {
-            let (head, body) = split(&frame.data, slices);
-            let number = splice.take_number();
-            let (extra, long) = elements.next(last);
-            let record = Record {
-                number,
-                timestamp,
-                payload_type: payload.payload_type,
-                marker: if is_audio { frame.marker } else { last },
-                sent: false,
-                repeats: 0,
-                head,
-                body,
-                extra,
-                long,
-                at: now,
-            };
+            let (short, long) = elements.next(last);
+            let extra = Some(Extra { short, long }).filter(|extra| extra.len() > 0);
             // Numbers rise by one: no place is taken.
-            let inserted = history.insert(record);
+            let inserted = history.insert(splice.take_number(), split(&frame.data, slices), extra);
             debug_assert!(inserted.is_ok());
+            if let Ok(record) = inserted {
+                record.marker = if is_audio { frame.marker } else { last };
+                record.payload_type = payload.payload_type;
+                record.timestamp = timestamp;
+                record.at = now;
+            }
         });
         self.packetizer = Some((payload.payload_type, packetizer));
         result.map_err(|error| {
@@ -238,8 +230,8 @@ impl Sender {
             abs_capture_time: packet.abs_capture_time,
             dependency_descriptor: packet.dependency_descriptor.as_deref(),
         };
-        let (extra, long) = self.extra(&values);
-        let taken = self.overhead + extra.get().len() + long.as_ref().map_or(0, |long| long.len() + 2);
+        let extra = self.extra(&values);
+        let taken = self.overhead + extra.as_ref().map_or(0, Extra::len);
         let len = HEADER_LEN + taken + packet.payload.len();
         if len > mtu {
             return Err(WriteError::TooLong { len, max: mtu });
@@ -248,21 +240,12 @@ impl Sender {
         let from = (packet.ssrc, packet.sequence);
         let mapped = self.splice.packet(now, from, packet.timestamp, payload.clock_rate);
         let (number, timestamp, switched) = mapped.map_err(|_| stale)?;
-        let (head, body) = self.pictures.rewrite(payload.codec_kind(), &packet.payload, switched);
-        let record = Record {
-            number,
-            timestamp,
-            payload_type: payload.payload_type,
-            marker: packet.marker,
-            sent: false,
-            repeats: 0,
-            head,
-            body,
-            extra,
-            long,
-            at: now,
-        };
-        self.history.insert(record).map_err(|_| stale)?;
+        let data = self.pictures.rewrite(payload.codec_kind(), &packet.payload, switched);
+        let record = self.history.insert(number, data, extra).map_err(|_| stale)?;
+        record.marker = packet.marker;
+        record.payload_type = payload.payload_type;
+        record.timestamp = timestamp;
+        record.at = now;
         if !packet.payload.is_empty() {
             self.on_written(capture, timestamp, payload);
         }
@@ -301,56 +284,68 @@ impl Sender {
 
     /// The extension elements of a frame's packets.
     fn frame_elements(&self, values: Values<'_>) -> FrameElements {
-        let first = self.extra(&values);
+        let first = self.elements(&values);
         let id = self.config.extensions.id(ExtensionKind::DependencyDescriptor);
         let Some((id, descriptor)) = id.zip(values.dependency_descriptor) else {
             return FrameElements::same(first);
         };
         let dependency_descriptor = Some(dependency::continued(descriptor));
-        FrameElements::marked(id, first, self.extra(&Values { dependency_descriptor, ..values }))
+        FrameElements::marked(id, first, self.elements(&Values { dependency_descriptor, ..values }))
     }
 
-    /// A packet's own extension elements.
-    fn extra(&self, values: &Values<'_>) -> Elements {
-        let (mut extra, mut long) = (Inline::default(), None);
+    /// The elements of one packet.
+    fn elements(&self, values: &Values<'_>) -> Elements {
+        let Extra { short, long } = self.extra(values).unwrap_or_default();
+        (short, long)
+    }
+
+    /// A packet's own extension elements, if it has any.
+    fn extra(&self, values: &Values<'_>) -> Option<Extra> {
+        let Values { audio_level, video_orientation, playout_delay, abs_capture_time, .. } = *values;
+        let timed = playout_delay.is_some() || abs_capture_time.is_some();
+        let seen = video_orientation.is_some() || values.dependency_descriptor.is_some();
+        if audio_level.is_none() && !timed && !seen {
+            return None;
+        }
+        let mut extra = Extra::default();
         let map = &self.config.extensions;
         let mut put = |kind: ExtensionKind, value: &[u8]| {
             let Some(id) = map.id(kind) else { return };
             let Ok(len) = u8::try_from(value.len()) else { return };
-            let mut element = extra;
-            if len <= 16 && element.push(&[id, len]) && element.push(value) {
-                extra = element;
+            let mut short = extra.short;
+            if len <= 16 && short.push(&[id, len]) && short.push(value) {
+                extra.short = short;
             } else {
-                long = Some([&[id], value].concat().into_boxed_slice());
+                extra.long = Some([&[id], value].concat().into_boxed_slice());
             }
         };
-        if let Some(level) = values.audio_level {
+        if let Some(level) = audio_level {
             put(ExtensionKind::AudioLevel, &[level.to_byte()]);
         }
-        if let Some(orientation) = values.video_orientation {
+        if let Some(orientation) = video_orientation {
             put(ExtensionKind::VideoOrientation, &[orientation.to_byte()]);
         }
-        if let Some(delay) = values.playout_delay {
+        if let Some(delay) = playout_delay {
             put(ExtensionKind::PlayoutDelay, &delay.to_bytes());
         }
-        if let Some(captured) = values.abs_capture_time {
+        if let Some(captured) = abs_capture_time {
             put(ExtensionKind::AbsCaptureTime, &captured.ntp.to_be_bytes());
         }
         if let Some(descriptor) = values.dependency_descriptor {
             put(ExtensionKind::DependencyDescriptor, descriptor);
         }
-        (extra, long)
+        Some(extra)
     }
 
     /// Draws the packet of that number for the first time; `None` if it has been given up.
     pub(super) fn draw(&mut self, number: u64, departing: &Departing, buf: &mut [u8]) -> Option<usize> {
-        let record = self.history.get_mut(number).filter(|record| !record.sent)?;
+        let (record, extra) = self.history.packet(number).filter(|(record, _)| !record.sent)?;
         record.sent = true;
         let (waited, written_at) = (departing.now.saturating_duration_since(record.at), record.at);
         debug_assert!(written_at <= departing.now);
         let header = header_of(record, record.payload_type, self.ssrc, Seq16(low(number)));
         let labels = Labels { kind: ExtensionKind::Rid, is_known: self.is_known };
-        let len = write(buf, &header, &self.config, labels, departing, (record, &[])).ok()?;
+        let len = write(buf, &header, &self.config, labels, departing, (record, extra, &[])).ok()?;
         let payload = record.payload_len();
         self.stats.total_packet_send_delay += waited;
         self.on_sent(len, payload);
@@ -367,11 +362,11 @@ impl Sender {
         let rtx_ssrc = self.rtx_ssrc?;
         let payload_type = self.history.get_mut(number)?.payload_type;
         let rtx_payload_type = self.rtx_payload_type(payload_type)?;
-        let record = self.history.get_mut(number)?;
+        let (record, extra) = self.history.packet(number)?;
         let header = header_of(record, rtx_payload_type, rtx_ssrc, self.rtx_sequence);
         let labels = Labels { kind: ExtensionKind::RepairedRid, is_known: self.is_rtx_known };
         let original = low(number).to_be_bytes();
-        let len = write(buf, &header, &self.config, labels, departing, (record, &original)).ok()?;
+        let len = write(buf, &header, &self.config, labels, departing, (record, extra, &original)).ok()?;
         let payload = record.payload_len() + original.len();
         self.rtx_sequence = self.rtx_sequence.next();
         self.stats.retransmitted_packets_sent += 1;

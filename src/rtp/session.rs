@@ -96,8 +96,8 @@ pub struct Session {
     pub(super) pending: VecDeque<Key>,
     pub(super) arrivals: Arrivals,
     pub(super) departures: History,
-    /// The packet that was drawn last, if it counts on the transport.
-    pub(super) departure: Option<Departure>,
+    /// Of the packet that was drawn last, if it counts on the transport: the bytes under way when it left.
+    pub(super) departed: Option<usize>,
     pub(super) feedback: FeedbackQueue,
     pub(super) schedule: Schedule,
     pub(super) asked: Vec<Asked>,
@@ -148,7 +148,7 @@ impl Session {
             pending: VecDeque::new(),
             arrivals: Arrivals::new(now),
             departures: History::new(),
-            departure: None,
+            departed: None,
             feedback: FeedbackQueue::default(),
             schedule,
             asked: Vec::new(),
@@ -244,7 +244,8 @@ impl Session {
     /// The packet that was drawn last, for an estimator's [`on_sent`](Estimator::on_sent), once; `None` if it has no number on the
     /// transport.
     pub fn take_departure(&mut self) -> Option<Departure> {
-        self.departure.take()
+        let in_flight = self.departed.take()?;
+        self.departures.last_departure().map(|last| Departure { in_flight, ..last })
     }
 
     /// Says goodbye: the peer is told with the next datagram, and [`Event::Closed`] follows. What waits is lost.

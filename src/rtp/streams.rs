@@ -118,7 +118,7 @@ impl Session {
     /// [`WriteError`]; the packet is then not sent.
     pub fn write_rtp(&mut self, now: Instant, id: SenderId, packet: &RtpPacket) -> Result<(), WriteError> {
         let now = self.begin_write(now)?;
-        let (mtu, capture) = (self.config.mtu, self.wall.ntp(now));
+        let (mtu, capture) = (self.config.mtu, self.wall.ntp_again(now));
         let sender = self.senders.get_mut(id.0).ok_or(WriteError::UnknownSender)?;
         if !sender.config.active {
             return Err(WriteError::Inactive);

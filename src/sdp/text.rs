@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ops::Deref;
+use std::sync::Arc;
 
 use crate::sdp::error::InvalidText;
 
@@ -11,14 +12,14 @@ macro_rules! checked {
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the string if it fits.
             ///
             /// # Errors
             /// Where a character, or the length, cannot stand in such a field.
-            pub fn new(text: impl Into<Box<str>>) -> Result<Self, InvalidText> {
+            pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidText> {
                 let text = text.into();
                 let allowed: fn(char) -> bool = $allowed;
                 let wrong = text.char_indices().find(|(_, c)| !allowed(*c)).map(|(at, _)| at);
@@ -80,7 +81,7 @@ macro_rules! checked {
 
         impl From<$name> for String {
             fn from(value: $name) -> Self {
-                value.0.into()
+                (*value.0).into()
             }
         }
 

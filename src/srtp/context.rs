@@ -48,6 +48,11 @@ impl<T> Sources<T> {
         self.entries.get_mut(at).map(|(_, value)| value)
     }
 
+    /// Gives memory back that no source needs.
+    pub(super) fn trim(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     fn position(&self, ssrc: u32) -> Result<usize, usize> {
         self.entries.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc)
     }

@@ -150,6 +150,11 @@ impl Marking {
 }
 
 impl Cut {
+    /// Whether what is encrypted stands together as it is.
+    pub(super) const fn is_in_order(self) -> bool {
+        self.csrc_len == 0
+    }
+
     /// Puts the extension's head before the contributing sources, so that what is encrypted stands together.
     pub(super) fn gather(self, packet: &mut [u8]) {
         if let Some(place) = self.movable(packet) {

@@ -149,6 +149,14 @@ impl Session {
         (self.receivers.len(), self.control_receivers.len())
     }
 
+    /// Gives memory back that is kept for sources to come.
+    pub fn trim(&mut self) {
+        self.senders.trim();
+        self.control_senders.trim();
+        self.receivers.trim();
+        self.control_receivers.trim();
+    }
+
     /// Counters since the session was made.
     pub const fn stats(&self) -> Stats {
         self.stats

@@ -17,7 +17,7 @@ pub(super) const E_BIT: u32 = 1 << 31;
 /// One protocol in one direction.
 #[derive(Clone, Debug)]
 pub(super) enum Transform {
-    Cm(Cm),
+    Cm(Box<Cm>),
     Gcm(Gcm),
 }
 
@@ -41,7 +41,7 @@ impl Control {
 impl Transform {
     pub(super) fn new(profile: SrtpProfile, usage: Usage, keys: &SessionKeys) -> Result<Self, CryptoError> {
         Ok(match kind(profile, usage) {
-            Kind::Cm { tag_len } => Self::Cm(Cm::new(keys, tag_len)?),
+            Kind::Cm { tag_len } => Self::Cm(Box::new(Cm::new(keys, tag_len)?)),
             Kind::Gcm(algorithm) => Self::Gcm(Gcm::new(keys, algorithm)?),
         })
     }

@@ -36,7 +36,7 @@ impl Negotiator {
         self.pending_remote = Some(offer);
         let created = answer?;
         let session = created.session.clone();
-        self.created_answer = Some(created);
+        self.created_answer = Some(Box::new(created));
         Ok(SessionDescription::new(SdpType::Answer, session))
     }
 

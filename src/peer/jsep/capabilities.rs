@@ -1,5 +1,8 @@
 //! What this side is able to negotiate about media, and the default: what browsers speak.
 
+use core::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
+
 use crate::codec::MediaKind;
 use crate::peer::jsep::codec::{Codec, Feedback};
 use crate::wire::rtp::ExtensionKind;
@@ -33,6 +36,37 @@ pub struct MediaCapabilities {
     pub video: KindCapabilities,
     /// Whether simulcast that is offered is received, layer by layer (RFC 8853). Otherwise one stream is asked for.
     pub receive_simulcast: bool,
+}
+
+/// The same for many connections: one of a server's has none of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SharedCapabilities(Arc<MediaCapabilities>);
+
+impl Default for SharedCapabilities {
+    fn default() -> Self {
+        static DEFAULTS: OnceLock<SharedCapabilities> = OnceLock::new();
+        DEFAULTS.get_or_init(|| MediaCapabilities::new().into()).clone()
+    }
+}
+
+impl From<MediaCapabilities> for SharedCapabilities {
+    fn from(capabilities: MediaCapabilities) -> Self {
+        Self(Arc::new(capabilities))
+    }
+}
+
+impl Deref for SharedCapabilities {
+    type Target = MediaCapabilities;
+
+    fn deref(&self) -> &MediaCapabilities {
+        &self.0
+    }
+}
+
+impl DerefMut for SharedCapabilities {
+    fn deref_mut(&mut self) -> &mut MediaCapabilities {
+        Arc::make_mut(&mut self.0)
+    }
 }
 
 impl Default for MediaCapabilities {

@@ -269,7 +269,7 @@ fn feedback_is_what_both_know_and_transport_cc_needs_its_extension() {
 }
 
 fn settled_without(media: &NegotiatedMedia, feedback: Feedback) {
-    assert!(media.send_codecs.iter().chain(&media.receive_codecs).all(|codec| !codec.has(feedback)));
+    assert!(media.send_codecs.iter().chain(media.receive_codecs.iter()).all(|codec| !codec.has(feedback)));
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn a_later_offer_has_what_an_answer_left_out_again() {
     assert_eq!(names(media)[0], "VP8");
     assert!(names(media).contains(&"H264".into()) && names(media).contains(&"rtx".into()));
     // Of feedback and extensions only what was left (RFC 9429 §5.2.2).
-    bob.negotiator.settings.media = MediaCapabilities::new();
+    bob.negotiator.settings.media = MediaCapabilities::new().into();
     let (a, _) = exchange_media(&mut alice, &mut bob);
     assert!(a.media[0].send_codecs.len() > 5);
 }

@@ -158,7 +158,8 @@ fn as_if_ours(peer: &mut Peer, offer: &Session) {
         let direction = super::direction::of(offer, media);
         places.push(kind.map(|kind| peer.negotiator.add_transceiver(kind, init(direction)).unwrap()));
     }
-    peer.negotiator.created_offer = Some(Created { session: offer.clone(), places, refused: Vec::new() });
+    let created = Created { session: offer.clone(), places, refused: Vec::new() };
+    peer.negotiator.created_offer = Some(Box::new(created));
     peer.set_local(Some(SessionDescription::new(SdpType::Offer, offer.clone()))).unwrap();
 }
 

@@ -240,9 +240,14 @@ impl PayloadTypes {
             .any(|(its_kind, its)| *its_kind == kind && its.payload_type == number && same(its, &format))
         {
             self.given.retain(|(_, its)| its.payload_type != number);
-            self.given.push((kind, format.clone()));
+            self.given.push((kind, Format { feedback: Vec::new(), ..format.clone() }));
         }
         Some(format)
+    }
+
+    /// Gives memory back.
+    pub(super) fn trim(&mut self) {
+        self.given.shrink_to_fit();
     }
 }
 

@@ -26,6 +26,7 @@ mod needed;
 mod negotiated;
 mod negotiator;
 mod offer;
+mod pack;
 mod remote;
 #[cfg(test)]
 mod rollback_tests;
@@ -58,5 +59,6 @@ pub use transceiver::{Encoding, TransceiverError, TransceiverId, TransceiverInit
 
 pub(crate) use apply::{Applied, DtlsRole, NegotiatedData, NegotiatedTransport};
 pub(crate) use candidates::{CandidatePlace, CandidateTarget};
+pub(crate) use capabilities::SharedCapabilities;
 pub(crate) use negotiator::{LocalTransport, Negotiator, Settings};
 pub(crate) use transceiver::Transceiver;

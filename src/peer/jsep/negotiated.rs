@@ -1,6 +1,7 @@
 //! What offer and answer settled about media, section by section: all that RTP needs to know.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::base::bitrate::Bitrate;
 use crate::codec::MediaKind;
@@ -26,9 +27,9 @@ pub struct NegotiatedMedia {
     pub direction: Direction,
     /// The formats we may send, by the payload types the peer gave them, in the peer's order: the first that
     /// [is primary](Codec::is_primary) is the one to send with.
-    pub send_codecs: Vec<NegotiatedCodec>,
-    /// The formats the peer may send, by the payload types we gave them.
-    pub receive_codecs: Vec<NegotiatedCodec>,
+    pub send_codecs: Arc<[NegotiatedCodec]>,
+    /// The formats the peer may send, by the payload types we gave them. Mostly the same.
+    pub receive_codecs: Arc<[NegotiatedCodec]>,
     /// The header extensions both sides know, with the directions they may be used in.
     pub extensions: Vec<NegotiatedExtension>,
     /// Whether one-byte and two-byte extension headers may stand in one stream (RFC 8285 §4.1.2).

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::crypto::Fingerprint;
 use crate::ice::Credentials;
 use crate::peer::jsep::apply::{Applied, InEffect};
-use crate::peer::jsep::capabilities::MediaCapabilities;
+use crate::peer::jsep::capabilities::SharedCapabilities;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::error::{NegotiationError, Side};
 use crate::peer::jsep::extensions::ExtensionIds;
@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     /// Whether to be the DTLS client where the offer leaves the choice (RFC 8842 §5.3 recommends it).
     pub(crate) answer_active: bool,
     /// Which media is served: the codecs in their order, and header extensions.
-    pub(crate) media: MediaCapabilities,
+    pub(crate) media: SharedCapabilities,
 }
 
 /// A description that was made and not set yet.
@@ -76,8 +76,8 @@ pub(crate) struct Negotiator {
     pub(super) current_remote: Option<SessionDescription>,
     pub(super) pending_local: Option<SessionDescription>,
     pub(super) pending_remote: Option<SessionDescription>,
-    pub(super) created_offer: Option<Created>,
-    pub(super) created_answer: Option<Created>,
+    pub(super) created_offer: Option<Box<Created>>,
+    pub(super) created_answer: Option<Box<Created>>,
     /// The section whose transport serves the peer's offer that is under way.
     pub(super) pending_section: Option<usize>,
     /// In the order they were made, which is that of their names.
@@ -152,6 +152,19 @@ impl Negotiator {
             in_effect: self.in_effect.clone(),
             provisional: self.provisional.clone(),
         }
+    }
+
+    /// Gives back the memory that an idle connection does not need: descriptions are seldom looked at once they are in force.
+    pub(crate) fn trim(&mut self) {
+        let all = [
+            &mut self.current_local,
+            &mut self.current_remote,
+            &mut self.pending_local,
+            &mut self.pending_remote,
+        ];
+        all.into_iter().flatten().for_each(SessionDescription::pack);
+        self.transceivers.shrink_to_fit();
+        self.payload_types.trim();
     }
 
     /// Where the exchange stands.

@@ -70,7 +70,8 @@ impl Negotiator {
         session.shrink();
         let media = |place: &Place| if let Place::Media(id) = place { Some(*id) } else { None };
         let places = places.iter().map(media).collect();
-        self.created_offer = Some(Created { session: session.clone(), places, refused: Vec::new() });
+        let created = Created { session: session.clone(), places, refused: Vec::new() };
+        self.created_offer = Some(Box::new(created));
         Ok(SessionDescription::new(SdpType::Offer, session))
     }
 

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::base::bitrate::Bitrate;
 use crate::base::limits;
@@ -52,8 +53,10 @@ pub(super) fn settle(
     let (local, remote) = (format::read(both.ours.1), format::read(both.theirs.1));
     let congestion = extensions.iter().any(|its| its.kind == ExtensionKind::TransportSequence);
     let allowed = format::allowed(ours_all, &transceiver.preferences);
-    let send_codecs = codecs(&remote, &local, allowed, Side::Send, congestion);
+    let send_codecs: Arc<[_]> = codecs(&remote, &local, allowed, Side::Send, congestion).into();
     let receive_codecs = codecs(&local, &remote, allowed, Side::Receive, congestion);
+    let same = *receive_codecs == *send_codecs;
+    let receive_codecs = if same { Arc::clone(&send_codecs) } else { receive_codecs.into() };
     let local_sources = local_sources(both, transceiver, &send_codecs);
     let theirs = both.theirs.1;
     let audio = theirs.kind == crate::sdp::MediaKind::Audio;

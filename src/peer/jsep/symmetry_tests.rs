@@ -311,8 +311,8 @@ proptest! {
     ) {
         let (mut alice, mut bob) = (media_peer(1), media_peer(2));
         let [a, b] = media;
-        alice.negotiator.settings.media = a;
-        bob.negotiator.settings.media = b;
+        alice.negotiator.settings.media = a.into();
+        bob.negotiator.settings.media = b.into();
         for step in &steps {
             run(step, &mut alice, &mut bob);
         }

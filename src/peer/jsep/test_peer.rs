@@ -29,7 +29,8 @@ pub(super) struct Peer {
 pub(super) fn peer(seed: u8) -> Peer {
     let mut rng = Rng::new(&Seed::from_bytes([seed; 32]));
     let media = MediaCapabilities::none();
-    let settings = Settings { max_message_size: 262_144, sctp_port: 5000, answer_active: true, media };
+    let settings =
+        Settings { max_message_size: 262_144, sctp_port: 5000, answer_active: true, media: media.into() };
     Peer {
         credentials: Credentials::generate(&mut rng),
         negotiator: Negotiator::new(rng, settings),
@@ -43,7 +44,7 @@ pub(super) fn peer(seed: u8) -> Peer {
 /// One with media.
 pub(super) fn media_peer(seed: u8) -> Peer {
     let mut peer = peer(seed);
-    peer.negotiator.settings.media = MediaCapabilities::new();
+    peer.negotiator.settings.media = MediaCapabilities::new().into();
     peer
 }
 

@@ -126,6 +126,9 @@ pub struct ExtensionMap {
     ids: [u8; KINDS],
     /// By id, for those that fit a one-byte header, which nearly all do.
     kinds: [Option<ExtensionKind>; 16],
+    /// How many are in use, and how many of them have an id that does not fit a one-byte header.
+    used: u8,
+    wide: u8,
 }
 
 impl Default for ExtensionMap {
@@ -137,7 +140,7 @@ impl Default for ExtensionMap {
 impl ExtensionMap {
     /// No extension.
     pub const fn new() -> Self {
-        Self { ids: [0; KINDS], kinds: [None; 16] }
+        Self { ids: [0; KINDS], kinds: [None; 16], used: 0, wide: 0 }
     }
 
     /// Lets `id` stand for `kind`.
@@ -154,6 +157,8 @@ impl ExtensionMap {
         self.remove(kind);
         if let Some(place) = self.ids.get_mut(kind.index()) {
             *place = id;
+            self.used += 1;
+            self.wide += u8::from(id > 14);
         }
         if let Some(place) = self.kinds.get_mut(usize::from(id)) {
             *place = Some(kind);
@@ -165,6 +170,8 @@ impl ExtensionMap {
     pub fn remove(&mut self, kind: ExtensionKind) {
         let Some(place) = self.ids.get_mut(kind.index()) else { return };
         let id = core::mem::take(place);
+        self.used -= u8::from(id > 0);
+        self.wide -= u8::from(id > 14);
         if let Some(place) = self.kinds.get_mut(usize::from(id)) {
             *place = None;
         }
@@ -190,14 +197,13 @@ impl ExtensionMap {
     }
 
     /// Whether no extension is in use.
-    pub fn is_empty(&self) -> bool {
-        self.ids.iter().all(|id| *id == 0)
+    pub const fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
     /// The form in which all extensions in use can be written if none is longer than `longest` bytes.
-    pub fn form(&self, longest: usize) -> ExtensionForm {
-        let fits = longest <= 16 && self.ids.iter().all(|id| *id < 15);
-        if fits { ExtensionForm::OneByte } else { ExtensionForm::TwoByte }
+    pub const fn form(&self, longest: usize) -> ExtensionForm {
+        if longest <= 16 && self.wide == 0 { ExtensionForm::OneByte } else { ExtensionForm::TwoByte }
     }
 
     /// Reads the values of a packet. A value whose length is not that of its kind counts as absent; of two of one kind the first counts.
