@@ -13,6 +13,7 @@ use crate::peer::jsep::media_section::{self, MediaSection, ReceiveLayer, RtcpFla
 use crate::peer::jsep::negotiator::{Created, LocalTransport, Negotiator};
 use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section::{self, DataSection, TransportLines};
+use crate::peer::jsep::simulcast;
 use crate::peer::jsep::state::SignalingState;
 use crate::peer::jsep::transceiver::{Transceiver, TransceiverId};
 use crate::sdp::attribute::Group;
@@ -199,7 +200,12 @@ impl Negotiator {
             .is_some_and(|(_, media)| media.attributes.iter().any(|a| matches!(a, Attribute::Msid(..))));
         let send_layers =
             if sends(its.direction) { media_section::layer_names(&its.settled.layers) } else { Vec::new() };
-        let receive_layers = if receives(its.direction) { its.receive_layers.clone() } else { Vec::new() };
+        // Layers that an answer of ours has taken stay asked for: an offer without them would end them (RFC 8853 §5.3.4).
+        let asked = match present {
+            Some((_, media)) if its.receive_layers.is_empty() => simulcast::asked(media),
+            _ => its.receive_layers.clone(),
+        };
+        let receive_layers = if receives(its.direction) { asked } else { Vec::new() };
         let taken_ids = self.taken_extensions();
         let mut extensions = self.extension_ids.offer(&ours.extensions, &extensions, &taken_ids);
         for extension in &mut extensions {

@@ -29,6 +29,11 @@ pub(super) fn wanted(media: &Media) -> Vec<(Token, bool)> {
     firsts.take(limits::MAX_ENCODINGS).map(|id| (id.rid.clone(), id.paused)).collect()
 }
 
+/// The names of the layers that a description asks for; of alternatives the first.
+pub(super) fn asked(media: &Media) -> Vec<Token> {
+    wanted(media).into_iter().map(|(rid, _)| rid).collect()
+}
+
 /// What a `rid` is limited to.
 pub(super) struct Restrictions {
     /// Payload types of the description; empty: all of the section.

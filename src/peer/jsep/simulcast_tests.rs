@@ -69,11 +69,19 @@ fn several_layers_are_offered_and_answered_by_name() {
     assert_eq!(lines(&again), lines(&offer));
     let (later, _) = exchange_media(&mut alice, &mut bob);
     assert_eq!(later.media[0].local_sources, at_alice.media[0].local_sources);
+    // An offer of the side that receives asks for what its answer took.
+    let (at_bob, at_alice) = exchange_media(&mut bob, &mut alice);
+    let offer = bob.negotiator.current_local_description().unwrap();
+    assert_eq!(lines(offer), ["rid:q recv", "rid:h recv", "rid:f recv", "simulcast:recv q;h;f"]);
+    assert_eq!(at_alice.media[0].local_sources, later.media[0].local_sources);
+    assert_eq!(remote(&at_bob.media[0]), ["q", "h", "f"]);
+    let again = alice.offer(false);
+    assert_eq!(lines(&again), ["rid:q send", "rid:h send", "rid:f send", "simulcast:send q;h;f"]);
     // Switching layers off is no matter of descriptions.
     let mut encodings: Vec<_> = alice.negotiator.transceiver(a).unwrap().encodings().cloned().collect();
     encodings[0].active = false;
     alice.negotiator.set_encodings(a, &encodings).unwrap();
-    assert_eq!(lines(&alice.offer(false)), lines(&offer));
+    assert_eq!(lines(&alice.offer(false)), lines(&again));
     assert!(!alice.negotiator.negotiation_needed());
 }
 
