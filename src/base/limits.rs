@@ -248,6 +248,8 @@ pub const RTP_ROUND_TRIP: Duration = Duration::from_millis(100);
 pub const RTP_REORDER: usize = 2048;
 /// How far ahead of the latest packet a repetition is believed: senders may repeat what we did not know of.
 pub const RTP_RTX_AHEAD: u64 = 64;
+/// Sources that were forgotten whose section is remembered: those of a camera in three layers with their repetitions, ten times over.
+pub const RTP_PAST_SOURCES: usize = 64;
 /// Frames of one receiver that wait to be read.
 pub const RTP_FRAMES: usize = 256;
 /// Bytes of such frames.

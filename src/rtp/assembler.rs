@@ -104,6 +104,11 @@ impl Assembler {
         }
     }
 
+    /// One before whose first frame something is missing.
+    pub(super) fn after_gap(kind: MediaKind) -> Self {
+        Self { broken: true, ..Self::new(kind) }
+    }
+
     /// The numbering begins anew with that number.
     pub(super) fn restart(&mut self, number: u64) {
         self.ring.iter_mut().for_each(|place| *place = None);

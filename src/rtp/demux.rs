@@ -1,5 +1,8 @@
 //! Which source a packet is of, and which receiver a source (RFC 9143 §9.2, RFC 8852 §3).
 
+use std::collections::VecDeque;
+
+use super::assembler::Assembler;
 use super::config::ReceiverConfig;
 use super::event::{Event, ReceiverId, SourceId};
 use super::receiver::Receiver;
@@ -17,6 +20,17 @@ pub(super) struct Table {
     /// Sorted.
     by_ssrc: Vec<(u32, Key)>,
     last: Option<(u32, Key)>,
+    /// Sources that were forgotten, the latest last.
+    past: VecDeque<Past>,
+}
+
+/// What is remembered of a source that was forgotten: its peer has been told that its section and encoding are known, and does not say them
+/// any more.
+#[derive(Clone, Debug)]
+struct Past {
+    ssrc: u32,
+    mid: String,
+    rid: Option<String>,
 }
 
 impl Table {
@@ -51,6 +65,21 @@ impl Table {
         if let Ok(index) = self.by_ssrc.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc) {
             self.by_ssrc.remove(index);
         }
+    }
+
+    /// Whether a source had been forgotten, which it is not any more.
+    fn recall(&mut self, ssrc: u32) -> bool {
+        let before = self.past.len();
+        self.past.retain(|its| its.ssrc != ssrc);
+        self.past.len() < before
+    }
+
+    fn remember(&mut self, past: Past) {
+        self.recall(past.ssrc);
+        if self.past.len() >= limits::RTP_PAST_SOURCES {
+            self.past.pop_front();
+        }
+        self.past.push_back(past);
     }
 }
 
@@ -92,11 +121,32 @@ impl Session {
             self.on_collision(now, packet.ssrc);
             return None;
         }
+        if hints.mid.is_none()
+            && let Some(at) = self.table.past.iter().position(|past| past.ssrc == packet.ssrc)
+        {
+            return self.enter_again(now, at, &hints);
+        }
         let Some(receiver) = self.receiver_of(&hints) else {
             self.stats.rtp_unroutable += 1;
             return None;
         };
         self.enter(now, packet.ssrc, receiver, &hints)
+    }
+
+    /// A source that was forgotten is still of the section it was of, and of no other that has its payload type too.
+    fn enter_again(&mut self, now: Instant, at: usize, hints: &Hints<'_>) -> Option<Key> {
+        let past = self.table.past.get(at)?.clone();
+        let hints = Hints {
+            mid: Some(&past.mid),
+            rid: hints.rid.or(past.rid.as_deref()),
+            repaired_rid: hints.repaired_rid.or(past.rid.as_deref()),
+            payload_type: hints.payload_type,
+        };
+        let Some(receiver) = self.receiver_of(&hints) else {
+            self.stats.rtp_unroutable += 1;
+            return None;
+        };
+        self.enter(now, past.ssrc, receiver, &hints)
     }
 
     /// The receiver by section, else by payload type where only one has it.
@@ -162,7 +212,13 @@ impl Session {
             self.stats.rtp_no_room += 1;
             return None;
         }
-        let key = self.sources.insert(Source::new(now, ssrc, receiver, role));
+        let mut source = Source::new(now, ssrc, receiver, role);
+        let kind = self.receivers.get(receiver).map(|receiver| receiver.config.kind);
+        if self.table.recall(ssrc) && role == Role::Media {
+            // What it sent meanwhile is missing before its next frame.
+            source.assembler = kind.map(|kind| Box::new(Assembler::after_gap(kind)));
+        }
+        let key = self.sources.insert(source);
         self.table.insert(ssrc, key);
         Some(key)
     }
@@ -193,6 +249,10 @@ impl Session {
     pub(super) fn forget_source(&mut self, key: Key) {
         let Some(source) = self.sources.remove(key) else { return };
         self.table.remove(source.ssrc);
+        let receiver = self.receivers.get(source.receiver);
+        if let Some(mid) = receiver.and_then(|receiver| receiver.config.mid.clone()) {
+            self.table.remember(Past { ssrc: source.ssrc, mid, rid: source.rid });
+        }
         for (_, other) in self.sources.iter_mut() {
             if other.role == Role::Repair(Some(key)) {
                 other.role = Role::Repair(None);

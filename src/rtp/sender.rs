@@ -118,6 +118,10 @@ impl Sender {
         let fixed = usize::from(map.id(ExtensionKind::TransportSequence).is_some()) * 4
             + usize::from(map.id(ExtensionKind::AbsSendTime).is_some()) * 5;
         self.overhead = 4 + fixed + text(&self.config.mid) + text(&self.config.rid) + 3;
+        // A receiver may have forgotten a source that was not to be sent for a time.
+        if self.config.active && !self.stats.active {
+            (self.is_known, self.is_rtx_known) = (false, false);
+        }
         self.stats.active = self.config.active;
     }
 

@@ -222,14 +222,12 @@ impl Session {
 
     /// Removes a receiver with all its sources.
     pub fn remove_receiver(&mut self, id: ReceiverId) {
-        if self.receivers.remove(id.0).is_none() {
-            return;
-        }
         let of = self.sources.iter().filter(|(_, source)| source.receiver == id.0);
         let keys: Vec<Key> = of.map(|(key, _)| key).collect();
         for key in keys {
             self.forget_source(key);
         }
+        self.receivers.remove(id.0);
     }
 
     /// The configuration of a receiver.
