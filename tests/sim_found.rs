@@ -1,8 +1,14 @@
 //! What the simulator found, each as the run that shows it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "most events are of no matter to an application")]
 
+use antiphon::codec::MediaKind;
+use antiphon::peer::{Encoding, TransceiverInit};
+use antiphon::rtp::Frame;
+use antiphon::sdp::Direction;
 use antiphon::sim::{Fault, HostId, Link, Nat, Network, Peers, StunServer, ignore_events};
-use antiphon::{Config, ConnectionState, DataChannelInit, PeerConnection};
+use antiphon::srtp::{self, KeyingMaterial, Side, SrtpProfile};
+use antiphon::{Config, ConnectionState, DataChannelInit, Event, PeerConnection};
 use core::time::Duration;
 
 /// Two public peers with a channel, 25 ms apart.
@@ -120,4 +126,128 @@ fn a_round_trip_across_a_sleep_is_not_believed() {
     let stats = network.machine(hosts[0]).stats(network.now()).sctp;
     assert!(stats.smoothed_rtt < Duration::from_millis(200), "{:?}", stats.smoothed_rtt);
     assert_eq!(received, 800_000, "{} bytes wait", stats.queued_bytes);
+}
+
+/// Two public peers without a channel, and the tracks that the second has been told of.
+fn call(seed: u64) -> (Network<PeerConnection>, [HostId; 2]) {
+    let mut network = Network::new(seed, Link::new().delay(Duration::from_millis(25)));
+    let hosts = ["203.0.113.1:5000", "203.0.113.2:5000"]
+        .map(|address| network.add_peer(&Config::new(), &[address.parse().unwrap()]).unwrap());
+    (network, hosts)
+}
+
+fn sending(layers: &[&str]) -> TransceiverInit {
+    let send_encodings = layers.iter().map(|rid| Encoding::named(rid).unwrap()).collect();
+    TransceiverInit { direction: Direction::SendOnly, send_encodings, ..TransceiverInit::default() }
+}
+
+/// Who received layers and offered something of its own took them away: its offer did not ask for them any more.
+#[test]
+fn an_offer_of_who_receives_layers_leaves_them() {
+    let (mut network, hosts) = call(3);
+    let camera =
+        network.machine_mut(hosts[0]).add_transceiver(MediaKind::Video, sending(&["q", "f"])).unwrap();
+    let mut peers = Peers::new(ignore_events::<PeerConnection>).pair(hosts[0], hosts[1]);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    network.machine_mut(hosts[1]).add_transceiver(MediaKind::Video, sending(&[])).unwrap();
+    network.run_for(Duration::from_secs(1), &mut peers);
+    let now = network.host_now(hosts[0]);
+    let mut sender = network.machine_mut(hosts[0]).sender(camera).unwrap();
+    assert_eq!(sender.encodings().len(), 2);
+    for rid in ["q", "f"] {
+        sender.write_layer(now, Some(rid), &Frame::new(&[0x11; 40][..], 0)).unwrap();
+    }
+}
+
+/// A section that was inactive for a time: packets on their way were given to another with the same payload type, as their sender, whose name
+/// was known, did not say it any more; nor did it when it went on, and nobody knew whose they were.
+#[test]
+fn packets_of_a_muted_track_are_its_own_or_nobodys() {
+    let (mut network, hosts) = call(4);
+    let ids = [(); 2]
+        .map(|()| network.machine_mut(hosts[0]).add_transceiver(MediaKind::Audio, sending(&[])).unwrap());
+    let (mut tracks, mut heard) = (Vec::new(), vec![Vec::new(), Vec::new()]);
+    let mut app = |_: antiphon::Instant, _: HostId, pc: &mut PeerConnection, event: Event| match event {
+        Event::Track(id) if !tracks.contains(&id) => tracks.push(id),
+        Event::MediaReadable(id) => {
+            let at = tracks.iter().position(|track| *track == id).unwrap();
+            let mut receiver = pc.receiver(id).unwrap();
+            heard[at]
+                .extend(core::iter::from_fn(|| receiver.recv()).map(|frame| (frame.data[1], frame.data[2])));
+        }
+        _ => {}
+    };
+    let mut peers = Peers::new(&mut app).pair(hosts[0], hosts[1]);
+    for step in 0_u8..200 {
+        if let Some(direction) =
+            [(80, Direction::Inactive), (140, Direction::SendOnly)].iter().find(|(at, _)| *at == step)
+        {
+            let mut muted = network.machine_mut(hosts[0]).transceiver(ids[0]).unwrap();
+            muted.set_direction(direction.1).unwrap();
+        }
+        let now = network.host_now(hosts[0]);
+        for (which, id) in (0..).zip(ids) {
+            let frame = Frame::new(vec![0xfc, which, step], u32::from(step) * 960);
+            if let Some(mut sender) =
+                network.machine_mut(hosts[0]).sender(id).filter(|sender| sender.can_write())
+            {
+                sender.write(now, &frame).unwrap();
+            }
+        }
+        network.run_for(Duration::from_millis(20), &mut peers);
+    }
+    for (which, heard) in (0_u8..).zip(&heard) {
+        assert!(heard.iter().all(|(whose, _)| *whose == which), "track {which} heard the other");
+        let late = heard.iter().filter(|(_, step)| *step >= 150).count();
+        assert!(late >= 40, "track {which} goes on: {late} frames of 50");
+    }
+}
+
+/// A packet that was repaired long after what followed it could not be forwarded: 128 packets back its number was "too old to know".
+#[test]
+fn a_packet_repaired_late_is_sealed_by_who_forwards_it() {
+    let profile = SrtpProfile::AeadAes128Gcm;
+    let keys = KeyingMaterial::split(profile, &vec![7; profile.keying_material_len()]).unwrap();
+    let mut forwarder = srtp::Session::new(&keys, Side::Client).unwrap();
+    let mut seal = |number: u16| {
+        let mut packet = [0; 64];
+        packet[0] = 0x80;
+        packet[2..4].copy_from_slice(&number.to_be_bytes());
+        forwarder.protect_rtp(&mut packet, 32).is_ok()
+    };
+    assert!((1000..2000).filter(|number| *number != 1100).all(&mut seal));
+    assert!(seal(1100), "899 packets back");
+    assert!(!seal(1100), "and once only");
+}
+
+/// A source that was silent for more than a minute was forgotten; what it sent next was said to follow on what it had sent before.
+#[test]
+fn what_was_sent_while_nobody_heard_is_missing() {
+    let (mut network, hosts) = call(5);
+    let id = network.machine_mut(hosts[0]).add_transceiver(MediaKind::Audio, sending(&[])).unwrap();
+    let mut heard = Vec::new();
+    let mut app = |_: antiphon::Instant, _: HostId, pc: &mut PeerConnection, event: Event| {
+        if let Event::MediaReadable(id) = event {
+            let mut receiver = pc.receiver(id).unwrap();
+            heard.extend(core::iter::from_fn(|| receiver.recv()).map(|frame| frame.contiguous));
+        }
+    };
+    let mut peers = Peers::new(&mut app).pair(hosts[0], hosts[1]);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    let write = |network: &mut Network<PeerConnection>, number: u32| {
+        let now = network.host_now(hosts[0]);
+        let mut sender = network.machine_mut(hosts[0]).sender(id).unwrap();
+        sender.write(now, &Frame::new(&[0xfc, 1, 2][..], number * 960)).unwrap();
+    };
+    write(&mut network, 0);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    // These are lost, and then there is silence.
+    network.set_link(hosts[0], hosts[1], Link::blocked());
+    write(&mut network, 1);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    network.set_link(hosts[0], hosts[1], Link::new().delay(Duration::from_millis(25)));
+    network.run_for(Duration::from_secs(90), &mut peers);
+    write(&mut network, 2);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    assert_eq!(heard, [true, false]);
 }

@@ -66,10 +66,10 @@ fn near(highest: u64, sequence: u16, turns: u64) -> Option<u64> {
     (index < RTP_LIFETIME).then_some(index)
 }
 
-/// A source of ours.
+/// A source of ours. Who forwards seals what was repaired long after what followed it: the window is as wide as that of who receives.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbound {
-    used: ReplayWindow,
+    used: WideReplayWindow,
 }
 
 /// Why a source of ours has no index for a packet.
@@ -102,7 +102,7 @@ impl Outbound {
 
     #[cfg(test)]
     pub(super) fn at(index: u64) -> Self {
-        let mut used = ReplayWindow::default();
+        let mut used = WideReplayWindow::default();
         used.commit(index);
         Self { used }
     }

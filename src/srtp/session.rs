@@ -165,7 +165,7 @@ impl Session {
     /// Protects the RTP packet in `buf[..len]` in place and returns its new length, at most [`rtp_overhead`](Self::rtp_overhead)
     /// more.
     ///
-    /// Sequence numbers may come out of order, up to 128 back. None is taken twice: a packet that is sent again must be the bytes
+    /// Sequence numbers may come out of order, up to 1024 back. None is taken twice: a packet that is sent again must be the bytes
     /// that were protected the first time, or be a packet of its own (RFC 4588).
     ///
     /// # Errors
