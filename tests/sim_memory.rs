@@ -147,8 +147,12 @@ fn world<M: Machine<Event = Event> + AsPc + core::borrow::BorrowMut<PeerConnecti
 }
 
 /// R1: how much is held at most, however badly the network and the reader behave.
-fn peak_under_faults(region: &Region<'_, System>) -> isize {
-    let (mut network, mut peers, hosts) = world(|pc| pc);
+fn peak_under_faults<M>(region: &Region<'_, System>, make: impl Fn(PeerConnection) -> M) -> isize
+where
+    M: Machine<Path = Path, Event = Event> + AsPc + core::borrow::BorrowMut<PeerConnection>,
+    for<'i> M::Input<'i>: antiphon::sim::FromDatagram<'i>,
+{
+    let (mut network, mut peers, hosts) = world(make);
     let before = held(region).0;
     let mut peak = 0;
     for step in 0..60 {
@@ -158,7 +162,7 @@ fn peak_under_faults(region: &Region<'_, System>) -> isize {
             4 => {
                 peers.app.deaf = false;
                 for (host, id) in core::mem::take(&mut peers.app.unread) {
-                    peers.app.read(network.machine_mut(host), id);
+                    peers.app.read(network.machine_mut(host).as_pc(), id);
                 }
             }
             5 => network.inject(Fault::freeze(hosts[1], ms(300))),
@@ -195,14 +199,15 @@ where
     late - early
 }
 
-/// R2: what is still held once both connections are closed and dropped.
-fn rest_after_close(region: &Region<'_, System>) -> isize {
+/// R2: what is still held once both connections are closed and dropped; unless somebody keeps them.
+fn rest_after_close(region: &Region<'_, System>, mut keep: impl FnMut(&PeerConnection)) -> isize {
     let before = held(region).0;
     {
         let (mut network, mut peers, hosts) = world(|pc| pc);
         network.run_for(Duration::from_secs(5), &mut peers);
         for host in hosts {
             network.machine_mut(host).close();
+            keep(network.machine(host));
         }
         network.run_for(Duration::from_secs(1), &mut peers);
     }
@@ -210,8 +215,12 @@ fn rest_after_close(region: &Region<'_, System>) -> isize {
 }
 
 /// R4: allocations per message that arrives, over a network that loses nothing.
-fn allocations_per_message(region: &Region<'_, System>) -> f64 {
-    let (mut network, mut peers, hosts) = world(|pc| pc);
+fn allocations_per_message<M>(region: &Region<'_, System>, make: impl Fn(PeerConnection) -> M) -> f64
+where
+    M: Machine<Path = Path, Event = Event> + AsPc + core::borrow::BorrowMut<PeerConnection>,
+    for<'i> M::Input<'i>: antiphon::sim::FromDatagram<'i>,
+{
+    let (mut network, mut peers, hosts) = world(make);
     network.set_link_both(hosts[0], hosts[1], &Link::new().delay(ms(20)));
     network.run_for(Duration::from_secs(5), &mut peers);
     let (allocations, received) = (held(region).1, peers.app.received);
@@ -225,20 +234,28 @@ fn what_connections_hold_is_bounded_returned_and_constant() {
     steady_support::alone(ALLOCATOR);
     let region = Region::new(ALLOCATOR);
     // Caches that are filled once, of the library and of the language.
-    rest_after_close(&region);
-    let peak = peak_under_faults(&region);
+    rest_after_close(&region, |_| {});
+    let peak = peak_under_faults(&region, |pc| pc);
     println!("R1: {peak} bytes at the most");
     assert!(peak <= CAP, "R1: {peak} bytes are held, {CAP} allowed");
-    let rest = rest_after_close(&region);
+    let rest = rest_after_close(&region, |_| {});
     println!("R2: {rest} bytes after the end");
     assert!(rest.abs() < 1024, "R2: {rest} bytes are still held");
     let growth = soak(&region, |pc| pc);
     println!("R3: {growth} bytes of growth");
     assert!(growth < 64 * 1024, "R3: {growth} bytes more after twelve seconds");
-    let each = allocations_per_message(&region);
+    let each = allocations_per_message(&region, |pc| pc);
     println!("R4: {each:.4} allocations for each message");
     assert!(each < 2.0, "R4: {each:.3} allocations for each message of 4 KiB");
-    // The measure itself: a queue that grows is seen.
-    let hoarded = soak(&region, |pc| Hoarder { pc, hoard: Vec::new() });
+    // The measures themselves: what keeps a copy of everything, or is not let go, is seen by each.
+    let hoarder = |pc| Hoarder { pc, hoard: Vec::new() };
+    let hoarded = peak_under_faults(&region, hoarder);
+    assert!(hoarded > CAP, "R1 missed a queue that grows: {hoarded} bytes");
+    let mut kept = Vec::new();
+    let hoarded = rest_after_close(&region, |pc| kept.push(pc.fork()));
+    assert!(hoarded > 1024, "R2 missed a connection that is kept: {hoarded} bytes");
+    let hoarded = soak(&region, hoarder);
     assert!(hoarded > 64 * 1024, "R3 missed a queue that grows: {hoarded} bytes");
+    let each = allocations_per_message(&region, hoarder);
+    assert!(each > 2.0, "R4 missed a copy of every datagram: {each:.3}");
 }

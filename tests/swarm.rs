@@ -22,6 +22,8 @@ mod coverage;
 mod crowd;
 #[path = "swarm/end.rs"]
 mod end;
+#[path = "swarm/film.rs"]
+mod film;
 #[path = "swarm/losses.rs"]
 mod losses;
 #[path = "swarm/model.rs"]
@@ -30,8 +32,14 @@ mod model;
 mod plan;
 #[path = "swarm/run.rs"]
 mod run;
+#[path = "swarm/screening.rs"]
+mod screening;
 #[path = "swarm/shrink.rs"]
 mod shrink;
+#[path = "swarm/studio.rs"]
+mod studio;
+#[path = "swarm/tape.rs"]
+mod tape;
 #[path = "swarm/timing.rs"]
 mod timing;
 #[path = "swarm/watch.rs"]
@@ -63,6 +71,11 @@ struct Sum {
     faults: u64,
     acts: u64,
     messages: u64,
+    films: u64,
+    frames: u64,
+    keys: u64,
+    rolls: u64,
+    feedback: u64,
     virtual_time: Duration,
     slowest: Duration,
     wakes: u64,
@@ -77,6 +90,12 @@ impl Sum {
         self.faults += outcome.faults;
         self.acts += outcome.acts;
         self.messages += outcome.crowd.messages;
+        let studio = &outcome.crowd.studio;
+        self.films += u64::from(studio.is_on());
+        self.frames += studio.screens.values().map(|screen| screen.frames).sum::<u64>();
+        self.keys += studio.key_requests;
+        self.rolls += outcome.crowd.watch.tape.rolls();
+        self.feedback += outcome.crowd.watch.tape.feedback;
         self.virtual_time += outcome.virtual_time;
         self.slowest = self.slowest.max(outcome.progress);
         self.wakes = self.wakes.max(outcome.wakes);
@@ -100,6 +119,10 @@ impl Sum {
             self.datagrams,
             self.coverage.len()
         );
+        println!(
+            "media in {} of them: {} frames shown, {} key frames asked for, {} roll-overs, {} feedback packets read",
+            self.films, self.frames, self.keys, self.rolls, self.feedback
+        );
         if std::env::var("ANTIPHON_COVERAGE").is_ok() {
             println!("{}", self.coverage.table());
         }
@@ -113,12 +136,21 @@ fn play_seed(seed: u64) -> Outcome {
     match catch_unwind(AssertUnwindSafe(|| play(&plan, defects))) {
         Ok(outcome) => outcome,
         Err(panic) => {
-            eprintln!("replay: ANTIPHON_SEED={seed:#x} cargo test --test swarm -- --exact {TEST}");
-            let smaller = shrink::shrink(&plan, Defects::default(), &shrink::words(panic.as_ref()));
-            eprintln!("smaller, of {} faults and {} calls: {smaller:#?}", plan.wrongs.len(), plan.acts.len());
+            eprintln!("{}", told(seed, &plan, Defects::default(), &shrink::words(panic.as_ref())));
             resume_unwind(panic);
         }
     }
+}
+
+/// What a failure prints: the line that replays it, and a smaller case.
+fn told(seed: u64, plan: &Plan, defects: Defects, words: &str) -> String {
+    let smaller = shrink::shrink(plan, defects, words);
+    let fails = shrink::quietly(&smaller, defects).err().unwrap_or_default();
+    let (faults, calls) = (plan.wrongs.len(), plan.acts.len());
+    format!(
+        "replay: ANTIPHON_SEED={seed:#x} cargo test --test swarm -- --exact {TEST}\n\
+         smaller, of {faults} faults and {calls} calls: {smaller:#?}\nwhich fails with {fails}"
+    )
 }
 
 const TEST: &str = "every_seed_keeps_every_invariant";
@@ -138,4 +170,18 @@ fn a_seed_is_one_run() {
         let hash = || play(&Plan::draw(seed), Defects::default()).hash;
         assert_eq!(hash(), hash(), "D1: seed {seed:#x}");
     }
+}
+
+#[test]
+fn a_failure_says_how_to_play_it_again() {
+    let defects = Defects { sabotage: [Some(end::Sabotage::ReusesNonce), None], ..Defects::default() };
+    let fails = |seed: u64| shrink::quietly(&Plan::draw(seed), defects).err();
+    let (seed, words) = (1..100).find_map(|seed| Some((seed, fails(seed)?))).unwrap();
+    let text = told(seed, &Plan::draw(seed), defects, &words);
+    let line = text.lines().next().unwrap();
+    let again = line.split_once("ANTIPHON_SEED=").and_then(|(_, rest)| replay_seed(rest.split(' ').next()?));
+    assert_eq!(again, Some(seed), "{line}");
+    assert_eq!(fails(again.unwrap()), Some(words.clone()), "the line replays the failure");
+    let (_, smaller) = text.rsplit_once("which fails with ").unwrap();
+    assert_eq!(shrink::invariant(smaller), shrink::invariant(&words));
 }

@@ -9,8 +9,9 @@ use super::end::Sabotage;
 use super::losses::within;
 use super::plan::{Plan, Promise, Wrong, ms};
 use super::run::{Defects, hold_silence, play};
+use super::screening::{counted, round_trip};
 use super::shrink::{invariant, quietly, shrink, silently};
-use super::watch::{Watch, accepted_once, accounts, same_when_read};
+use super::watch::{Watch, accepted_once, accounts, same_keys, same_when_read};
 
 const RELIABLE: Promise = Promise { ordered: true, retransmits: None, life_time: None };
 const UNORDERED: Promise = Promise { ordered: false, ..RELIABLE };
@@ -25,6 +26,12 @@ enum Broken {
     UnluckyEnds(Sabotage),
     /// One end of a run in which the two are parted for 50 s.
     PartedEnd(Sabotage),
+    /// One end of a calm run with sound and pictures.
+    Filming(Sabotage),
+    /// The same, parted for 50 s.
+    PartedFilming(Sabotage),
+    /// Frames on their way from the connection to the screen.
+    Frames(Tamper),
     /// Messages on their way from the connection to the model, on channels of this kind.
     Messages(Promise, Tamper),
     /// A network that lets through what its NATs would not.
@@ -34,13 +41,16 @@ enum Broken {
 }
 
 /// For each invariant what its checker must catch. T1, T2, T3 and T5 are held by the network itself and tested beside it
-/// (`src/sim/run_tests.rs`), T4, D1, D2 and D4 in `tests/determinism.rs`, R1 to R4 in `tests/sim_memory.rs`.
+/// (`src/sim/run_tests.rs`), S9 in `timing.rs`, T4 and D1 to D4 in `tests/determinism.rs`, R1 to R4 in `tests/sim_memory.rs`: each has
+/// something broken beside it too.
 const TABLE: &[(&str, Broken)] = &[
     ("L1", Broken::End(Sabotage::Mute)),
     ("L1", Broken::UnluckyEnds(Sabotage::ForgetsToWake)),
     ("L3", Broken::LeakyNats),
     ("L3", Broken::Figures(|| hold_silence(ms(39_000)))),
     ("L3", Broken::Figures(|| hold_silence(Duration::MAX))),
+    ("L4", Broken::Frames(Tamper::Swallow)),
+    ("L4", Broken::Filming(Sabotage::MakesNoKeyFrame)),
     ("L5", Broken::Messages(RELIABLE, Tamper::Swallow)),
     ("L5", Broken::Messages(UNORDERED, Tamper::Drop)),
     ("L6", Broken::End(Sabotage::Babbles)),
@@ -54,11 +64,18 @@ const TABLE: &[(&str, Broken)] = &[
     ("S3", Broken::Messages(PARTIAL, Tamper::Duplicate)),
     ("S3", Broken::Messages(PARTIAL, Tamper::Change)),
     ("S3", Broken::Messages(TIMED, Tamper::Delay)),
+    ("S3", Broken::Frames(Tamper::Duplicate)),
+    ("S3", Broken::Frames(Tamper::Change)),
+    ("S3", Broken::Frames(Tamper::Drop)),
     ("S4", Broken::Figures(|| Watch::default().delivers(0, ConnectionState::Connecting))),
     ("S5", Broken::PartedEnd(Sabotage::SpeaksWithoutConsent)),
+    ("S5", Broken::PartedFilming(Sabotage::FilmsWithoutConsent)),
     ("S6", Broken::End(Sabotage::SpeaksAfterTheEnd)),
+    ("S6", Broken::Filming(Sabotage::FilmsAfterTheEnd)),
     ("S7", Broken::End(Sabotage::ReusesNonce)),
+    ("S7", Broken::Filming(Sabotage::ReusesIndex)),
     ("S8", Broken::Figures(|| accepted_once(&with_packets(5, 0), &with_packets(0, 4)))),
+    ("S8", Broken::Figures(|| accepted_once(&with_media(5), &with_media(4)))),
     ("S10", Broken::Figures(|| Watch::agreement([&fresh(), &fresh()], true))),
     (
         "S11",
@@ -68,9 +85,18 @@ const TABLE: &[(&str, Broken)] = &[
     ),
     ("S12", Broken::End(Sabotage::GreetsAsWell)),
     (
+        "S13",
+        Broken::Figures(|| {
+            super::run::with_connected(|a| super::run::with_another(|b| same_keys([a[0], b[1]])))
+        }),
+    ),
+    ("S14", Broken::Filming(Sabotage::TurnsBackTime)),
+    ("S14", Broken::Frames(Tamper::Delay)),
+    (
         "S15",
         Broken::Figures(|| same_when_read("a=b\r\nc=d\r\n", |text| text.lines().next().map(str::to_owned))),
     ),
+    ("S16", Broken::End(Sabotage::MixesGenerations)),
     ("T6", Broken::End(Sabotage::WakesAllTheTime)),
     ("A1", Broken::Figures(|| accounts(10, 1, 9, 1, 0))),
     ("A2", Broken::Figures(|| grew(100, 10, 111))),
@@ -83,6 +109,9 @@ const TABLE: &[(&str, Broken)] = &[
             watch.stats(0, with_packets(1, 0));
         }),
     ),
+    ("A3", Broken::Figures(|| counted("sent", 0, 5, 6))),
+    ("A3", Broken::Figures(|| round_trip(0, Some(ms(400))))),
+    ("A4", Broken::Filming(Sabotage::LiesInFeedback)),
     (
         "A5",
         Broken::Figures(|| {
@@ -105,6 +134,14 @@ fn with_packets(received: u64, sent: u64) -> Stats {
     stats
 }
 
+fn with_media(packets: u64) -> Stats {
+    let mut stats = with_packets(0, 0);
+    let mut srtp = antiphon::srtp::Stats::default();
+    (srtp.rtp_protected, srtp.rtp_unprotected) = (packets, packets);
+    stats.srtp = Some(srtp);
+    stats
+}
+
 /// What the checker said of it; `None`: it kept silent.
 fn caught(broken: &Broken) -> Option<String> {
     let sabotage = |end: Sabotage| Defects { sabotage: [Some(end), None], ..Defects::default() };
@@ -120,6 +157,15 @@ fn caught(broken: &Broken) -> Option<String> {
             let mut plan = Plan::calm(RELIABLE);
             plan.wrongs.push((ms(3000), Wrong::Partition(ms(50_000))));
             run(&plan, sabotage(end))
+        }
+        Broken::Filming(end) => run(&Plan::premiere(), sabotage(end)),
+        Broken::PartedFilming(end) => {
+            let mut plan = Plan::premiere();
+            plan.wrongs.push((ms(3000), Wrong::Partition(ms(50_000))));
+            run(&plan, sabotage(end))
+        }
+        Broken::Frames(tamper) => {
+            run(&Plan::premiere(), Defects { tamper_frames: Some(tamper), ..Defects::default() })
         }
         Broken::Messages(promise, tamper) => {
             run(&Plan::calm(promise), Defects { tamper: Some(tamper), ..Defects::default() })
@@ -154,6 +200,18 @@ fn a_clock_set_back_before_the_first_datagram_is_no_old_consent() {
     let mut plan = Plan::calm(RELIABLE);
     plan.wrongs.push((ms(1), Wrong::Clock { side: 1, forward: false, by: ms(98_400) }));
     assert_eq!(play(&plan, Defects::default()).ended, "whole");
+}
+
+#[test]
+fn a_calm_run_with_sound_and_pictures_breaks_nothing() {
+    let outcome = play(&Plan::premiere(), Defects::default());
+    assert_eq!(outcome.ended, "whole");
+    let studio = &outcome.crowd.studio;
+    assert_eq!(studio.screens.len(), 4, "{:?}", studio.screens.keys());
+    for ((stream, _), screen) in &studio.screens {
+        assert!(screen.frames > 100, "stream {stream}: {} frames", screen.frames);
+    }
+    assert!(outcome.crowd.watch.tape.feedback > 20);
 }
 
 #[test]

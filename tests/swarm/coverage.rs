@@ -1,8 +1,11 @@
 //! What has been visited: each machine's state against what happened in it.
 
+use antiphon::peer::TransceiverId;
 use antiphon::{Event, PeerConnection};
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
+
+use super::tape::way;
 
 /// How often each event met each state, by machine.
 #[derive(Clone, Debug, Default)]
@@ -26,17 +29,60 @@ const fn name(event: &Event) -> &'static str {
         Event::DataChannelClose(_) => "close",
         Event::DataChannelError(..) => "error",
         Event::PeerClosed => "peer closed",
+        Event::Track(_) => "track",
+        Event::TrackStreams(_) => "track streams",
+        Event::TrackMuted(_) => "track muted",
+        Event::TrackEnded(_) => "track ended",
+        Event::MediaReadable(_) => "media readable",
+        Event::KeyframeRequested(..) => "key frame requested",
+        Event::TargetBitrate(_) => "target bitrate",
         _ => "another",
+    }
+}
+
+/// The transceiver that an event is about.
+const fn transceiver_of(event: &Event) -> Option<TransceiverId> {
+    match event {
+        Event::Track(id)
+        | Event::TrackStreams(id)
+        | Event::TrackMuted(id)
+        | Event::TrackEnded(id)
+        | Event::MediaReadable(id)
+        | Event::KeyframeRequested(id, ..) => Some(*id),
+        _ => None,
+    }
+}
+
+/// The channel that an event is about.
+const fn channel_of(event: &Event) -> Option<antiphon::DataChannelId> {
+    match event {
+        Event::DataChannel(id)
+        | Event::DataChannelOpen(id)
+        | Event::DataChannelReadable(id)
+        | Event::DataChannelBufferedAmountLow(id)
+        | Event::DataChannelClosing(id)
+        | Event::DataChannelClose(id)
+        | Event::DataChannelError(id, _) => Some(*id),
+        _ => None,
     }
 }
 
 impl Coverage {
     fn count(&mut self, machine: &'static str, state: impl core::fmt::Debug, event: &'static str) {
-        *self.counts.entry((machine, format!("{state:?}"), event)).or_default() += 1;
+        let state = format!("{state:?}").trim_matches('"').to_owned();
+        *self.counts.entry((machine, state, event)).or_default() += 1;
     }
 
     /// An application is told something.
-    pub(crate) fn event(&mut self, pc: &PeerConnection, event: &Event) {
+    pub(crate) fn event(&mut self, pc: &mut PeerConnection, event: &Event) {
+        if let Some(id) = transceiver_of(event) {
+            let direction = pc.transceiver(id).and_then(|transceiver| transceiver.current_direction());
+            self.count("transceiver", way(direction), name(event));
+        }
+        if let Some(id) = channel_of(event) {
+            let state = pc.data_channel(id).map(|channel| channel.ready_state());
+            self.count("channel", state, name(event));
+        }
         let event = name(event);
         self.count("peer", pc.connection_state(), event);
         self.count("signalling", pc.signaling_state(), event);
@@ -46,11 +92,22 @@ impl Coverage {
     /// A datagram arrives.
     pub(crate) fn datagram(&mut self, pc: &PeerConnection, class: &'static str) {
         self.count("ice", pc.ice_connection_state(), class);
-        let dtls = pc
-            .inside()
-            .dtls
-            .map_or("none", |dtls| if dtls.is_connected() { "connected" } else { "handshake" });
+        let dtls = pc.inside().dtls.map_or_else(
+            || "none".to_owned(),
+            |dtls| {
+                format!("{:?}, {}", dtls.role(), if dtls.is_connected() { "connected" } else { "handshake" })
+            },
+        );
+        if class == "application data" {
+            self.count("sctp", pc.inside().data.association().state(), "packet");
+        }
         self.count("dtls", dtls, class);
+        if class.starts_with("RT") {
+            // A key is as long as its association lives.
+            let keys = pc.inside().dtls.and_then(antiphon::dtls::Connection::srtp_profile);
+            let agreed = if pc.transceivers().is_empty() { "no section" } else { "sections" };
+            self.count("rtp", format!("{agreed}, {}", keys.map_or("no keys", |_| "keys")), class);
+        }
     }
 
     /// Adds another run's.
@@ -85,7 +142,7 @@ impl Coverage {
                     count.map_or_else(|| "-".to_owned(), ToString::to_string)
                 };
                 let cells: Vec<String> = events.iter().map(cell).collect();
-                writeln!(text, "| {} | {} |", state.trim_matches('"'), cells.join(" | ")).unwrap();
+                writeln!(text, "| {} | {} |", state, cells.join(" | ")).unwrap();
             }
         }
         text

@@ -13,6 +13,7 @@ use super::coverage::Coverage;
 use super::end::End;
 use super::model::Lane;
 use super::plan::{Act, Promise};
+use super::studio::Studio;
 use super::watch::{Watch, class_of};
 
 /// What is done to messages between the connection and the model, to see that the model minds.
@@ -62,6 +63,7 @@ pub(crate) struct Crowd {
     pub(crate) channels: BTreeMap<usize, Channel>,
     names: BTreeMap<(usize, ChannelId), usize>,
     pub(crate) watch: Watch,
+    pub(crate) studio: Studio,
     pub(crate) coverage: Coverage,
     /// Since the epoch of the network's clock.
     pub(crate) now: Duration,
@@ -69,6 +71,8 @@ pub(crate) struct Crowd {
     pub(crate) healthy: Option<Duration>,
     deaf: [bool; 2],
     pub(crate) tamper: Option<Tamper>,
+    /// Frames instead of messages.
+    pub(crate) tamper_frames: Option<Tamper>,
     held: Option<(usize, usize, Message)>,
     /// Longest message both take.
     pub(crate) longest: u64,
@@ -114,6 +118,8 @@ impl Crowd {
             }
             Act::Close { channel, .. } => self.close(side, pc, channel),
             Act::Restart(_) => pc.restart_ice(),
+            // Of the cameras, which are not the crowd's.
+            Act::Film(..) => {}
             Act::Read(_, reads) => {
                 self.deaf[side] = !reads;
                 if reads {
@@ -348,9 +354,12 @@ pub(crate) fn grew(before: usize, sent: usize, after: usize) {
 impl App<End> for Crowd {
     fn on_event(&mut self, now: Instant, host: HostId, end: &mut End, event: Event) {
         let side = host.index();
-        let pc = end.pc();
-        self.coverage.event(pc, &event);
+        self.coverage.event(end.pc(), &event);
         self.tell(side, &event);
+        if self.studio.on_event((self.now, now), side, end, &event, self.tamper_frames) {
+            self.watch.delivers(side, end.view().connection_state());
+        }
+        let pc = end.pc();
         match event {
             Event::ConnectionStateChange(state) => {
                 self.watch.state(side, state);
@@ -383,6 +392,6 @@ impl App<End> for Crowd {
         if self.datagrams {
             self.tell(host.index(), &(class_of(sent.data), sent.data.len(), sent.path.remote));
         }
-        self.watch.sends(host.index(), end.time(now), sent.path.remote, sent.data);
+        self.watch.sends(host.index(), end.time(now), end.view(), sent.path.remote, sent.data);
     }
 }

@@ -1,9 +1,17 @@
-//! One end of a run: a connection with its manners, and where a test of the checkers wants it, a deliberate defect.
+//! One end of a run: a connection with its manners and its cameras, and where a test of the checkers wants it, a deliberate defect.
 
+use antiphon::peer::TransceiverId;
 use antiphon::sim::{Foreign, Fork, Manners};
+use antiphon::srtp::{Session, Side};
+use antiphon::stun::{Class, Message};
+use antiphon::time::earliest;
+use antiphon::wire::rtp::is_rtcp;
 use antiphon::{ConnectionState, Datagram, Event, Instant, Machine, Output, Path, PeerConnection, Transmit};
 use core::borrow::{Borrow, BorrowMut};
 use core::time::Duration;
+
+use super::film::Camera;
+use super::tape::opener;
 
 /// What a broken peer does. Each is caught by a checker: see the table in `checkers.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +34,29 @@ pub(crate) enum Sabotage {
     Mute,
     /// Sends four STUN indications with each check.
     Babbles,
+    /// Sends its latest packet of media again with other bytes under the same number.
+    ReusesIndex,
+    /// Its timestamps go back.
+    TurnsBackTime,
+    /// Sends a packet of media after the closing event.
+    FilmsAfterTheEnd,
+    /// Sends media where it has no consent.
+    FilmsWithoutConsent,
+    /// Tells of packets that were never sent.
+    LiesInFeedback,
+    /// Makes no key frame where one is asked for.
+    MakesNoKeyFrame,
+    /// Names a user fragment of another generation in a check.
+    MixesGenerations,
 }
 
 #[derive(Debug)]
 pub(crate) struct End {
     inner: Foreign,
+    pub(crate) cameras: Vec<Camera>,
     sabotage: Option<Sabotage>,
+    /// What opens what was sealed, and seals it again.
+    seals: Option<Box<[Session; 2]>>,
     /// The latest record that was sent, and where.
     last: Option<(Path, Vec<u8>)>,
     /// What is to be sent out of turn.
@@ -50,7 +75,9 @@ impl End {
         let inner = Foreign::new(pc, manners);
         Self {
             inner,
+            cameras: Vec::new(),
             sabotage,
+            seals: None,
             last: None,
             extra: Vec::new(),
             inputs: 0,
@@ -74,6 +101,65 @@ impl End {
         now.max(self.latest)
     }
 
+    /// Adds a camera.
+    pub(crate) fn place(&mut self, mut camera: Camera) {
+        camera.heedless = self.sabotage == Some(Sabotage::MakesNoKeyFrame);
+        self.cameras.push(camera);
+    }
+
+    /// The peer wants a key frame; whether it is of a camera.
+    pub(crate) fn request_keyframe(&mut self, id: TransceiverId, rid: Option<&str>) -> bool {
+        let camera = self.cameras.iter_mut().find(|camera| camera.id == id);
+        camera.map(|camera| camera.request(rid)).is_some()
+    }
+
+    fn shoot(&mut self, now: Instant) {
+        for camera in &mut self.cameras {
+            camera.shoot(now, self.inner.pc());
+        }
+    }
+
+    /// Changes a datagram that is about to leave; its length then.
+    fn falsify(&mut self, buf: &mut [u8], len: usize) -> usize {
+        let is_media = (128..=191).contains(&buf[0]);
+        match self.sabotage {
+            Some(Sabotage::TurnsBackTime) if is_media && !is_rtcp(buf) => {
+                self.inputs += 1;
+                buf[4] = !u8::try_from(self.inputs % 256).unwrap_or(0);
+                len
+            }
+            Some(Sabotage::LiesInFeedback) if is_media && is_rtcp(buf) => self.lie(buf, len).unwrap_or(len),
+            Some(Sabotage::MixesGenerations) if self.inputs > 10 => {
+                mix(buf, len);
+                len
+            }
+            _ => len,
+        }
+    }
+
+    /// Seals feedback anew, with another number for its first packet.
+    fn lie(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        if self.seals.is_none() {
+            let dtls = self.view().inside().dtls?;
+            let client = dtls.role() == antiphon::dtls::Role::Client;
+            let side = if client { Side::Client } else { Side::Server };
+            let sealer = Session::new(&dtls.srtp_keying_material()?, side).ok()?;
+            self.seals = Some(Box::new([opener(self.view())?, sealer]));
+        }
+        let [opener, sealer] = self.seals.as_deref_mut()?;
+        let mut plain = vec![0; len];
+        let plain_len = opener.unprotect_rtcp_into(buf.get(..len)?, &mut plain).ok()?;
+        let mut at = 0;
+        while at + 16 <= plain_len {
+            if (plain[at] & 0x1f, plain[at + 1]) == (15, 205) {
+                plain[at + 12] ^= 0x40;
+            }
+            at += 4 + 4 * usize::from(u16::from_be_bytes([plain[at + 2], plain[at + 3]]));
+        }
+        buf.get_mut(..plain_len)?.copy_from_slice(plain.get(..plain_len)?);
+        sealer.protect_rtcp(buf, plain_len).ok()
+    }
+
     /// Notes what a defect needs of a datagram, and prepares what it does with it.
     fn sabotage(&mut self, path: Path, data: &[u8]) {
         match self.sabotage {
@@ -84,6 +170,22 @@ impl End {
                 }
                 self.extra.push((path, again));
                 self.done = true;
+            }
+            Some(Sabotage::ReusesIndex) if (128..=191).contains(&data[0]) && !is_rtcp(data) && !self.done => {
+                let mut again = data.to_vec();
+                if let Some(byte) = again.last_mut() {
+                    *byte ^= 1;
+                }
+                self.extra.push((path, again));
+                self.done = true;
+            }
+            Some(Sabotage::FilmsAfterTheEnd | Sabotage::FilmsWithoutConsent)
+                if (128..=191).contains(&data[0]) =>
+            {
+                // Of a source of its own, so that nothing else is wrong with it.
+                let mut other = data.to_vec();
+                other[8..12].copy_from_slice(b"film");
+                self.last = Some((path, other));
             }
             Some(Sabotage::GreetsAsWell) if data.first() == Some(&22) && !self.done => {
                 let mut hello = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 1];
@@ -110,20 +212,26 @@ impl End {
         match self.sabotage {
             Some(Sabotage::ForgetsToWake) if !connected => Output::Wait(None),
             Some(Sabotage::WakesAllTheTime) => Output::Wait(Some(now + Duration::from_millis(1))),
-            Some(Sabotage::SpeaksAfterTheEnd) if self.closed && !self.done && !buf.is_empty() => {
+            Some(Sabotage::SpeaksAfterTheEnd | Sabotage::FilmsAfterTheEnd)
+                if self.closed && !self.done && !buf.is_empty() =>
+            {
                 self.speak(buf).unwrap_or(Output::Wait(wait))
             }
-            Some(Sabotage::SpeaksWithoutConsent) if self.last.is_some() && !self.done => {
+            Some(Sabotage::SpeaksWithoutConsent | Sabotage::FilmsWithoutConsent)
+                if self.last.is_some() && !self.done =>
+            {
                 if self.view().active_path().is_some() {
                     self.pathless_at = None;
                     return Output::Wait(wait);
                 }
                 let speaks_at = *self.pathless_at.get_or_insert(now) + Duration::from_secs(1);
                 if now < speaks_at || buf.is_empty() {
-                    return Output::Wait(antiphon::time::earliest(wait, Some(speaks_at)));
+                    return Output::Wait(earliest(wait, Some(speaks_at)));
                 }
                 // A number of its own, so that nothing else is wrong with it.
-                if let Some((_, data)) = &mut self.last {
+                if let Some((_, data)) = &mut self.last
+                    && self.sabotage == Some(Sabotage::SpeaksWithoutConsent)
+                {
                     data[6] = 1;
                 }
                 self.speak(buf).unwrap_or(Output::Wait(wait))
@@ -138,6 +246,17 @@ impl End {
         self.done = true;
         buf[..data.len()].copy_from_slice(&data);
         Some(Output::Transmit(Transmit::new(path, data.len())))
+    }
+}
+
+/// Changes the user fragment that a check is for.
+fn mix(buf: &mut [u8], len: usize) {
+    let Some(Ok(message)) = buf.get(..len).map(Message::parse) else { return };
+    let Some(name) = message.username().filter(|_| message.class() == Class::Request) else { return };
+    let name = name.to_owned();
+    let at = buf.windows(name.len()).position(|window| window == name.as_bytes());
+    if let Some(at) = at {
+        buf[at] = if buf[at] == b'x' { b'y' } else { b'x' };
     }
 }
 
@@ -156,6 +275,7 @@ impl Machine for End {
 
     fn poll_output(&mut self, now: Instant, buf: &mut [u8]) -> Output<Path, Event> {
         self.latest = self.time(now);
+        self.shoot(now);
         if !buf.is_empty()
             && let Some((path, data)) = self.extra.pop()
         {
@@ -164,10 +284,11 @@ impl Machine for End {
         }
         loop {
             match self.inner.poll_output(now, buf) {
-                Output::Transmit(transmit) => {
+                Output::Transmit(mut transmit) => {
                     if self.sabotage == Some(Sabotage::Mute) {
                         continue;
                     }
+                    transmit.len = self.falsify(buf, transmit.len);
                     self.sabotage(transmit.path, &buf[..transmit.len]);
                     return Output::Transmit(transmit);
                 }
@@ -175,7 +296,10 @@ impl Machine for End {
                     self.closed |= event == Event::ConnectionStateChange(ConnectionState::Closed);
                     return Output::Event(event);
                 }
-                Output::Wait(wait) => return self.spoil_wait(now, wait, buf),
+                Output::Wait(wait) => {
+                    let next = self.cameras.iter().filter_map(Camera::next).min();
+                    return self.spoil_wait(now, earliest(wait, next.filter(|_| !self.closed)), buf);
+                }
             }
         }
     }
@@ -185,7 +309,9 @@ impl Fork for End {
     fn fork(&self) -> Self {
         Self {
             inner: self.inner.fork(),
+            cameras: self.cameras.clone(),
             sabotage: self.sabotage,
+            seals: self.seals.as_ref().map(|seals| Box::new(seals.each_ref().map(Session::fork))),
             last: self.last.clone(),
             extra: self.extra.clone(),
             inputs: self.inputs,

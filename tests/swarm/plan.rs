@@ -6,7 +6,9 @@ use antiphon::data::DataChannelInit;
 use antiphon::sim::{Chance, Dice, Filtering, Link, Manners, Mapping, Nat, Polls};
 use core::time::Duration;
 
-pub(crate) fn ms(millis: u64) -> Duration {
+use super::film::Show;
+
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
@@ -118,8 +120,24 @@ pub(crate) enum Act {
     Restart(usize),
     /// Stops reading, or goes on.
     Read(usize, bool),
+    /// Something with sound or pictures.
+    Film(usize, Take),
     /// Ends the connection.
     ClosePc(usize),
+}
+
+/// Something the applications do with sound and pictures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Take {
+    /// Adds a stream of that number, and shoots.
+    Shoot { stream: usize, show: Show },
+    /// Forwards another layer of what the other shoots.
+    Layer { stream: usize, layer: usize },
+    /// Stops sending, or goes on, by way of an offer.
+    Mute { stream: usize, mute: bool },
+    /// Numbers of packets leap by so much, if the other end has all up to now: who misses more than half of them cannot know how often they
+    /// have rolled over (RFC 3711 §3.3.1).
+    Leap { stream: usize, by: u16 },
 }
 
 /// A whole run.
@@ -388,6 +406,35 @@ impl Script<'_> {
         }
     }
 
+    /// Sound and pictures, with layers that are switched, numbers that roll over, and directions that change.
+    fn films(&mut self) {
+        for stream in 0..=usize::try_from(self.dice.below(3)).unwrap() {
+            let (at, whose) = (self.dice.below(800), side(self.dice));
+            let show =
+                pick(self.dice, &[Show::Sound, Show::Pictures, Show::Pictures, Show::Layers, Show::Leaps]);
+            self.act(at, Act::Film(whose, Take::Shoot { stream, show }));
+            if show == Show::Layers {
+                for _ in 0..self.dice.below(8) {
+                    let (at, layer) = (self.at(at), usize::from(one_in(self.dice, 2)));
+                    self.act(at, Act::Film(1 - whose, Take::Layer { stream, layer }));
+                }
+            }
+            if show == Show::Leaps {
+                for _ in 0..20 {
+                    let (at, by) = (self.at(at), pick(self.dice, &[100, 2500, 16_000, 30_000]));
+                    self.act(at, Act::Film(whose, Take::Leap { stream, by }));
+                }
+            }
+            // Layers whose section is inactive in an offer of the other side are gone: that is known, and left.
+            if show != Show::Layers && one_in(self.dice, 3) {
+                let from = self.at(at);
+                let to = self.at(from);
+                self.act(from, Act::Film(whose, Take::Mute { stream, mute: true }));
+                self.act(to, Act::Film(whose, Take::Mute { stream, mute: false }));
+            }
+        }
+    }
+
     fn slow_reader(&mut self) {
         let whose = side(self.dice);
         let from = self.at(0);
@@ -423,6 +470,9 @@ fn script(dice: &mut Dice, until: Duration) -> Vec<(Duration, Act)> {
     }
     if one_in(script.dice, 4) {
         script.slow_reader();
+    }
+    if one_in(script.dice, 3) {
+        script.films();
     }
     if one_in(script.dice, 6) {
         let (at, whose) = (script.at(0), side(script.dice));
@@ -472,6 +522,15 @@ impl Plan {
             faulty: ms(5000),
             reckless: false,
         }
+    }
+
+    /// A calm run with sound and pictures of every kind.
+    pub(crate) fn premiere() -> Self {
+        let mut plan = Self::calm(Promise { ordered: true, retransmits: None, life_time: None });
+        let shows = [Show::Sound, Show::Pictures, Show::Layers, Show::Leaps];
+        let takes = shows.into_iter().enumerate().map(|(stream, show)| Take::Shoot { stream, show });
+        plan.acts.splice(0..0, takes.enumerate().map(|(index, take)| (ms(0), Act::Film(index % 2, take))));
+        plan
     }
 
     /// What the seed says.

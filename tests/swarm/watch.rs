@@ -3,10 +3,13 @@
 use antiphon::stun::{Class, Message};
 use antiphon::wire::dtls::handshake::{Fragments, HandshakeType};
 use antiphon::wire::dtls::record::{ContentType, Records};
+use antiphon::wire::rtp::is_rtcp;
 use antiphon::{ConnectionState, Instant, PeerConnection, SessionDescription, Stats};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+
+use super::tape::Tape;
 
 /// Consent lasts so long after an answer (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
@@ -27,10 +30,32 @@ pub(crate) fn class_of(data: &[u8]) -> &'static str {
         },
         Some(20) => "ChangeCipherSpec",
         Some(21) => "alert",
-        Some(22) => "handshake",
+        Some(22) => handshake_of(data),
         Some(23) => "application data",
         Some(24..=63) => "other DTLS",
+        Some(128..=191) if is_rtcp(data) => "RTCP",
+        Some(128..=191) => "RTP",
         _ => "junk",
+    }
+}
+
+/// The first message of a handshake record, as long as it is in the clear.
+fn handshake_of(data: &[u8]) -> &'static str {
+    let Some(record) = Records::new(data).next().filter(|record| record.epoch == 0) else {
+        return "Finished";
+    };
+    let Some(first) = Fragments::new(record.fragment).next() else { return "broken handshake" };
+    match first.kind {
+        HandshakeType::CLIENT_HELLO => "ClientHello",
+        HandshakeType::SERVER_HELLO => "ServerHello",
+        HandshakeType::HELLO_VERIFY_REQUEST => "HelloVerifyRequest",
+        HandshakeType::CERTIFICATE => "Certificate",
+        HandshakeType::SERVER_KEY_EXCHANGE => "ServerKeyExchange",
+        HandshakeType::CERTIFICATE_REQUEST => "CertificateRequest",
+        HandshakeType::SERVER_HELLO_DONE => "ServerHelloDone",
+        HandshakeType::CLIENT_KEY_EXCHANGE => "ClientKeyExchange",
+        HandshakeType::CERTIFICATE_VERIFY => "CertificateVerify",
+        _ => "other handshake",
     }
 }
 
@@ -49,6 +74,8 @@ struct Seen {
     /// The role its latest check claimed.
     controlling: Option<bool>,
     counters: Option<Stats>,
+    /// The peer's user fragment for each of its own, by its checks.
+    generations: BTreeMap<String, String>,
     /// The widest congestion window.
     widest: usize,
 }
@@ -59,11 +86,15 @@ pub(crate) struct Watch {
     seen: [Seen; 2],
     /// A lite end asks for no consent (RFC 7675 binds full ones).
     pub(crate) lite: [bool; 2],
+    pub(crate) tape: Tape,
 }
 
 impl Watch {
     /// A datagram reaches an end, at `now` as the end takes it.
     pub(crate) fn arrives(&mut self, side: usize, now: Instant, from: SocketAddr, data: &[u8]) {
+        if is_media(data) {
+            self.tape.arrives(1 - side, data);
+        }
         if let Ok(message) = Message::parse(data)
             && message.class() == Class::Success
             && self.seen[side].asked.remove(&message.transaction_id().0)
@@ -73,8 +104,15 @@ impl Watch {
         }
     }
 
-    /// An end sends a datagram. S5, S6, S7, S12.
-    pub(crate) fn sends(&mut self, side: usize, now: Instant, to: SocketAddr, data: &[u8]) {
+    /// An end sends a datagram. S5, S6, S7, S12, S14, S16, A4.
+    pub(crate) fn sends(
+        &mut self,
+        side: usize,
+        now: Instant,
+        pc: &PeerConnection,
+        to: SocketAddr,
+        data: &[u8],
+    ) {
         let seen = &mut self.seen[side];
         assert!(!seen.closed, "S6: end {side} sends {} after its end", class_of(data));
         if let Ok(message) = Message::parse(data) {
@@ -82,6 +120,9 @@ impl Watch {
                 seen.asked.insert(message.transaction_id().0);
                 let claims = (message.ice_controlling(), message.ice_controlled());
                 seen.controlling = claims.0.map(|_| true).or(claims.1.map(|_| false)).or(seen.controlling);
+                if let Some((theirs, ours)) = message.username().and_then(|name| name.split_once(':')) {
+                    one_generation(&mut seen.generations, ours, theirs);
+                }
             }
             return;
         }
@@ -93,6 +134,9 @@ impl Watch {
                 "S5: end {side} sends {} to {to} at {now:?}, consent of {consent:?}",
                 class_of(data)
             );
+        }
+        if is_media(data) {
+            return self.tape.sends(side, pc, data);
         }
         for record in Records::new(data) {
             if record.epoch > 0 {
@@ -165,8 +209,10 @@ fn is_hello(fragment: &antiphon::wire::dtls::handshake::Fragment<'_>) -> bool {
 }
 
 /// What only ever grows.
-fn counters(stats: &Stats) -> [(&'static str, u64); 17] {
+fn counters(stats: &Stats) -> [(&'static str, u64); 25] {
     let dtls = stats.dtls.unwrap_or_default();
+    let srtp = stats.srtp.unwrap_or_default();
+    let rtp = stats.rtp.clone().unwrap_or_default();
     [
         ("datagrams.received", stats.datagrams.received),
         ("datagrams.received_bytes", stats.datagrams.received_bytes),
@@ -185,7 +231,36 @@ fn counters(stats: &Stats) -> [(&'static str, u64); 17] {
         ("sctp.messages_sent", stats.sctp.messages_sent),
         ("sctp.messages_received", stats.sctp.messages_received),
         ("data.opened", stats.data.opened),
+        ("srtp.rtp_protected", srtp.rtp_protected),
+        ("srtp.rtp_unprotected", srtp.rtp_unprotected),
+        ("srtp.rtcp_protected", srtp.rtcp_protected),
+        ("srtp.rtcp_unprotected", srtp.rtcp_unprotected),
+        ("srtp.unauthenticated", srtp.unauthenticated),
+        ("srtp.replayed", srtp.replayed),
+        ("rtp.rtp_received", rtp.rtp_received),
+        ("rtp.rtcp_sent", rtp.rtcp_sent),
     ]
+}
+
+fn is_media(data: &[u8]) -> bool {
+    matches!(data.first(), Some(128..=191))
+}
+
+/// S16: a user fragment of ours goes with one of the peer's, that of the same offer and answer, and the other way round.
+fn one_generation(generations: &mut BTreeMap<String, String>, ours: &str, theirs: &str) {
+    let known = generations.entry(ours.to_owned()).or_insert_with(|| theirs.to_owned());
+    assert!(known == theirs, "S16: {ours} checks {theirs}, and {known} before");
+    let others = generations.iter().find(|(key, value)| *key != ours && *value == theirs);
+    assert!(others.is_none(), "S16: {ours} checks {theirs}, as did {others:?}");
+}
+
+/// S13: both ends have the same keys for media, of the same profile.
+pub(crate) fn same_keys(ends: [&PeerConnection; 2]) {
+    let keys = ends.map(|end| end.inside().dtls.and_then(antiphon::dtls::Connection::srtp_keying_material));
+    if let [Some(a), Some(b)] = &keys {
+        assert!(a.profile() == b.profile(), "S13: {:?} and {:?}", a.profile(), b.profile());
+        assert!(a == b, "S13: the two ends have other keys");
+    }
 }
 
 /// S15.
@@ -198,6 +273,12 @@ pub(crate) fn same_when_read(text: &str, read: impl Fn(&str) -> Option<String>) 
 pub(crate) fn accepted_once(at: &Stats, from: &Stats) {
     let (received, sealed) = (at.sctp.packets_received, from.sctp.packets_sent);
     assert!(received <= sealed, "S8: {received} packets accepted of {sealed} sent");
+    let (Some(at), Some(from)) = (at.srtp, from.srtp) else { return };
+    for (what, opened, sealed) in
+        [("RTP", at.rtp_unprotected, from.rtp_protected), ("RTCP", at.rtcp_unprotected, from.rtcp_protected)]
+    {
+        assert!(opened <= sealed, "S8: {opened} {what} packets accepted of {sealed} sent");
+    }
 }
 
 /// A1: what was sent has arrived, was lost, or is on its way.
