@@ -131,15 +131,6 @@ pub(super) fn leb128(value: usize) -> ([u8; LEB128_MAX], usize) {
 }
 
 /// One OBU of a temporal unit.
-///
-/// ```
-/// use antiphon::codec::av1_obu::Obus;
-///
-/// let unit = [0x32, 0x02, 0xaa, 0xbb];
-/// let obu = Obus::new(&unit).next().expect("one")?;
-/// assert_eq!((obu.at, obu.payload), (2, &[0xaa, 0xbb][..]));
-/// # Ok::<(), antiphon::codec::PacketizeError>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Obu<'a> {
     /// Its header.

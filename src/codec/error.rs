@@ -1,13 +1,6 @@
 //! What a frame or a payload may be refused for.
 
 /// Why a frame was not packetized. Nothing of it was emitted.
-///
-/// ```
-/// use antiphon::codec::{CodecKind, PacketizeError, Packetizer, PacketizerOptions};
-///
-/// let mut packetizer = Packetizer::new(CodecKind::Vp8, &PacketizerOptions::default());
-/// assert_eq!(packetizer.packetize(&[], 1200, &mut |_, _| {}), Err(PacketizeError::Empty));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PacketizeError {
@@ -66,12 +59,6 @@ pub enum PacketizeError {
 }
 
 /// Why a payload was refused.
-///
-/// ```
-/// use antiphon::codec::{CodecKind, PayloadError, inspect};
-///
-/// assert_eq!(inspect(CodecKind::H264, &[]).err(), Some(PayloadError::Empty));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {

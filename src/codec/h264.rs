@@ -8,12 +8,6 @@ use super::sink::Sink;
 use crate::base::reader::Reader;
 
 /// Which packets may be sent (RFC 6184 §5.4).
-///
-/// ```
-/// use antiphon::codec::h264::PacketizationMode;
-///
-/// assert_eq!(PacketizationMode::default(), PacketizationMode::NonInterleaved);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PacketizationMode {

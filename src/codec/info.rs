@@ -46,13 +46,6 @@ impl PictureId {
 }
 
 /// Where a frame stands among the layers of a scalable stream.
-///
-/// ```
-/// use antiphon::codec::Layer;
-///
-/// let base = Layer::default();
-/// assert_eq!(base.temporal, 0);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "bits of the wire, each with its own meaning")]
 pub struct Layer {

@@ -1,12 +1,6 @@
 //! Which payload formats there are, and what a description calls them.
 
 /// What is carried: sound or pictures.
-///
-/// ```
-/// use antiphon::codec::MediaKind;
-///
-/// assert_ne!(MediaKind::Audio, MediaKind::Video);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MediaKind {

@@ -10,12 +10,6 @@ use crate::base::limits;
 use crate::base::reader::Reader;
 
 /// How the units of a frame stand one behind the other.
-///
-/// ```
-/// use antiphon::codec::NalFraming;
-///
-/// assert_ne!(NalFraming::AnnexB, NalFraming::LengthPrefixed);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NalFraming {

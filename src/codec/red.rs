@@ -6,14 +6,6 @@ use crate::base::reader::Reader;
 use crate::base::writer::{Full, Writer};
 
 /// One payload within a RED payload.
-///
-/// ```
-/// use antiphon::codec::red::{Block, Blocks};
-///
-/// let block = Blocks::parse(&[0x6f, 9])?.primary();
-/// assert_eq!(block, Some(Block { payload_type: 111, timestamp_offset: 0, data: &[9] }));
-/// # Ok::<(), antiphon::codec::PayloadError>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block<'a> {
     /// Its payload type.

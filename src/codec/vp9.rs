@@ -24,14 +24,6 @@ const MAX_LAYERS: usize = 8;
 const MAX_REFERENCES: usize = 3;
 
 /// The layer octet (RFC 9628 §4.2.1).
-///
-/// ```
-/// use antiphon::codec::vp9::Descriptor;
-///
-/// let (descriptor, _) = Descriptor::parse(&[0x38, 0x12, 0xaa])?;
-/// assert_eq!(descriptor.layer.map(|layer| (layer.temporal, layer.switching_up, layer.spatial)), Some((0, true, 1)));
-/// # Ok::<(), antiphon::codec::PayloadError>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerIndices {
     /// TID.
@@ -47,15 +39,6 @@ pub struct LayerIndices {
 }
 
 /// What is kept of a scalability structure (RFC 9628 §4.2.1): its layers, and how many pictures its group has.
-///
-/// ```
-/// use antiphon::codec::vp9::Descriptor;
-///
-/// // Two spatial layers, nothing said of their sizes.
-/// let (descriptor, _) = Descriptor::parse(&[0x0a, 0x20, 0xaa])?;
-/// assert_eq!(descriptor.structure.map(|structure| structure.layers), Some(2));
-/// # Ok::<(), antiphon::codec::PayloadError>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Structure {
     /// Spatial layers, 1 to 8.

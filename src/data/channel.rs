@@ -11,16 +11,6 @@ use crate::sctp::{self, Reliability};
 use crate::wire::dcep::ppid;
 
 /// Names a channel of one [`Channels`](super::Channels). That of a channel that is gone finds nothing.
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelInit};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// let id = channels.create("chat", DataChannelInit::default())?;
-/// assert_eq!(channels.label(id), Some("chat"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub(super) Key);
 

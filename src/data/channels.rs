@@ -38,19 +38,6 @@ pub(super) enum Phase {
 }
 
 /// Data channels over one SCTP association, which it owns.
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelInit, Role};
-/// use antiphon::{Instant, Output, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// channels.connect(Role::Server, None, None);
-/// let id = channels.create("chat", DataChannelInit::default())?;
-/// assert_eq!(channels.stream_id(id), Some(1));
-/// // The first packet is SCTP's INIT.
-/// assert!(matches!(channels.poll_output(Instant::ZERO, &mut [0; 1200]), Output::Transmit(_)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "the channels are what it is about")]
 pub struct Channels {

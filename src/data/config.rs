@@ -27,17 +27,6 @@ impl Default for Config {
 }
 
 /// The side of the DTLS connection below, which decides who takes which stream ids (RFC 8832 §6).
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelInit, Role};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// channels.connect(Role::Client, None, None);
-/// let id = channels.create("", DataChannelInit::default())?;
-/// assert_eq!(channels.stream_id(id), Some(0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// DTLS client: even ids.

@@ -3,17 +3,6 @@
 use crate::sctp;
 
 /// Why a channel was not created.
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelError, DataChannelInit};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// let label = "x".repeat(70_000);
-/// let refused = channels.create(&label, DataChannelInit::default());
-/// assert_eq!(refused, Err(DataChannelError::LabelTooLong { len: 70_000 }));
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataChannelError {
@@ -64,17 +53,6 @@ pub enum DataChannelError {
 }
 
 /// Why a message was not taken. Nothing of it is kept.
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelInit, Message, SendError};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// let id = channels.create("chat", DataChannelInit::default())?;
-/// let refused = channels.send(Instant::ZERO, id, &Message::text("too early"));
-/// assert_eq!(refused, Err(SendError::NotOpen));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {

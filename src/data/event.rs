@@ -4,20 +4,6 @@ use super::channel::ChannelId;
 use crate::sctp;
 
 /// Something that happened to the channels.
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelInit, Event, Message};
-/// use antiphon::Instant;
-///
-/// fn on_event(channels: &mut Channels, now: Instant, event: Event) {
-///     if let Event::Readable(id) = event {
-///         while let Some(message) = channels.recv(id) {
-///             // What cannot be sent back is dropped.
-///             channels.send(now, id, &message).unwrap_or_default();
-///         }
-///     }
-/// }
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -42,14 +28,6 @@ pub enum Event {
 }
 
 /// Why a channel failed.
-///
-/// ```
-/// use antiphon::data::DataChannelFailure;
-/// use antiphon::sctp::CloseReason;
-///
-/// let failure = DataChannelFailure::Association(CloseReason::Unreachable);
-/// assert_ne!(failure, DataChannelFailure::Refused);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DataChannelFailure {

@@ -1,15 +1,6 @@
 //! Counters of data channels.
 
 /// What all channels together have done.
-///
-/// ```
-/// use antiphon::data::{Channels, Config};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// assert_eq!(channels.stats().opened, 0);
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -23,16 +14,6 @@ pub struct Stats {
 }
 
 /// What one channel has done.
-///
-/// ```
-/// use antiphon::data::{Channels, Config, DataChannelInit};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// let id = channels.create("chat", DataChannelInit::default())?;
-/// assert_eq!(channels.channel_stats(id).map(|stats| stats.messages_sent), Some(0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -48,16 +29,6 @@ pub struct ChannelStats {
 }
 
 /// One counter for each reason to drop or refuse what arrived.
-///
-/// ```
-/// use antiphon::data::{Channels, Config};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut channels = Channels::new(Instant::ZERO, Rng::new(&Seed::from_bytes([7; 32])), &Config::default())?;
-/// channels.handle_input(Instant::ZERO, vec![0; 100].into());
-/// assert_eq!(channels.stats().drops.early_packets, 1);
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -98,12 +98,6 @@ impl Default for Config {
 }
 
 /// Why a [`Config`] cannot be used.
-///
-/// ```
-/// use antiphon::sctp::{Config, ConfigError};
-///
-/// assert_eq!(Config { mtu: 100, ..Config::default() }.check(), Err(ConfigError::Mtu { mtu: 100 }));
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

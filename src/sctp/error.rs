@@ -1,16 +1,6 @@
 //! What the calls of an association may refuse.
 
 /// Why a message was not taken. Nothing of it is kept.
-///
-/// ```
-/// use antiphon::sctp::{Association, Config, Message, SendError, SendOptions};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut association = Association::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::default())?;
-/// let empty = Message { stream: 1, ppid: 51, data: "".into() };
-/// assert_eq!(association.send(Instant::ZERO, &empty, SendOptions::default()), Err(SendError::Empty));
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -50,15 +40,6 @@ pub enum SendError {
 }
 
 /// Why streams were not reset.
-///
-/// ```
-/// use antiphon::sctp::{Association, Config, ResetError};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut association = Association::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::default())?;
-/// assert_eq!(association.reset_streams(&[1]), Err(ResetError::NotConnected));
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResetError {

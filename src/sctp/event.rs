@@ -1,13 +1,6 @@
 //! What an association reports.
 
 /// Something that happened to an [`Association`](super::Association).
-///
-/// ```
-/// use antiphon::sctp::{CloseReason, Event};
-///
-/// let is_end = |event: &Event| matches!(event, Event::Closed(_));
-/// assert!(is_end(&Event::Closed(CloseReason::Shutdown)) && !is_end(&Event::Readable(1)));
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -48,13 +41,6 @@ pub enum Event {
 }
 
 /// Why the peer did not reset a stream (RFC 6525 §4.4).
-///
-/// ```
-/// use antiphon::sctp::{Event, ResetFailure};
-///
-/// let event = Event::ResetFailed { stream: 1, reason: ResetFailure::Denied };
-/// assert_ne!(event, Event::OutgoingReset { stream: 1 });
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResetFailure {
@@ -69,13 +55,6 @@ pub enum ResetFailure {
 }
 
 /// Why an association ended.
-///
-/// ```
-/// use antiphon::sctp::CloseReason;
-///
-/// let is_clean = |reason| matches!(reason, CloseReason::Shutdown | CloseReason::Aborted);
-/// assert!(is_clean(CloseReason::Shutdown) && !is_clean(CloseReason::Unreachable));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {

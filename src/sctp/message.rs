@@ -20,14 +20,6 @@ pub struct Message {
 }
 
 /// How hard to try (RFC 3758, RFC 7496).
-///
-/// ```
-/// use antiphon::sctp::Reliability;
-/// use core::time::Duration;
-///
-/// assert_eq!(Reliability::default(), Reliability::Reliable);
-/// assert_ne!(Reliability::MaxLifetime(Duration::from_millis(100)), Reliability::MaxRetransmits(0));
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reliability {
     /// Until it arrives.

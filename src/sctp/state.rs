@@ -9,17 +9,6 @@ use crate::base::serial::Tsn;
 use crate::time::{Instant, Timer};
 
 /// The state of an association (RFC 9260 §4).
-///
-/// ```
-/// use antiphon::sctp::{Association, Config, State};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut association = Association::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::default())?;
-/// assert_eq!(association.state(), State::Closed);
-/// association.connect();
-/// assert_eq!(association.state(), State::CookieWait);
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Not begun, or over.

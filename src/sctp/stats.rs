@@ -3,16 +3,6 @@
 use core::time::Duration;
 
 /// What an association has done and where it stands.
-///
-/// ```
-/// use antiphon::sctp::{Association, Config, Stats};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let association = Association::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::default())?;
-/// let stats: Stats = association.stats();
-/// assert_eq!((stats.packets_sent, stats.cwnd_bytes), (0, 12_000));
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -72,12 +62,6 @@ pub struct Stats {
 }
 
 /// Whose SCTP a peer uses. Told by the first bytes of the cookie in its INIT ACK, which some stacks sign.
-///
-/// ```
-/// use antiphon::sctp::{PeerImplementation, Stats};
-///
-/// assert_eq!(Stats::default().peer_implementation, PeerImplementation::Unknown);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -108,16 +92,6 @@ impl PeerImplementation {
 }
 
 /// One counter for each reason to drop what arrived.
-///
-/// ```
-/// use antiphon::sctp::{Association, Config};
-/// use antiphon::{Instant, Rng, Seed};
-///
-/// let mut association = Association::new(Instant::ZERO, Rng::new(&Seed::from_bytes([1; 32])), &Config::default())?;
-/// association.handle_input(Instant::ZERO, vec![0; 100].into());
-/// assert_eq!(association.stats().drops.checksum, 1);
-/// # Ok::<(), antiphon::sctp::ConfigError>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -22,13 +22,6 @@ pub struct ParseError {
 }
 
 /// Why a description was refused.
-///
-/// ```
-/// use antiphon::sdp::{ParseErrorKind, Session};
-///
-/// let error = "hello".parse::<Session>().unwrap_err();
-/// assert_eq!(error.kind, ParseErrorKind::NotALine);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
@@ -87,13 +80,6 @@ pub enum ParseErrorKind {
 }
 
 /// A string with characters, or of a length, that its field cannot have.
-///
-/// ```
-/// use antiphon::sdp::Token;
-///
-/// let error = Token::new("two words").unwrap_err();
-/// assert_eq!((error.field, error.position), ("token", 3));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a {field}: {bytes} bytes, the first that is wrong is {position}")]
 pub struct InvalidText {

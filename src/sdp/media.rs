@@ -42,13 +42,6 @@ pub struct Media {
 }
 
 /// The first word of an `m=` line.
-///
-/// ```
-/// use antiphon::sdp::{MediaKind, Token};
-///
-/// assert_eq!(MediaKind::from(Token::new("video")?), MediaKind::Video);
-/// # Ok::<(), antiphon::sdp::InvalidText>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MediaKind {
     /// `audio`.
@@ -62,14 +55,6 @@ pub enum MediaKind {
 }
 
 /// A kind of media we have no name for. Made by parsing only, so that it is none of the others.
-///
-/// ```
-/// use antiphon::sdp::{MediaKind, Token};
-///
-/// let kind = MediaKind::from(Token::new("haptics")?);
-/// assert!(matches!(&kind, MediaKind::Other(_)) && kind.as_str() == "haptics");
-/// # Ok::<(), antiphon::sdp::InvalidText>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherKind(Token);
 

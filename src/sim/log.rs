@@ -51,6 +51,16 @@ pub enum What {
     Note(String),
 }
 
+impl What {
+    /// What a datagram that was sent or arrived is called, as far as it can be told from outside: `STUN request`, `RTP`, ..
+    pub fn datagram(&self) -> Option<&'static str> {
+        match self {
+            Self::Sent { data, .. } | Self::Arrived { data, .. } => Some(name_of(data)),
+            Self::Dropped { .. } | Self::Signalled { .. } | Self::Fault(_) | Self::Note(_) => None,
+        }
+    }
+}
+
 /// A [`What`] and when it was, on the network's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -66,10 +76,10 @@ impl fmt::Display for Line {
         write!(f, "{:>6}.{:06} ", nanos / 1_000_000_000, nanos / 1000 % 1_000_000)?;
         match &self.what {
             What::Sent { path, data } => {
-                write!(f, "{} > {}  {} ({})", path.local, path.remote, Named(data), data.len())
+                write!(f, "{} > {}  {} ({})", path.local, path.remote, name_of(data), data.len())
             }
             What::Arrived { path, data } => {
-                write!(f, "{} < {}  {} ({})", path.local, path.remote, Named(data), data.len())
+                write!(f, "{} < {}  {} ({})", path.local, path.remote, name_of(data), data.len())
             }
             What::Dropped { path: Some(path), why } => {
                 write!(f, "{} x {}  {why:?}", path.local, path.remote)
@@ -82,34 +92,30 @@ impl fmt::Display for Line {
     }
 }
 
-/// A datagram by its name, as far as it can be told from outside.
-struct Named<'a>(&'a [u8]);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            [0..=3, ..] => stun_name(self.0),
-            [20, ..] => "DTLS ChangeCipherSpec",
-            [21, ..] => "DTLS alert",
-            [22, _, _, 0, 0, _, _, _, _, _, _, _, _, kind, ..] => match kind {
-                1 => "DTLS ClientHello",
-                2 => "DTLS ServerHello",
-                3 => "DTLS HelloVerifyRequest",
-                11 => "DTLS Certificate",
-                12 => "DTLS ServerKeyExchange",
-                13 => "DTLS CertificateRequest",
-                14 => "DTLS ServerHelloDone",
-                15 => "DTLS CertificateVerify",
-                16 => "DTLS ClientKeyExchange",
-                _ => "DTLS handshake",
-            },
-            [22, ..] => "DTLS handshake, sealed",
-            [23, ..] => "DTLS application data",
-            [25..=63, ..] => "DTLS record",
-            [128..=191, kind, ..] if (192..=223).contains(kind) => "RTCP",
-            [128..=191, ..] => "RTP",
-            _ => "unknown",
-        })
+/// What a datagram is called, as far as it can be told from outside.
+fn name_of(data: &[u8]) -> &'static str {
+    match data {
+        [0..=3, ..] => stun_name(data),
+        [20, ..] => "DTLS ChangeCipherSpec",
+        [21, ..] => "DTLS alert",
+        [22, _, _, 0, 0, _, _, _, _, _, _, _, _, kind, ..] => match kind {
+            1 => "DTLS ClientHello",
+            2 => "DTLS ServerHello",
+            3 => "DTLS HelloVerifyRequest",
+            11 => "DTLS Certificate",
+            12 => "DTLS ServerKeyExchange",
+            13 => "DTLS CertificateRequest",
+            14 => "DTLS ServerHelloDone",
+            15 => "DTLS CertificateVerify",
+            16 => "DTLS ClientKeyExchange",
+            _ => "DTLS handshake",
+        },
+        [22, ..] => "DTLS handshake, sealed",
+        [23, ..] => "DTLS application data",
+        [25..=63, ..] => "DTLS record",
+        [128..=191, kind, ..] if (192..=223).contains(kind) => "RTCP",
+        [128..=191, ..] => "RTP",
+        _ => "unknown",
     }
 }
 
@@ -222,10 +228,10 @@ mod tests {
     #[test]
     fn datagrams_are_named_by_their_first_bytes() {
         let hello = [22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 1];
-        assert_eq!(Named(&hello).to_string(), "DTLS ClientHello");
-        assert_eq!(Named(&[23, 254, 253, 0, 1]).to_string(), "DTLS application data");
-        assert_eq!(Named(&[128, 200, 0, 0]).to_string(), "RTCP");
-        assert_eq!(Named(&[]).to_string(), "unknown");
-        assert_eq!(Named(&[0, 1]).to_string(), "STUN, broken");
+        assert_eq!(name_of(&hello), "DTLS ClientHello");
+        assert_eq!(name_of(&[23, 254, 253, 0, 1]), "DTLS application data");
+        assert_eq!(name_of(&[128, 200, 0, 0]), "RTCP");
+        assert_eq!(name_of(&[]), "unknown");
+        assert_eq!(name_of(&[0, 1]), "STUN, broken");
     }
 }

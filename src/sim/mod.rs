@@ -74,3 +74,9 @@ pub use peers::{PeerError, Peers};
 pub use seed::{Dice, deterministic, replay_seed, seed};
 pub use server::StunServer;
 pub use wire::DropReason;
+
+/// The guide's program is compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide-simulator.md")]
+#[derive(Debug)]
+struct Guide;

@@ -29,12 +29,6 @@ const OPEN: u8 = 0x03;
 const UNORDERED: u8 = 0x80;
 
 /// Why a message of this protocol cannot be read.
-///
-/// ```
-/// use antiphon::wire::dcep::{DcepError, DcepMessage};
-///
-/// assert_eq!(DcepMessage::parse(&[9]), Err(DcepError::MessageType { kind: Some(9) }));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DcepError {
@@ -62,13 +56,6 @@ pub enum DcepError {
 }
 
 /// How hard a channel tries, as OPEN says it.
-///
-/// ```
-/// use antiphon::wire::dcep::{Open, OpenReliability};
-///
-/// let open = Open { reliability: OpenReliability::MaxRetransmits(3), ..Open::default() };
-/// assert_eq!(open.to_vec()[1..8], [1, 1, 0, 0, 0, 0, 3]);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OpenReliability {
     /// Until it arrives.
@@ -186,12 +173,6 @@ impl<'a> Open<'a> {
 }
 
 /// A message of this protocol.
-///
-/// ```
-/// use antiphon::wire::dcep::DcepMessage;
-///
-/// assert_eq!(DcepMessage::parse(&DcepMessage::ACK), Ok(DcepMessage::Ack));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DcepMessage<'a> {
     /// Opens a channel.

@@ -38,25 +38,6 @@ pub struct Delivery {
 }
 
 /// A SACK that acknowledged something new.
-///
-/// ```
-/// use antiphon::Instant;
-/// use antiphon::sctp::congestion::{Ack, CongestionControl, Delivery, NewReno};
-///
-/// let mut reno = NewReno::new(1200, 10, 16);
-/// reno.on_ack(&Ack {
-///     now: Instant::from_nanos(50_000_000),
-///     bytes: 2400,
-///     in_flight: 12_000,
-///     cumulative: 2,
-///     advanced: true,
-///     newest: Delivery::default(),
-///     rtt: None,
-///     delivered: 2400,
-///     highest_sent: 10,
-/// });
-/// assert_eq!(reno.window(), 14_400);
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Ack {
     /// When it arrived.
@@ -80,15 +61,6 @@ pub struct Ack {
 }
 
 /// Chunks that reports about later ones have shown to be lost.
-///
-/// ```
-/// use antiphon::Instant;
-/// use antiphon::sctp::congestion::{CongestionControl, Loss, NewReno};
-///
-/// let mut reno = NewReno::new(1200, 10, 16);
-/// reno.on_loss(&Loss { now: Instant::ZERO, bytes: 1200, in_flight: 10_800, highest_sent: 10 });
-/// assert_eq!((reno.window(), reno.is_recovering()), (6000, true));
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Loss {
     /// When that was seen.
@@ -102,15 +74,6 @@ pub struct Loss {
 }
 
 /// A packet with data that leaves.
-///
-/// ```
-/// use antiphon::Instant;
-/// use antiphon::sctp::congestion::{CongestionControl, Departure, NewReno};
-///
-/// let mut reno = NewReno::new(1200, 10, 16);
-/// reno.on_sent(&Departure { now: Instant::ZERO, bytes: 1200, in_flight: 1200, app_limited: true });
-/// assert_eq!(reno.window(), 12_000);
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Departure {
     /// When.
@@ -124,13 +87,6 @@ pub struct Departure {
 }
 
 /// What an algorithm begins with.
-///
-/// ```
-/// use antiphon::sctp::congestion::{Algorithm, NewReno};
-///
-/// let bold = Algorithm::new("bold", |start| Box::new(NewReno::new(start.mtu, 40, start.burst_packets)));
-/// assert_eq!(bold.name(), "bold");
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
     /// Longest packet in bytes.
@@ -142,14 +98,6 @@ pub struct Start {
 }
 
 /// Decides how much may be in flight and how fast it leaves. State is values: an algorithm reads no clock and draws no numbers.
-///
-/// ```
-/// use antiphon::sctp::congestion::{CongestionControl, NewReno};
-///
-/// let mut algorithm: Box<dyn CongestionControl> = Box::new(NewReno::new(1200, 10, 16));
-/// algorithm.begin(1 << 20);
-/// assert_eq!((algorithm.window(), algorithm.threshold(), algorithm.send_at()), (12_000, 1 << 20, None));
-/// ```
 pub trait CongestionControl: fmt::Debug + Send + Sync {
     /// The handshake has told the peer's window in bytes; what was learned before is about another peer.
     fn begin(&mut self, peer_window: usize);

@@ -31,12 +31,6 @@ pub(super) mod format {
 }
 
 /// Why an RTCP packet cannot be read.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, PacketError};
-///
-/// assert_eq!(Compound::new(&[0x80, 201, 0, 9]).next(), Some(Err(PacketError::Short { len: 4 })));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PacketError {
@@ -73,18 +67,6 @@ pub enum PacketError {
 }
 
 /// One RTCP packet.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.goodbye(&[7], None)?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::Goodbye(goodbye))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!(goodbye.ssrcs().collect::<Vec<_>>(), [7]);
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packet<'a> {

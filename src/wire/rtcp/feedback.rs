@@ -47,20 +47,6 @@ pub fn nack_pairs(sequences: impl IntoIterator<Item = Seq16>) -> impl Iterator<I
 }
 
 /// A generic NACK.
-///
-/// ```
-/// use antiphon::base::serial::Seq16;
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, NackPair, Packet};
-///
-/// let pair = NackPair { first: Seq16(9), following: 1 };
-/// let mut buf = [0; 64];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.nack(1, 2, [pair])?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::Nack(nack))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!((nack.media_ssrc, nack.pairs().next()), (2, Some(pair)));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nack<'a> {
     /// Who misses them.
@@ -88,18 +74,6 @@ impl<'a> Nack<'a> {
 }
 
 /// A picture loss indication.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet, Pli};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.pli(1, 2)?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::Pli(pli))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!(pli, Pli { sender_ssrc: 1, media_ssrc: 2 });
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pli {
     /// Who lost it.
@@ -116,14 +90,6 @@ impl Pli {
 }
 
 /// One request of a FIR.
-///
-/// ```
-/// use antiphon::wire::rtcp::FirEntry;
-///
-/// let first = FirEntry { ssrc: 2, sequence: 255 };
-/// let next = FirEntry { sequence: first.sequence.wrapping_add(1), ..first };
-/// assert_eq!(next.sequence, 0);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirEntry {
     /// The stream a key frame is wanted of.
@@ -133,19 +99,6 @@ pub struct FirEntry {
 }
 
 /// A full intra request.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, FirEntry, Packet};
-///
-/// let entry = FirEntry { ssrc: 2, sequence: 5 };
-/// let mut buf = [0; 64];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.fir(1, [entry])?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::Fir(fir))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!((fir.sender_ssrc, fir.entries().next()), (1, Some(entry)));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fir<'a> {
     /// Who wants it.
@@ -171,18 +124,6 @@ impl<'a> Fir<'a> {
 }
 
 /// A receiver's estimate of the bit rate it can take.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.remb(1, 1_000_000, &[2])?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::Remb(remb))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!((remb.bitrate_bps, remb.ssrcs().next()), (1_000_000, Some(2)));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remb<'a> {
     /// Whose estimate it is.

@@ -95,13 +95,6 @@ impl<'a> Blocks<'a> {
 }
 
 /// What a sender tells of itself.
-///
-/// ```
-/// use antiphon::wire::rtcp::SenderInfo;
-///
-/// let info = SenderInfo { ssrc: 7, ntp: 1 << 32, ..SenderInfo::default() };
-/// assert_eq!(info.ntp >> 32, 1, "seconds stand in the upper half");
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SenderInfo {
     /// The sender.
@@ -117,19 +110,6 @@ pub struct SenderInfo {
 }
 
 /// A sender report.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet, ReportBlock, SenderInfo};
-///
-/// let info = SenderInfo { ssrc: 7, packet_count: 3, ..SenderInfo::default() };
-/// let mut buf = [0; 100];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.sender_report(&info, [ReportBlock::default()])?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::SenderReport(report))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!((report.info, report.blocks().count()), (info, 1));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SenderReport<'a> {
     /// What it tells of its sender.
@@ -158,18 +138,6 @@ impl<'a> SenderReport<'a> {
 }
 
 /// A receiver report.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.receiver_report(7, [])?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::ReceiverReport(report))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!((report.ssrc, report.blocks().count()), (7, 0));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiverReport<'a> {
     /// Who reports.
@@ -190,13 +158,6 @@ impl<'a> ReceiverReport<'a> {
 }
 
 /// One item of a source description.
-///
-/// ```
-/// use antiphon::wire::rtcp::{SdesItem, sdes};
-///
-/// let item = SdesItem { kind: sdes::CNAME, value: b"name" };
-/// assert_eq!(item.value.len(), 4);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SdesItem<'a> {
     /// Its type; see [`sdes`].
@@ -206,19 +167,6 @@ pub struct SdesItem<'a> {
 }
 
 /// What is told of one source.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.cname(7, "name")?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::SourceDescription(description))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// let chunk = description.chunks().next();
-/// assert_eq!(chunk.and_then(|chunk| chunk.cname()), Some("name"));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SdesChunk<'a> {
     /// The source.
@@ -258,18 +206,6 @@ impl<'a> SdesChunk<'a> {
 }
 
 /// A source description.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.cname(7, "name")?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::SourceDescription(description))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!(description.chunks().map(|chunk| chunk.ssrc).collect::<Vec<_>>(), [7]);
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceDescription<'a> {
     chunks: &'a [u8],
@@ -293,18 +229,6 @@ impl<'a> SourceDescription<'a> {
 }
 
 /// A goodbye.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.goodbye(&[7], Some("done"))?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::Goodbye(goodbye))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!(goodbye.reason, Some(&b"done"[..]));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Goodbye<'a> {
     ssrcs: &'a [[u8; 4]],
@@ -327,18 +251,6 @@ impl<'a> Goodbye<'a> {
 }
 
 /// An application-defined packet.
-///
-/// ```
-/// use antiphon::wire::rtcp::{Compound, CompoundWriter, Packet};
-///
-/// let mut buf = [0; 200];
-/// let mut writer = CompoundWriter::new(&mut buf);
-/// writer.app(7, 3, *b"TEST", &[1, 2, 3, 4])?;
-/// let len = writer.finish();
-/// let Some(Ok(Packet::App(app))) = Compound::new(&buf[..len]).next() else { panic!() };
-/// assert_eq!((app.subtype, app.data.len()), (3, 4));
-/// # Ok::<(), antiphon::base::writer::Full>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct App<'a> {
     /// Its sender.

@@ -10,12 +10,6 @@ const MAX_SPATIAL: u8 = 4;
 const MAX_TEMPORAL: u8 = 8;
 
 /// Why a descriptor cannot be read.
-///
-/// ```
-/// use antiphon::wire::rtp::{DependencyDescriptor, DependencyError};
-///
-/// assert_eq!(DependencyDescriptor::parse(&[0xc1]).err(), Some(DependencyError::Short { len: 1 }));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DependencyError {
@@ -42,12 +36,6 @@ pub enum DependencyError {
 }
 
 /// What a frame means to one decode target.
-///
-/// ```
-/// use antiphon::wire::rtp::DecodeTargetIndication;
-///
-/// assert_eq!(DecodeTargetIndication::default(), DecodeTargetIndication::NotPresent);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DecodeTargetIndication {
     /// Not part of it.
@@ -73,13 +61,6 @@ impl DecodeTargetIndication {
 }
 
 /// What a template says, or a frame that departs from it.
-///
-/// ```
-/// use antiphon::wire::rtp::FrameDependencies;
-///
-/// let key = FrameDependencies::default();
-/// assert!(key.references.is_empty(), "it needs no other");
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameDependencies {
     /// Spatial layer.
@@ -95,18 +76,6 @@ pub struct FrameDependencies {
 }
 
 /// The templates of a coded video sequence, which come with its key frame.
-///
-/// ```
-/// use antiphon::wire::rtp::{DecodeTargetIndication, DependencyStructure, FrameDependencies};
-///
-/// let template = FrameDependencies {
-///     temporal: 1,
-///     targets: vec![DecodeTargetIndication::NotPresent, DecodeTargetIndication::Switch],
-///     ..FrameDependencies::default()
-/// };
-/// let structure = DependencyStructure { templates: vec![template], ..DependencyStructure::default() };
-/// assert_eq!((structure.target_layers(0), structure.target_layers(1)), ((0, 0), (0, 1)));
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DependencyStructure {
     /// The id of the first template.

@@ -11,13 +11,6 @@ const TWO_BYTE: u16 = 0x1000;
 const RESERVED_ID: u8 = 15;
 
 /// How the elements of a block are headed.
-///
-/// ```
-/// use antiphon::wire::rtp::ExtensionForm;
-///
-/// assert!(ExtensionForm::OneByte.fits(14, 16) && !ExtensionForm::OneByte.fits(14, 17));
-/// assert!(ExtensionForm::TwoByte.fits(200, 0));
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExtensionForm {
     /// Ids 1 to 14, 1 to 16 bytes.
@@ -42,13 +35,6 @@ impl ExtensionForm {
 }
 
 /// One element.
-///
-/// ```
-/// use antiphon::wire::rtp::{Extension, ExtensionBlock};
-///
-/// let block = ExtensionBlock { profile: 0xbede, data: &[0x10, 0xaa, 0, 0] };
-/// assert_eq!(block.elements().next(), Some(Extension { id: 1, data: &[0xaa] }));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension<'a> {
     /// Its id, which a description maps to a meaning.
@@ -93,14 +79,6 @@ impl<'a> ExtensionBlock<'a> {
 }
 
 /// The elements of a block, in order.
-///
-/// ```
-/// use antiphon::wire::rtp::ExtensionBlock;
-///
-/// // Two-byte headers: an element of no bytes, and one of one byte.
-/// let block = ExtensionBlock { profile: 0x1000, data: &[1, 0, 2, 1, 0xbb, 0, 0, 0] };
-/// assert_eq!(block.elements().map(|element| element.data.len()).collect::<Vec<_>>(), [0, 1]);
-/// ```
 #[derive(Clone, Debug)]
 pub struct ExtensionElements<'a> {
     reader: Reader<'a>,

@@ -86,13 +86,6 @@ impl ExtensionKind {
 }
 
 /// Why an id cannot stand for an extension.
-///
-/// ```
-/// use antiphon::wire::rtp::{ExtensionKind, ExtensionMap, ExtensionMapError};
-///
-/// let mut map = ExtensionMap::new();
-/// assert_eq!(map.insert(15, ExtensionKind::Mid), Err(ExtensionMapError::Reserved { id: 15 }));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtensionMapError {
@@ -220,12 +213,6 @@ impl ExtensionMap {
 }
 
 /// Loudness of a packet's audio (RFC 6464 §3).
-///
-/// ```
-/// use antiphon::wire::rtp::AudioLevel;
-///
-/// assert_eq!(AudioLevel { voice: true, level: 30 }.to_byte(), 0x9e);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioLevel {
     /// Whether the sender believes that somebody speaks.
@@ -247,14 +234,6 @@ impl AudioLevel {
 }
 
 /// Bounds on the delay between capture and display, in units of 10 ms and at most 4095.
-///
-/// ```
-/// use antiphon::wire::rtp::PlayoutDelay;
-/// use core::time::Duration;
-///
-/// let delay = PlayoutDelay { min: 0, max: 40 };
-/// assert_eq!((delay.max(), delay.to_bytes()), (Duration::from_millis(400), [0, 0, 40]));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlayoutDelay {
     /// At least so much.
@@ -291,13 +270,6 @@ impl PlayoutDelay {
 }
 
 /// By how much a picture is to be turned clockwise before it is shown.
-///
-/// ```
-/// use antiphon::wire::rtp::{Rotation, VideoOrientation};
-///
-/// let upright = VideoOrientation::default();
-/// assert_eq!(upright.rotation, Rotation::None);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rotation {
     /// Not at all.
@@ -312,13 +284,6 @@ pub enum Rotation {
 }
 
 /// How the camera is held: `0000 C F R1 R0`.
-///
-/// ```
-/// use antiphon::wire::rtp::{Rotation, VideoOrientation};
-///
-/// let held = VideoOrientation { back_camera: true, flip: false, rotation: Rotation::Clockwise90 };
-/// assert_eq!(held.to_byte(), 0b1001);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VideoOrientation {
     /// Whether the camera looks away from who holds it.
@@ -354,13 +319,6 @@ impl VideoOrientation {
 }
 
 /// When a frame was captured, on the capturer's clock.
-///
-/// ```
-/// use antiphon::wire::rtp::AbsCaptureTime;
-///
-/// let captured = AbsCaptureTime { ntp: 10 << 32, clock_offset: None };
-/// assert_eq!(captured.ntp >> 32, 10, "seconds since 1900");
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AbsCaptureTime {
     /// NTP format, 32.32 fixed point seconds since 1900.
@@ -387,19 +345,6 @@ pub const fn abs_send_time(now: Instant) -> u32 {
 }
 
 /// The values of the known extensions of one packet.
-///
-/// ```
-/// use antiphon::wire::rtp::{ExtensionForm, ExtensionKind, ExtensionMap, Header, Packet, PacketWriter};
-///
-/// let mut map = ExtensionMap::new();
-/// map.insert(4, ExtensionKind::Mid)?;
-/// let mut buf = [0; 64];
-/// let mut writer = PacketWriter::new(&mut buf, &Header::default())?;
-/// writer.extension(ExtensionForm::OneByte, 4, b"a1")?;
-/// let len = writer.finish()?;
-/// assert_eq!(map.read(&Packet::parse(&buf[..len])?).mid, Some("a1"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extensions<'a> {

@@ -23,12 +23,6 @@ pub fn is_rtcp(packet: &[u8]) -> bool {
 }
 
 /// Why bytes are not an RTP packet.
-///
-/// ```
-/// use antiphon::wire::rtp::{Packet, PacketError};
-///
-/// assert_eq!(Packet::parse(&[0x80; 4]), Err(PacketError::Short { len: 4 }));
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PacketError {
@@ -204,15 +198,6 @@ pub struct Header {
 }
 
 /// Why a packet cannot be written.
-///
-/// ```
-/// use antiphon::wire::rtp::{Header, PacketWriter, WriteError};
-///
-/// let mut buf = [0; 20];
-/// let mut writer = PacketWriter::new(&mut buf, &Header::default())?;
-/// assert!(matches!(writer.payload(&[0; 9]), Err(WriteError::Full(_))));
-/// # Ok::<(), WriteError>(())
-/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {

@@ -37,18 +37,6 @@ pub mod cause {
 }
 
 /// The causes of an ABORT or ERROR, not yet looked at.
-///
-/// ```
-/// use antiphon::wire::sctp::{Cause, Chunk, Packet, PacketWriter};
-///
-/// let mut buf = [0; 64];
-/// let mut writer = PacketWriter::new(&mut buf, 5000, 5000, 7);
-/// writer.error([Cause::InvalidStream(3)])?;
-/// let len = writer.finish();
-/// let Some(Ok(Chunk::Error(causes))) = Packet::parse(&buf[..len])?.chunks().next() else { panic!() };
-/// assert_eq!(causes.iter().collect::<Vec<_>>(), [Ok(Cause::InvalidStream(3))]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Causes<'a> {
     bytes: &'a [u8],
@@ -66,12 +54,6 @@ impl<'a> Causes<'a> {
 }
 
 /// One error cause.
-///
-/// ```
-/// use antiphon::wire::sctp::{Cause, cause};
-///
-/// assert_eq!(Cause::StaleCookie(20_000).code(), cause::STALE_COOKIE);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause<'a> {
     /// DATA came on a stream that does not exist.

@@ -8,13 +8,6 @@ use crate::base::serial::{Mid32, Ssn, Tsn};
 use crate::base::writer::{Full, Writer};
 
 /// The flags of DATA and I-DATA.
-///
-/// ```
-/// use antiphon::wire::sctp::DataFlags;
-///
-/// let whole = DataFlags { beginning: true, ending: true, ..DataFlags::default() };
-/// assert!(!whole.unordered && !whole.immediate);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_excessive_bools, reason = "four bits of the wire, each with its own meaning")]
 pub struct DataFlags {
@@ -122,20 +115,6 @@ impl<'a> Data<'a> {
 }
 
 /// An I-DATA chunk.
-///
-/// ```
-/// use antiphon::base::serial::Mid32;
-/// use antiphon::wire::sctp::{Chunk, DataFlags, IData, Packet, PacketWriter};
-///
-/// let mut buf = [0; 64];
-/// let mut writer = PacketWriter::new(&mut buf, 5000, 5000, 7);
-/// let flags = DataFlags { beginning: true, ending: true, ..DataFlags::default() };
-/// writer.i_data(&IData { flags, mid: Mid32(9), ppid_or_fsn: 51, payload: b"hello", ..IData::default() })?;
-/// let len = writer.finish();
-/// let Some(Ok(Chunk::IData(data))) = Packet::parse(&buf[..len])?.chunks().next() else { panic!() };
-/// assert_eq!((data.mid, &buf[data.range()]), (Mid32(9), &b"hello"[..]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, Eq)]
 pub struct IData<'a> {
     /// I, U, B and E.

@@ -3,14 +3,6 @@
 use crate::base::serial::{Mid32, Ssn, Tsn};
 
 /// The last ordered message of a stream that is abandoned.
-///
-/// ```
-/// use antiphon::base::serial::Ssn;
-/// use antiphon::wire::sctp::Skipped;
-///
-/// let skipped = Skipped { stream: 1, ssn: Ssn(4) };
-/// assert_eq!(skipped.ssn.0, 4);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Skipped {
     /// Stream.
@@ -20,20 +12,6 @@ pub struct Skipped {
 }
 
 /// A FORWARD TSN, borrowed from its packet.
-///
-/// ```
-/// use antiphon::base::serial::{Ssn, Tsn};
-/// use antiphon::wire::sctp::{Chunk, Packet, PacketWriter, Skipped};
-///
-/// let skipped = Skipped { stream: 1, ssn: Ssn(4) };
-/// let mut buf = [0; 64];
-/// let mut writer = PacketWriter::new(&mut buf, 5000, 5000, 7);
-/// writer.forward_tsn(Tsn(9), [skipped])?;
-/// let len = writer.finish();
-/// let Some(Ok(Chunk::ForwardTsn(forward))) = Packet::parse(&buf[..len])?.chunks().next() else { panic!() };
-/// assert_eq!((forward.new_cumulative_tsn, forward.streams().next()), (Tsn(9), Some(skipped)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForwardTsn<'a> {
     /// Everything up to this counts as received.
@@ -61,14 +39,6 @@ impl<'a> ForwardTsn<'a> {
 }
 
 /// The last message of a stream that is abandoned, with I-DATA.
-///
-/// ```
-/// use antiphon::base::serial::Mid32;
-/// use antiphon::wire::sctp::SkippedMessage;
-///
-/// let skipped = SkippedMessage { stream: 1, unordered: false, mid: Mid32(4) };
-/// assert_eq!(skipped.mid.0, 4);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SkippedMessage {
     /// Stream.
@@ -80,19 +50,6 @@ pub struct SkippedMessage {
 }
 
 /// An I-FORWARD-TSN, borrowed from its packet.
-///
-/// ```
-/// use antiphon::base::serial::Mid32;
-/// use antiphon::wire::sctp::{Chunk, Packet, SkippedMessage};
-///
-/// let mut bytes = vec![0; 12];
-/// bytes.extend([0xc2, 0, 0, 16, 0, 0, 0, 9, 0, 1, 0, 1, 0, 0, 0, 4]);
-/// let packet = Packet::parse_unverified(&bytes)?;
-/// let Some(Ok(Chunk::IForwardTsn(forward))) = packet.chunks().next() else { panic!() };
-/// let skipped = SkippedMessage { stream: 1, unordered: true, mid: Mid32(4) };
-/// assert_eq!((forward.new_cumulative_tsn.0, forward.streams().next()), (9, Some(skipped)));
-/// # Ok::<(), antiphon::wire::sctp::ParseError>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IForwardTsn<'a> {
     /// Everything up to this counts as received.

@@ -92,18 +92,6 @@ impl<'a> Init<'a> {
 }
 
 /// The parameters of a chunk, not yet looked at.
-///
-/// ```
-/// use antiphon::wire::sctp::{Chunk, Init, Packet, PacketWriter, Parameter};
-///
-/// let mut buf = [0; 128];
-/// let mut writer = PacketWriter::new(&mut buf, 5000, 5000, 0);
-/// writer.init(&Init { initiate_tag: 9, ..Init::default() }, [Parameter::EcnCapable, Parameter::ForwardTsn])?;
-/// let len = writer.finish();
-/// let Some(Ok(Chunk::Init(init))) = Packet::parse(&buf[..len])?.chunks().next() else { panic!() };
-/// assert_eq!(init.parameters.iter().last(), Some(Ok(Parameter::ForwardTsn)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters<'a> {
     bytes: &'a [u8],
@@ -117,14 +105,6 @@ impl<'a> Parameters<'a> {
 }
 
 /// One parameter of INIT or INIT ACK.
-///
-/// ```
-/// use antiphon::wire::sctp::{Action, Parameter};
-///
-/// let unknown = Parameter::Unknown { kind: 0xc123, raw: &[0xc1, 0x23, 0, 4] };
-/// assert_eq!(unknown.action(), Some(Action::SkipAndReport));
-/// assert_eq!(Parameter::ForwardTsn.action(), None);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter<'a> {
     /// What COOKIE ECHO is to carry.

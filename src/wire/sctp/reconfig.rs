@@ -7,31 +7,12 @@ use crate::base::serial::Tsn;
 use crate::base::writer::{Full, Writer};
 
 /// A RE-CONFIG chunk: one parameter or two.
-///
-/// ```
-/// use antiphon::wire::sctp::{Chunk, Packet, PacketWriter, ReConfigParameter, ReConfigResult};
-///
-/// let response = ReConfigParameter::Response { request: 7, result: ReConfigResult::Performed, tsns: None };
-/// let mut buf = [0; 64];
-/// let mut writer = PacketWriter::new(&mut buf, 5000, 5000, 7);
-/// writer.re_config([response])?;
-/// let len = writer.finish();
-/// let Some(Ok(Chunk::ReConfig(reset))) = Packet::parse(&buf[..len])?.chunks().next() else { panic!() };
-/// assert_eq!(reset.parameters().next(), Some(Ok(response)));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReConfig<'a> {
     bytes: &'a [u8],
 }
 
 /// The parameters of a [`ReConfig`].
-///
-/// ```
-/// use antiphon::wire::sctp::ReConfig;
-///
-/// assert_eq!(ReConfig::default().parameters().count(), 0);
-/// ```
 #[derive(Clone, Debug)]
 pub struct ReConfigParameters<'a>(Tlvs<'a>);
 
@@ -55,12 +36,6 @@ impl<'a> Iterator for ReConfigParameters<'a> {
 }
 
 /// How a request went (RFC 6525 §4.4).
-///
-/// ```
-/// use antiphon::wire::sctp::ReConfigResult;
-///
-/// assert_ne!(ReConfigResult::InProgress, ReConfigResult::RequestInProgress);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReConfigResult {
     /// 0: success, nothing to do.
@@ -110,15 +85,6 @@ impl ReConfigResult {
 }
 
 /// One parameter of RE-CONFIG. An empty list of streams means all of them.
-///
-/// ```
-/// use antiphon::base::serial::Tsn;
-/// use antiphon::wire::sctp::{ReConfigParameter, U16List};
-///
-/// let streams = U16List::new(&[1, 3]);
-/// let reset = ReConfigParameter::OutgoingReset { request: 7, response: 0, last_tsn: Tsn(99), streams };
-/// assert!(matches!(reset, ReConfigParameter::OutgoingReset { request: 7, .. }));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReConfigParameter<'a> {
     /// The sender resets its outgoing streams (§4.1).

@@ -4,13 +4,6 @@ use crate::base::reader::Reader;
 use crate::base::serial::Tsn;
 
 /// TSNs received beyond the cumulative one, as offsets from it; both ends belong to the block.
-///
-/// ```
-/// use antiphon::wire::sctp::GapBlock;
-///
-/// let block = GapBlock { start: 2, end: 3 };
-/// assert_eq!(block.end - block.start + 1, 2);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GapBlock {
     /// Offset of the first.
@@ -20,19 +13,6 @@ pub struct GapBlock {
 }
 
 /// A SACK, borrowed from its packet.
-///
-/// ```
-/// use antiphon::base::serial::Tsn;
-/// use antiphon::wire::sctp::{Chunk, GapBlock, Packet, PacketWriter};
-///
-/// let mut buf = [0; 64];
-/// let mut writer = PacketWriter::new(&mut buf, 5000, 5000, 7);
-/// writer.sack(Tsn(9), 4096, [GapBlock { start: 2, end: 3 }], [Tsn(8)])?;
-/// let len = writer.finish();
-/// let Some(Ok(Chunk::Sack(sack))) = Packet::parse(&buf[..len])?.chunks().next() else { panic!() };
-/// assert_eq!((sack.cumulative_tsn, sack.gap_blocks().len(), sack.duplicates().len()), (Tsn(9), 1, 1));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sack<'a> {
     /// The last TSN received in sequence.

@@ -5,13 +5,6 @@ use crate::base::reader::Reader;
 use crate::base::writer::{Full, Writer};
 
 /// What the two highest bits of an unrecognised type ask for (RFC 9260 §3.2, §3.2.1).
-///
-/// ```
-/// use antiphon::wire::sctp::Action;
-///
-/// let action = Action::of_chunk(0xc5);
-/// assert!(action.goes_on() && action.reports());
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// 00: look no further into this packet (or list of parameters).
@@ -58,13 +51,6 @@ impl Action {
 }
 
 /// A list of 16-bit numbers, borrowed from a packet or from a slice of integers; both are the same list.
-///
-/// ```
-/// use antiphon::wire::sctp::U16List;
-///
-/// let streams = U16List::new(&[1, 5]);
-/// assert!(streams.contains(5) && streams.len() == 2);
-/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct U16List<'a>(List<'a>);
 
