@@ -104,14 +104,14 @@ fn l4_a_rebound_nat_is_followed_within_a_consent_interval() {
 fn a_round_trip_across_a_sleep_is_not_believed() {
     let (mut network, hosts) = pair(6);
     let mut received = 0;
-    let mut app = |now: antiphon::Instant, host: HostId, pc: &mut PeerConnection, event: antiphon::Event| {
-        if let antiphon::Event::DataChannelOpen(id) = event
+    let mut app = |now: antiphon::Instant, host: HostId, pc: &mut PeerConnection, event: Event| {
+        if let Event::DataChannelOpen(id) = event
             && host == hosts[0]
         {
             let message = antiphon::Message::binary(vec![0; 200_000]);
             (0..4).for_each(|_| pc.data_channel(id).unwrap().send(now, &message).unwrap());
         }
-        if let antiphon::Event::DataChannelReadable(id) = event {
+        if let Event::DataChannelReadable(id) = event {
             while let Some(message) = pc.data_channel(id).unwrap().recv() {
                 received += message.data.len();
             }

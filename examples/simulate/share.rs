@@ -23,8 +23,8 @@ pub(crate) struct Share {
 impl Share {
     /// The end that has the file: its channel's name tells the length.
     pub(crate) fn sends(file: Bytes, pc: &mut PeerConnection) -> Self {
-        // A new connection has room for a channel.
-        pc.create_data_channel(&file.len().to_string(), DataChannelInit::default()).unwrap_or_default();
+        let label = file.len().to_string();
+        pc.create_data_channel(&label, DataChannelInit::default()).expect("a new connection has room for it");
         Self { file, ..Self::default() }
     }
 
