@@ -48,7 +48,7 @@ pub(super) fn pack(text: &str) -> Box<[u8]> {
     let mut packed = Vec::with_capacity(text.len() / 2);
     put_len(&mut packed, text.len());
     let mut learn = |at: usize| -> Option<usize> {
-        let place = places.get_mut(hash(whole.get(at..)?.first_chunk()?))?;
+        let place = places.get_mut(hash(*whole.get(at..)?.first_chunk()?))?;
         place.replace(at)
     };
     for at in 0..COMMON.len() {
@@ -108,9 +108,9 @@ fn alike(whole: &[u8], from: usize, at: usize) -> usize {
     earlier.iter().zip(after).take_while(|(a, b)| a == b).count()
 }
 
-const fn hash(key: &[u8; KEY]) -> usize {
+const fn hash(key: [u8; KEY]) -> usize {
     // A product with what is nearly the golden ratio of 2^32 spreads its upper bits.
-    (u32::from_be_bytes(*key).wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS)) as usize
+    (u32::from_be_bytes(key).wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS)) as usize
 }
 
 fn put_literals(out: &mut Vec<u8>, literals: Option<&[u8]>) {
