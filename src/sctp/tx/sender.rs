@@ -30,6 +30,7 @@ struct Forward {
 }
 
 /// The sending half.
+#[expect(clippy::struct_excessive_bools, reason = "each is one rule of its own that holds for now")]
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) queue: SendQueue,
