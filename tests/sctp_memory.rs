@@ -41,10 +41,10 @@ fn take(hand: &mut Hand) {
 // One test: another thread's allocations would be counted too.
 #[test]
 fn one_byte_held_of_every_64_kib_over_a_million_packets_pins_no_more_than_twice_the_window() {
-    steady_support::alone(GLOBAL);
     const PACKETS: u32 = 1_000_000;
     // 64 KiB of packets.
     const EVERY: u32 = 65_536 / 1200;
+    steady_support::alone(GLOBAL);
     let window = 2 << 20;
     let config = Config { receive_window: window, ..Config::default() };
     let bulk = [7; 1150];

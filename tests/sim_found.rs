@@ -172,8 +172,11 @@ fn packets_of_a_muted_track_are_its_own_or_nobodys() {
         Event::MediaReadable(id) => {
             let at = tracks.iter().position(|track| *track == id).unwrap();
             let mut receiver = pc.receiver(id).unwrap();
-            heard[at]
-                .extend(core::iter::from_fn(|| receiver.recv()).map(|frame| (frame.data[1], frame.data[2])));
+            heard[at].extend(
+                core::iter::from_fn(|| receiver.recv())
+                    .map(|frame| <[u8; 3]>::try_from(&frame.data[..]).unwrap())
+                    .map(|[_, which, step]| (which, step)),
+            );
         }
         _ => {}
     };
@@ -189,7 +192,7 @@ fn packets_of_a_muted_track_are_its_own_or_nobodys() {
         for (which, id) in (0..).zip(ids) {
             let frame = Frame::new(vec![0xfc, which, step], u32::from(step) * 960);
             if let Some(mut sender) =
-                network.machine_mut(hosts[0]).sender(id).filter(|sender| sender.can_write())
+                network.machine_mut(hosts[0]).sender(id).filter(antiphon::Sender::can_write)
             {
                 sender.write(now, &frame).unwrap();
             }

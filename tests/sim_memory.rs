@@ -249,13 +249,13 @@ fn what_connections_hold_is_bounded_returned_and_constant() {
     assert!(each < 2.0, "R4: {each:.3} allocations for each message of 4 KiB");
     // The measures themselves: what keeps a copy of everything, or is not let go, is seen by each.
     let hoarder = |pc| Hoarder { pc, hoard: Vec::new() };
-    let hoarded = peak_under_faults(&region, hoarder);
-    assert!(hoarded > CAP, "R1 missed a queue that grows: {hoarded} bytes");
+    let peak = peak_under_faults(&region, hoarder);
+    assert!(peak > CAP, "R1 missed a queue that grows: {peak} bytes");
     let mut kept = Vec::new();
-    let hoarded = rest_after_close(&region, |pc| kept.push(pc.fork()));
-    assert!(hoarded > 1024, "R2 missed a connection that is kept: {hoarded} bytes");
-    let hoarded = soak(&region, hoarder);
-    assert!(hoarded > 64 * 1024, "R3 missed a queue that grows: {hoarded} bytes");
+    let rest = rest_after_close(&region, |pc| kept.push(pc.fork()));
+    assert!(rest > 1024, "R2 missed a connection that is kept: {rest} bytes");
+    let growth = soak(&region, hoarder);
+    assert!(growth > 64 * 1024, "R3 missed a queue that grows: {growth} bytes");
     let each = allocations_per_message(&region, hoarder);
     assert!(each > 2.0, "R4 missed a copy of every datagram: {each:.3}");
 }

@@ -12,7 +12,6 @@
     clippy::unwrap_used,
     clippy::cast_precision_loss,
     clippy::wildcard_enum_match_arm,
-    clippy::large_stack_arrays,
     reason = "what fails here must be seen; means of counts; it picks the events it wants"
 )]
 

@@ -315,9 +315,9 @@ mod tests {
     fn each_packet_keeps_its_own_extensions() {
         let mut history = History::default();
         let of = |number: u64| {
-            let long = (number % 3 == 0).then(|| vec![u8::try_from(number).unwrap(); 20].into());
+            let long = number.is_multiple_of(3).then(|| vec![u8::try_from(number).unwrap(); 20].into());
             let mut extra = Extra { long, ..Extra::default() };
-            (number % 2 == 0).then(|| {
+            number.is_multiple_of(2).then(|| {
                 assert!(extra.short.push(&number.to_be_bytes()));
                 extra
             })

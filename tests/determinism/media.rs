@@ -83,7 +83,9 @@ impl App<Filming> for Audience {
             }
             Event::KeyframeRequested(id, rid, _) => {
                 let camera = machine.cameras.iter_mut().find(|camera| camera.id == id);
-                camera.into_iter().for_each(|camera| camera.request(rid.as_deref()));
+                if let Some(camera) = camera {
+                    camera.request(rid.as_deref());
+                }
             }
             _ => {}
         }

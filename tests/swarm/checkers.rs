@@ -87,7 +87,7 @@ const TABLE: &[(&str, Broken)] = &[
     (
         "S13",
         Broken::Figures(|| {
-            super::run::with_connected(|a| super::run::with_another(|b| same_keys([a[0], b[1]])))
+            super::run::with_connected(|a| super::run::with_another(|b| same_keys([a[0], b[1]])));
         }),
     ),
     ("S14", Broken::Filming(Sabotage::TurnsBackTime)),

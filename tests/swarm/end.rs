@@ -121,6 +121,7 @@ impl End {
 
     /// Changes a datagram that is about to leave; its length then.
     fn falsify(&mut self, buf: &mut [u8], len: usize) -> usize {
+        assert!(buf.len() > 4, "a datagram has been drawn");
         let is_media = (128..=191).contains(&buf[0]);
         match self.sabotage {
             Some(Sabotage::TurnsBackTime) if is_media && !is_rtcp(buf) => {

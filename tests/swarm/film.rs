@@ -175,7 +175,7 @@ impl Camera {
     }
 
     fn write(&mut self, now: Instant, pc: &mut PeerConnection, layer: usize) {
-        let Some(mut sender) = pc.sender(self.id).filter(|sender| sender.can_write()) else { return };
+        let Some(mut sender) = pc.sender(self.id).filter(antiphon::Sender::can_write) else { return };
         let kind = self.show.kind();
         let serial = self.serials[layer];
         let key = kind == MediaKind::Video && (serial == 0 || self.wants_key[layer]);

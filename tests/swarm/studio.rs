@@ -6,6 +6,7 @@ use antiphon::sdp::Direction;
 use antiphon::{Event, Instant, PeerConnection};
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::crowd::Tamper;
 use super::end::End;
@@ -61,7 +62,7 @@ impl Studio {
         if let Some(mut receiver) = pc.receiver(id) {
             receiver.set_delivery(Delivery::Packets);
         }
-        if !self.mirrors.contains_key(&stream) {
+        if let Entry::Vacant(place) = self.mirrors.entry(stream) {
             let init = TransceiverInit {
                 direction: Direction::SendOnly,
                 streams: vec![name(stream, true)],
@@ -69,7 +70,7 @@ impl Studio {
             };
             let Ok(to) = pc.add_transceiver(show.kind(), init) else { return };
             let forwarder = Forwarder::new();
-            self.mirrors.insert(stream, Mirror { side, from: id, to, forwarder, layer: 0, asked_at: None });
+            place.insert(Mirror { side, from: id, to, forwarder, layer: 0, asked_at: None });
         }
     }
 
@@ -137,7 +138,9 @@ impl Studio {
             Event::Track(id) => self.track(side, end.pc(), *id),
             Event::TrackMuted(id) => {
                 let screen = self.tracks.get(&(side, *id)).and_then(|key| self.screens.get_mut(key));
-                screen.into_iter().for_each(|screen| screen.anew = true);
+                if let Some(screen) = screen {
+                    screen.anew = true;
+                }
             }
             Event::MediaReadable(id) => return self.read(times, side, end.pc(), *id, tamper),
             Event::KeyframeRequested(id, rid, _) => self.keyframe(times.1, side, end, *id, rid.as_deref()),
@@ -158,7 +161,7 @@ impl Mirror {
                 self.forwarder.select(wanted);
             }
             if self.forwarder.decide(&packet) == Verdict::Forward
-                && let Some(mut sender) = pc.sender(self.to).filter(|sender| sender.can_write())
+                && let Some(mut sender) = pc.sender(self.to).filter(antiphon::Sender::can_write)
             {
                 // One that is refused is one that is lost.
                 sender.write_rtp(now, &packet).unwrap_or_default();

@@ -142,7 +142,7 @@ fn checking_begins_with_the_peer_and_a_candidate_in_either_order() {
         let mut agent = agent(1, Role::Controlling);
         agent.add_local_candidate(LocalCandidate::udp(address(0))).unwrap();
         let mut steps: [&dyn Fn(&mut Agent); 2] = [&|agent| agent.set_remote(parameters(2)), &|agent| {
-            agent.add_remote_candidate(&candidate()).unwrap()
+            agent.add_remote_candidate(&candidate()).unwrap();
         }];
         if candidate_first {
             steps.reverse();
@@ -221,8 +221,8 @@ fn two_agents_connect_and_select_one_pair() {
             })
             .collect();
         assert_eq!(chosen, [(own, other)], "chosen once");
-        let stats = agent.stats();
-        let pair = &stats.pairs[stats.selected.unwrap()];
+        let figures = agent.stats();
+        let pair = &figures.pairs[figures.selected.unwrap()];
         assert!(pair.nominated && (pair.path.local, pair.path.remote) == (own, other));
     }
     agents[0].close();

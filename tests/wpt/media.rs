@@ -207,7 +207,9 @@ fn an_encoding_that_is_not_active_sends_nothing() {
         let [ours, theirs] = call(&mut pair, MediaKind::Video, layers);
         pair.ends[1].pc.receiver(theirs).unwrap().set_delivery(Delivery::Packets);
         let mut encodings = pair.ends[0].pc.sender(ours).unwrap().encodings();
-        off.iter().for_each(|index| encodings[*index].active = false);
+        for index in off {
+            encodings[*index].active = false;
+        }
         pair.ends[0].pc.sender(ours).unwrap().set_encodings(&encodings).unwrap();
         for (index, rid) in ["foo", "bar"].into_iter().enumerate() {
             let written = write(&mut pair, ours, Some(rid), sample("VP8", 1), 0);
@@ -217,7 +219,9 @@ fn an_encoding_that_is_not_active_sends_nothing() {
         let counts = arrived(&mut pair, theirs);
         assert_eq!(counts.len(), 2 - off.len(), "{counts:?}");
         // On again, and it is there again.
-        encodings.iter_mut().for_each(|encoding| encoding.active = true);
+        for encoding in &mut encodings {
+            encoding.active = true;
+        }
         pair.ends[0].pc.sender(ours).unwrap().set_encodings(&encodings).unwrap();
         for rid in ["foo", "bar"] {
             write(&mut pair, ours, Some(rid), sample("VP8", 2), 9000).unwrap();

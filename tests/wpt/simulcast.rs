@@ -27,7 +27,9 @@ fn named(names: &[&str], limit: Option<Bitrate>) -> Vec<(String, Option<Bitrate>
 /// Limits every encoding there is.
 fn limit(pc: &mut PeerConnection, id: TransceiverId) {
     let mut all = pc.sender(id).unwrap().encodings();
-    all.iter_mut().for_each(|encoding| encoding.max_bitrate = Some(LIMIT));
+    for encoding in &mut all {
+        encoding.max_bitrate = Some(LIMIT);
+    }
     pc.sender(id).unwrap().set_encodings(&all).unwrap();
 }
 
