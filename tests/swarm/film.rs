@@ -120,6 +120,8 @@ pub(crate) struct Camera {
     wants_key: [bool; 2],
     /// The number of the next packet, where those are written.
     sequence: Seq16,
+    /// The first frame after numbers last leapt.
+    leapt_at: u32,
 }
 
 /// The name of a stream: one that is shot, or sent back.
@@ -140,7 +142,8 @@ impl Camera {
         let id = pc.add_transceiver(show.kind(), init)?;
         let (next, sequence) = (None, Seq16(60_000));
         let (tick, serials, wants_key) = (0, [0; 2], [true; 2]);
-        Ok(Self { stream, show, id, rolls: true, heedless: false, next, tick, serials, wants_key, sequence })
+        let (rolls, heedless, leapt_at) = (true, false, 0);
+        Ok(Self { stream, show, id, rolls, heedless, next, tick, serials, wants_key, sequence, leapt_at })
     }
 
     /// The peer wants a key frame of the layer of that name, or of the only one.
@@ -149,9 +152,17 @@ impl Camera {
         self.wants_key[layer] |= !self.heedless;
     }
 
-    /// Lets numbers leap.
+    /// Lets numbers leap, unless nothing has been written since they last did: two leaps at once could look like a step back.
     pub(crate) fn leap(&mut self, by: u16) {
-        self.sequence = self.sequence.plus(by);
+        if self.serials[0] > self.leapt_at {
+            self.sequence = self.sequence.plus(by);
+            self.leapt_at = self.serials[0];
+        }
+    }
+
+    /// Whether the other end has all up to now, if this is what it saw last, and something from after the latest leap.
+    pub(crate) fn may_leap(&self, seen: &Shot) -> bool {
+        seen.serial >= self.leapt_at && seen.serial + 8 > self.serials[0]
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

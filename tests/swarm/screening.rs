@@ -49,7 +49,7 @@ impl Run<'_> {
             Take::Leap { stream, by } => {
                 let seen = self.peers.app.studio.screens.get(&(stream, false)).and_then(|screen| screen.last);
                 if let Some(camera) = self.camera(side, stream)
-                    && seen.is_some_and(|shot| shot.serial + 8 > camera.serials[0])
+                    && seen.is_some_and(|shot| camera.may_leap(&shot))
                 {
                     camera.leap(by);
                     self.peers.app.studio.leapt += u64::from(by);
