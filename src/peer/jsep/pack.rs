@@ -1,11 +1,8 @@
 //! Descriptions in little room, while nobody looks at them: what stands in them twice, or in most of them, stands there once.
 //!
-//! ```text
-//!  packed    = length of the text, *( step )
-//!  step      = length of literals, literals, [ length of a copy, how far back it begins in 16 bits ]
-//! ```
-//!
-//! Lengths have seven bits a byte. Copies are from the text so far, which begins with [`COMMON`].
+//! A block of LZ4 with its length before it, whose copies may come from [`COMMON`] too.
+
+use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 
 /// What most descriptions have.
 const COMMON: &str = concat!(
@@ -34,111 +31,14 @@ const COMMON: &str = concat!(
     "a=rtcp-fb:96 transport-cc\r\na=rtcp-fb:96 ccm fir\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n",
 );
 
-/// Bytes by which a place to copy from is found; a copy costs nearly as much.
-const KEY: usize = 4;
-/// Bits of a key's hash.
-const HASH_BITS: u32 = 12;
-/// How far back a copy may begin.
-const REACH: usize = u16::MAX as usize;
-
 /// The text in less room.
 pub(super) fn pack(text: &str) -> Box<[u8]> {
-    let whole = [COMMON.as_bytes(), text.as_bytes()].concat();
-    let mut places = vec![None; 1 << HASH_BITS];
-    let mut packed = Vec::with_capacity(text.len() / 2);
-    put_len(&mut packed, text.len());
-    let mut learn = |at: usize| -> Option<usize> {
-        let place = places.get_mut(hash(*whole.get(at..)?.first_chunk()?))?;
-        place.replace(at)
-    };
-    for at in 0..COMMON.len() {
-        learn(at);
-    }
-    let (mut literals, mut at) = (COMMON.len(), COMMON.len());
-    while at < whole.len() {
-        let from = learn(at).filter(|from| at - from <= REACH);
-        let len = from.map_or(0, |from| alike(&whole, from, at));
-        if len < KEY {
-            at += 1;
-            continue;
-        }
-        put_literals(&mut packed, whole.get(literals..at));
-        put_len(&mut packed, len);
-        packed.extend(u16::try_from(at - from.unwrap_or(at)).unwrap_or(0).to_be_bytes());
-        for copied in at + 1..at + len {
-            learn(copied);
-        }
-        at += len;
-        literals = at;
-    }
-    if literals < at {
-        put_literals(&mut packed, whole.get(literals..at));
-    }
-    packed.into_boxed_slice()
+    compress_prepend_size_with_dict(text.as_bytes(), COMMON.as_bytes()).into_boxed_slice()
 }
 
 /// The text again; `None` if this is none that was packed.
 pub(super) fn unpack(packed: &[u8]) -> Option<String> {
-    let mut rest = packed;
-    let end = COMMON.len().checked_add(take_len(&mut rest)?)?;
-    let mut whole = COMMON.as_bytes().to_vec();
-    while !rest.is_empty() {
-        let len = take_len(&mut rest)?;
-        let (literals, after) = rest.split_at_checked(len)?;
-        whole.extend(literals);
-        rest = after;
-        if rest.is_empty() {
-            break;
-        }
-        let len = take_len(&mut rest)?;
-        let (back, after) = rest.split_first_chunk()?;
-        rest = after;
-        let from = whole.len().checked_sub(usize::from(u16::from_be_bytes(*back)))?;
-        let to = from.checked_add(len).filter(|to| *to <= whole.len())?;
-        whole.extend_from_within(from..to);
-    }
-    let text = whole.get(COMMON.len()..).filter(|_| whole.len() == end)?;
-    String::from_utf8(text.to_vec()).ok()
-}
-
-/// How many bytes are the same from two places on; the first does not reach into the second.
-fn alike(whole: &[u8], from: usize, at: usize) -> usize {
-    let (before, after) = whole.split_at(at);
-    let earlier = before.get(from..).unwrap_or_default();
-    earlier.iter().zip(after).take_while(|(a, b)| a == b).count()
-}
-
-const fn hash(key: [u8; KEY]) -> usize {
-    // A product with what is nearly the golden ratio of 2^32 spreads its upper bits.
-    (u32::from_be_bytes(key).wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS)) as usize
-}
-
-fn put_literals(out: &mut Vec<u8>, literals: Option<&[u8]>) {
-    let literals = literals.unwrap_or_default();
-    put_len(out, literals.len());
-    out.extend(literals);
-}
-
-/// Seven bits a byte, the least significant first.
-fn put_len(out: &mut Vec<u8>, mut len: usize) {
-    while let Some(low) = u8::try_from(len & 0x7f).ok().filter(|_| len > 0x7f) {
-        out.push(low | 0x80);
-        len >>= 7;
-    }
-    out.extend(u8::try_from(len));
-}
-
-fn take_len(rest: &mut &[u8]) -> Option<usize> {
-    let mut len = 0;
-    for shift in (0..usize::BITS).step_by(7) {
-        let (first, after) = rest.split_first()?;
-        *rest = after;
-        len |= usize::from(first & 0x7f) << shift;
-        if first & 0x80 == 0 {
-            return Some(len);
-        }
-    }
-    None
+    String::from_utf8(decompress_size_prepended_with_dict(packed, COMMON.as_bytes()).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -157,22 +57,12 @@ mod tests {
 
     #[test]
     fn what_was_not_packed_is_refused() {
-        let nothing: &[&[u8]] = &[
-            &[],
-            &[1],
-            &[0, 1, b'a'],
-            &[2, 1, b'a'],
-            &[1, 5, b'a'],
-            &[1, 1, 0xff],
-            &[9, 0, 9, 0xff, 0xff],
-            &[9, 0, 9, 0, 8],
-            &[0xff],
-            &[9, 0, 9, 0],
-        ];
-        for bytes in nothing {
-            assert_eq!(unpack(bytes), None, "{bytes:?}");
+        let packed = pack("v=0\r\na=mid:0\r\n");
+        for len in 0..packed.len() {
+            assert_eq!(unpack(&packed[..len]), None, "{len} of {}", packed.len());
         }
-        assert_eq!(unpack(&[8, 0, 8, 0, 8]).as_deref(), Some("ck pli\r\n"));
+        let not_text = compress_prepend_size_with_dict(&[0xff; 3], COMMON.as_bytes());
+        assert_eq!(unpack(&not_text), None);
     }
 
     proptest! {
