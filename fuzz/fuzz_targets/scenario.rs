@@ -12,12 +12,20 @@ mod coverage;
 mod crowd;
 #[path = "../../tests/swarm/end.rs"]
 mod end;
+#[path = "../../tests/swarm/film.rs"]
+mod film;
 #[path = "../../tests/swarm/model.rs"]
 mod model;
 #[path = "../../tests/swarm/plan.rs"]
 mod plan;
 #[path = "../../tests/swarm/run.rs"]
 mod run;
+#[path = "../../tests/swarm/screening.rs"]
+mod screening;
+#[path = "../../tests/swarm/studio.rs"]
+mod studio;
+#[path = "../../tests/swarm/tape.rs"]
+mod tape;
 #[path = "../../tests/swarm/watch.rs"]
 mod watch;
 
