@@ -38,7 +38,9 @@ pub(super) fn pack(text: &str) -> Box<[u8]> {
 
 /// The text again; `None` if this is none that was packed.
 pub(super) fn unpack(packed: &[u8]) -> Option<String> {
-    String::from_utf8(decompress_size_prepended_with_dict(packed, COMMON.as_bytes()).ok()?).ok()
+    let len = u32::from_le_bytes(*packed.first_chunk()?) as usize;
+    let text = decompress_size_prepended_with_dict(packed, COMMON.as_bytes()).ok()?;
+    String::from_utf8(text).ok().filter(|text| text.len() == len)
 }
 
 #[cfg(test)]
