@@ -6,7 +6,7 @@ use antiphon::codec::MediaKind;
 use antiphon::peer::{Encoding, TransceiverInit};
 use antiphon::rtp::Frame;
 use antiphon::sdp::Direction;
-use antiphon::sim::{Fault, HostId, Link, Nat, Network, Peers, StunServer, ignore_events};
+use antiphon::sim::{Chance, Fault, HostId, Link, Nat, Network, Peers, StunServer, ignore_events};
 use antiphon::srtp::{self, KeyingMaterial, Side, SrtpProfile};
 use antiphon::{Config, ConnectionState, DataChannelInit, Event, PeerConnection};
 use core::time::Duration;
@@ -253,4 +253,30 @@ fn what_was_sent_while_nobody_heard_is_missing() {
     write(&mut network, 2);
     network.run_for(Duration::from_secs(1), &mut peers);
     assert_eq!(heard, [true, false]);
+}
+
+/// An offer that came twice was answered twice, and the second answer was taken for one to the next offer: a track that was muted and
+/// unmuted in between stayed muted for ever.
+#[test]
+fn an_answer_that_comes_again_is_none_to_the_next_offer() {
+    for seed in 0..30 {
+        let (mut network, hosts) = call(seed);
+        network.set_signalling(
+            &Link::new()
+                .delay(Duration::from_millis(80))
+                .duplicate(Chance::percent(100))
+                .duplicate_within(Duration::from_millis(400)),
+        );
+        let id = network.machine_mut(hosts[0]).add_transceiver(MediaKind::Audio, sending(&[])).unwrap();
+        let mut peers = Peers::new(ignore_events::<PeerConnection>).pair(hosts[0], hosts[1]);
+        network.run_for(Duration::from_secs(3), &mut peers);
+        for direction in [Direction::Inactive, Direction::SendOnly] {
+            let mut transceiver = network.machine_mut(hosts[0]).transceiver(id).unwrap();
+            transceiver.set_direction(direction).unwrap();
+            network.run_for(Duration::from_millis(200), &mut peers);
+        }
+        network.run_for(Duration::from_secs(3), &mut peers);
+        let sender = network.machine_mut(hosts[0]).sender(id).unwrap();
+        assert!(sender.can_write(), "seed {seed}");
+    }
 }

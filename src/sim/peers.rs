@@ -123,7 +123,7 @@ struct Side {
     /// Descriptions taken so far.
     taken: u64,
     /// Descriptions that came before their turn.
-    early: BTreeMap<u64, (SdpType, String)>,
+    early: BTreeMap<u64, Letter>,
     /// The host candidate of each address, as it was last told.
     told: BTreeMap<SocketAddr, IceCandidate>,
     /// What a STUN server said of each address.
@@ -134,10 +134,20 @@ struct Side {
     refused: u64,
 }
 
+/// A description as it travels.
+#[derive(Clone, Debug)]
+struct Letter {
+    kind: SdpType,
+    /// The number of the offer that an answer is to.
+    answers: Option<u64>,
+    sdp: String,
+}
+
 /// The application of pairs of [`PeerConnection`]s, around one of your own that sees every event after it.
 ///
-/// It negotiates as the W3C's "perfect negotiation" does, so that offers may cross; it puts descriptions in order that signalling has not, and
-/// drops repeated old ones, as any application must (candidates go through as they come). It follows interfaces: one that is gone is taken from
+/// It negotiates as the W3C's "perfect negotiation" does, so that offers may cross; it puts descriptions in order that signalling has not,
+/// drops repeated old ones, and lets an answer say which offer it is to, as any application must whose signalling may repeat what it
+/// carries (candidates go through as they come). It follows interfaces: one that is gone is taken from
 /// the connection, one that comes is added, and ICE restarts; so it does, from the first host of the pair, when the connection is lost.
 ///
 /// ```
@@ -207,8 +217,12 @@ impl<A> Peers<A> {
             return;
         };
         side.sent += 1;
-        let kind = if description.kind() == SdpType::Offer { "offer" } else { "answer" };
-        side.letters.push_back(format!("{kind} {}\n{}", side.sent, description.to_sdp()));
+        let head = if description.kind() == SdpType::Offer {
+            format!("offer {}", side.sent)
+        } else {
+            format!("answer {} {}", side.sent, side.taken)
+        };
+        side.letters.push_back(format!("{head}\n{}", description.to_sdp()));
     }
 
     fn offer(&mut self, host: HostId, pc: &mut PeerConnection) {
@@ -231,13 +245,7 @@ impl<A> Peers<A> {
     }
 
     /// A description that is the next in its turn, or waits for it.
-    fn on_description(
-        &mut self,
-        host: HostId,
-        pc: &mut PeerConnection,
-        number: u64,
-        description: (SdpType, String),
-    ) {
+    fn on_description(&mut self, host: HostId, pc: &mut PeerConnection, number: u64, description: Letter) {
         let Some(side) = self.sides.get_mut(&host) else { return };
         // One that repeats the latest goes through once more: the connection must bear it.
         if number < side.taken {
@@ -255,14 +263,17 @@ impl<A> Peers<A> {
         }
     }
 
-    fn take_description(&mut self, host: HostId, pc: &mut PeerConnection, description: &(SdpType, String)) {
+    fn take_description(&mut self, host: HostId, pc: &mut PeerConnection, letter: &Letter) {
         let Some(side) = self.sides.get_mut(&host) else { return };
-        let (kind, sdp) = description;
-        let is_offer = *kind == SdpType::Offer;
+        let is_offer = letter.kind == SdpType::Offer;
         if is_offer && !side.polite && pc.signaling_state() != SignalingState::Stable {
             return;
         }
-        let taken = SessionDescription::parse(*kind, sdp)
+        // An answer to an earlier offer, which came twice and was answered twice, says nothing about the latest.
+        if letter.answers.is_some_and(|offer| offer != side.sent) {
+            return;
+        }
+        let taken = SessionDescription::parse(letter.kind, &letter.sdp)
             .ok()
             .and_then(|description| pc.set_remote_description(description).ok());
         if taken.is_none() {
@@ -275,9 +286,12 @@ impl<A> Peers<A> {
     fn on_letter(&mut self, host: HostId, pc: &mut PeerConnection, body: &str) -> Option<()> {
         let (head, rest) = body.split_once('\n')?;
         let (word, number) = head.split_once(' ')?;
-        let kind = match word {
-            "offer" => SdpType::Offer,
-            "answer" => SdpType::Answer,
+        let (kind, number, answers) = match word {
+            "offer" => (SdpType::Offer, number, None),
+            "answer" => {
+                let (number, offer) = number.split_once(' ')?;
+                (SdpType::Answer, number, Some(offer.parse().ok()?))
+            }
             "candidate" => {
                 let candidate = read(number, rest)?;
                 if pc.add_ice_candidate(Some(&candidate)).is_err() {
@@ -287,7 +301,7 @@ impl<A> Peers<A> {
             }
             _ => return None,
         };
-        self.on_description(host, pc, number.parse().ok()?, (kind, rest.to_owned()));
+        self.on_description(host, pc, number.parse().ok()?, Letter { kind, answers, sdp: rest.to_owned() });
         Some(())
     }
 
