@@ -247,12 +247,16 @@ impl<A> Peers<A> {
     /// A description that is the next in its turn, or waits for it.
     fn on_description(&mut self, host: HostId, pc: &mut PeerConnection, number: u64, description: Letter) {
         let Some(side) = self.sides.get_mut(&host) else { return };
-        // One that repeats the latest goes through once more: the connection must bear it.
         if number < side.taken {
             return;
         }
         if number == side.taken {
-            return self.take_description(host, pc, &description);
+            // One that repeats the latest goes through once more, for the connection must bear it; not where it would undo an offer of
+            // this side, which the other may have taken.
+            if pc.signaling_state() == SignalingState::Stable {
+                self.take_description(host, pc, &description);
+            }
+            return;
         }
         side.early.insert(number, description);
         loop {
