@@ -42,6 +42,8 @@ pub(super) struct Values {
 struct Partial {
     frame: Frame,
     packets: u32,
+    /// Its codec has its last packet marked; of H.264 and H.265 one may not rely on that (RFC 6184 §5.1, RFC 7798 §4.1).
+    must_mark: bool,
 }
 
 /// What is counted on the way.
@@ -81,6 +83,8 @@ pub(super) struct Assembler {
     needs_keyframe: bool,
     /// Frames were lost since the last one that was handed over.
     broken: bool,
+    /// A frame of video ended with a marker: the source marks ends.
+    marks: bool,
     /// The timestamp of a frame that is being dropped.
     dropping: Option<u32>,
     pub(super) counts: Counts,
@@ -99,6 +103,7 @@ impl Assembler {
             partial: None,
             needs_keyframe: kind == MediaKind::Video,
             broken: false,
+            marks: false,
             dropping: None,
             counts: Counts::default(),
         }
@@ -246,8 +251,13 @@ impl Assembler {
         if let Some(partial) = &self.partial
             && partial.frame.timestamp != packet.timestamp
         {
-            // The frame before had no marker at its end; nothing of it is missing, so that was all of it.
-            self.finish(out);
+            if self.marks && partial.must_mark {
+                // A forwarder went over to another source in the middle of it.
+                self.drop_frame(partial.frame.timestamp);
+            } else {
+                // The frame before had no marker at its end; nothing of it is missing, so that was all of it.
+                self.finish(out);
+            }
         }
         let Some(codec) = packet.codec.filter(|_| !packet.payload.is_empty()) else { return };
         if self.dropping == Some(packet.timestamp) && self.kind == MediaKind::Video {
@@ -288,6 +298,7 @@ impl Assembler {
         }
         if packet.marker || codec.media() == MediaKind::Audio {
             frame.marker = packet.marker;
+            self.marks |= packet.marker;
             self.finish(out);
         }
     }
@@ -311,7 +322,8 @@ impl Assembler {
         let mut frame = Frame::new(Bytes::new(), packet.timestamp);
         frame.payload_type = Some(packet.payload_type);
         frame.contiguous = !self.broken;
-        self.partial = Some(Partial { frame, packets: 0 });
+        let must_mark = matches!(codec, CodecKind::Vp8 | CodecKind::Vp9 | CodecKind::Av1);
+        self.partial = Some(Partial { frame, packets: 0, must_mark });
         true
     }
 

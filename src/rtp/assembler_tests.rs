@@ -139,6 +139,16 @@ fn a_frame_without_marker_ends_where_the_next_begins() {
     assert_eq!(timestamps(&feed(&mut assembler, [first, vp8(2, 1, 0, 1, false, at(0))])), [0, 1]);
 }
 
+/// A forwarder that goes over to another layer in the middle of a frame leaves no number out; RFC 7741 §4.1 has the last packet marked.
+#[test]
+fn a_frame_that_is_left_in_its_middle_is_dropped() {
+    let mut assembler = video();
+    let whole = vp8(1, 0, 0, 1, true, at(0));
+    let frames = feed(&mut assembler, [whole, vp8(2, 1, 0, 2, false, at(0)), vp8(3, 2, 0, 1, true, at(0))]);
+    assert_eq!(timestamps(&frames), [0, 2]);
+    assert_eq!((frames[1].contiguous, assembler.counts.dropped), (false, 1));
+}
+
 #[test]
 fn packets_of_padding_alone_fill_their_number() {
     let mut assembler = video();
