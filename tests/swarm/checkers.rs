@@ -1,7 +1,7 @@
 //! The checkers' own test: for each invariant a peer, a network or a figure that is broken on purpose, and is caught.
 
 use antiphon::sim::{Filtering, Mapping, Nat};
-use antiphon::{Config, ConnectionState, Instant, PeerConnection, Seed, Stats};
+use antiphon::{Config, Instant, PeerConnection, Seed, Stats};
 use core::time::Duration;
 
 use super::crowd::{Tamper, grew};
@@ -67,7 +67,7 @@ const TABLE: &[(&str, Broken)] = &[
     ("S3", Broken::Frames(Tamper::Duplicate)),
     ("S3", Broken::Frames(Tamper::Change)),
     ("S3", Broken::Frames(Tamper::Drop)),
-    ("S4", Broken::Figures(|| Watch::default().delivers(0, ConnectionState::Connecting))),
+    ("S4", Broken::Figures(|| Watch::default().delivers(0, &fresh()))),
     ("S5", Broken::PartedEnd(Sabotage::SpeaksWithoutConsent)),
     ("S5", Broken::PartedFilming(Sabotage::FilmsWithoutConsent)),
     ("S6", Broken::End(Sabotage::SpeaksAfterTheEnd)),

@@ -229,7 +229,7 @@ impl Crowd {
     fn read(&mut self, side: usize, pc: &mut PeerConnection, channel: usize) {
         let Some(id) = self.channels.get(&channel).and_then(|known| known.ids[side]) else { return };
         while let Some(message) = pc.data_channel(id).and_then(|mut handle| handle.recv()) {
-            self.watch.delivers(side, pc.connection_state());
+            self.watch.delivers(side, pc);
             self.messages += 1;
             self.take(side, channel, message);
         }
@@ -357,7 +357,7 @@ impl App<End> for Crowd {
         self.coverage.event(end.pc(), &event);
         self.tell(side, &event);
         if self.studio.on_event((self.now, now), side, end, &event, self.tamper_frames) {
-            self.watch.delivers(side, end.view().connection_state());
+            self.watch.delivers(side, end.view());
         }
         let pc = end.pc();
         match event {

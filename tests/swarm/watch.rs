@@ -1,5 +1,6 @@
 //! The checkers that look at datagrams and states: consent, nonces, roles, descriptions, counters.
 
+use antiphon::peer::DtlsTransportState;
 use antiphon::stun::{Class, Message};
 use antiphon::wire::dtls::handshake::{Fragments, HandshakeType};
 use antiphon::wire::dtls::record::{ContentType, Records};
@@ -151,10 +152,13 @@ impl Watch {
         assert!(!(a.greeted && b.greeted), "S12: both ends are DTLS clients");
     }
 
-    /// Application data came out of an end. S4.
-    pub(crate) fn delivers(&mut self, side: usize, state: ConnectionState) {
-        self.seen[side].connected |= state == ConnectionState::Connected;
-        assert!(self.seen[side].connected, "S4: end {side} delivers while {state:?}");
+    /// Application data came out of an end. S4: it knows by then who its peer is, even where ICE has begun anew and the connection as a
+    /// whole is not up.
+    pub(crate) fn delivers(&mut self, side: usize, pc: &PeerConnection) {
+        let seen = &mut self.seen[side];
+        let proven = || pc.dtls_transport().is_some_and(|dtls| dtls.state == DtlsTransportState::Connected);
+        seen.connected = seen.connected || proven();
+        assert!(seen.connected, "S4: end {side} delivers while {:?}", pc.connection_state());
     }
 
     pub(crate) fn state(&mut self, side: usize, state: ConnectionState) {
