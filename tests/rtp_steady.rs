@@ -25,13 +25,16 @@ struct Steady {
     arenas: [Arena; 2],
     now: Instant,
     read: u64,
+    /// Of packets of the first end every so many is lost.
+    loses: Option<usize>,
+    sent: usize,
 }
 
 impl Steady {
     fn new() -> Self {
         let ends = [session(1, config()), session(2, config())];
-        let arenas = [(); 2].map(|()| Arena::new(8192, 8));
-        Self { ends, arenas, now: START, read: 0 }
+        let arenas = [(); 2].map(|()| Arena::new(8192, 64));
+        Self { ends, arenas, now: START, read: 0, loses: None, sent: 0 }
     }
 
     /// Delivers all there is at once, and reads it.
@@ -43,6 +46,10 @@ impl Steady {
                     Output::Event(_) => {}
                     Output::Wait(_) => break,
                     Output::Transmit(transmit) => {
+                        self.sent += 1 - side;
+                        if side == 0 && self.loses.is_some_and(|every| self.sent.is_multiple_of(every)) {
+                            continue;
+                        }
                         let bytes = self.arenas[1 - side].copy(&buf[..transmit.len]);
                         let input = if is_rtcp(&bytes) { Input::Rtcp(bytes) } else { Input::Rtp(bytes) };
                         self.ends[1 - side].handle_input(self.now, input);
@@ -83,6 +90,7 @@ impl Steady {
 fn packets_cost_no_allocation_and_leave_nothing_behind() {
     steady_support::alone(ALLOCATOR);
     frames_of_sound_and_picture();
+    frames_that_are_repaired();
     forwarded_packets();
     memory_is_given_back();
 }
@@ -99,6 +107,20 @@ fn frames_of_sound_and_picture() {
         }
     });
     assert_eq!((allocations, steady.read), (0, 8000));
+}
+
+/// One packet of a hundred is lost and comes again: what waits for it is kept, and none of that costs anything either.
+fn frames_that_are_repaired() {
+    let mut steady = Steady { loses: Some(100), ..Steady::new() };
+    let sender = steady.ends[0].add_sender(video_sender()).unwrap();
+    let receiver = steady.ends[1].add_receiver(video_receiver()).unwrap();
+    let frame = vp8_frame(0, true, 3500);
+    let allocations = steady.allocations(&[receiver], |session, now, step| {
+        session.write(now, sender, &Frame { timestamp: step * 270, ..frame.clone() }).unwrap();
+    });
+    let repaired = steady.ends[0].sender_stats(sender).unwrap().retransmitted_packets_sent;
+    assert!(repaired > 100, "{repaired} packets were sent again");
+    assert_eq!(allocations, 0, "{} frames read", steady.read);
 }
 
 fn forwarded_packets() {

@@ -253,6 +253,7 @@ impl Agent {
         }
         for local in &mut self.locals {
             local.candidate.username_fragment = Some(credentials.ufrag().into());
+            local.told = false;
         }
         if self.take_back_restart(&credentials) {
             return true;

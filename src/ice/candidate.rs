@@ -58,6 +58,8 @@ pub(crate) struct Local {
     pub(crate) foundation: u16,
     /// Whether the socket still exists. A slot that is not alive is used again.
     pub(crate) alive: bool,
+    /// The socket is gone, and the peer may know of it in this generation: no other candidate is to have its priority (RFC 8445 §5.1.2).
+    pub(crate) told: bool,
     /// What the peer is told.
     pub(crate) candidate: Candidate,
 }

@@ -53,7 +53,7 @@ impl Agent {
         if self.local_at(base).is_some() {
             return Err(CandidateError::Duplicate(base.ip(), base.port()));
         }
-        let place = self.locals.iter().position(|other| !other.alive);
+        let place = self.vacant(base);
         if place.is_none() && self.locals.len() >= limits::MAX_LOCAL_CANDIDATES {
             return Err(CandidateError::TooMany { limit: limits::MAX_LOCAL_CANDIDATES });
         }
@@ -76,6 +76,14 @@ impl Agent {
         Ok(candidate)
     }
 
+    /// The slot of a socket that is gone: if there is one that of the same address, and only if there is no room for more slots that of one
+    /// the peer may know.
+    fn vacant(&self, base: SocketAddr) -> Option<usize> {
+        let find = |wanted: &dyn Fn(&Local) -> bool| self.locals.iter().position(|l| !l.alive && wanted(l));
+        let full = self.locals.len() >= limits::MAX_LOCAL_CANDIDATES;
+        find(&|local| local.base == base).or_else(|| find(&|local| !local.told)).or_else(|| find(&|_| full))
+    }
+
     /// A host candidate: its foundation by its address (RFC 8445 §5.1.1.3), its priority by its place in its family.
     fn host(&self, local: &LocalCandidate, address: SocketAddr) -> Local {
         let hosts = || self.locals.iter().filter(|other| other.alive);
@@ -83,17 +91,21 @@ impl Agent {
         let unused = || (1..=u16::MAX).find(|n| hosts().all(|other| other.foundation != *n)).unwrap_or(0);
         let foundation = like.map_or_else(unused, |other| other.foundation);
         let ipv6 = local.base.is_ipv6();
-        // The best preference of the family that is free: a socket that comes back gets its old one.
-        let taken = |p: u16| hosts().any(|other| other.preference == p);
+        // A socket that comes back is what the peer knows it as; another gets the best preference of its family that nobody has, or had in
+        // this generation.
+        let back = self.locals.iter().find(|other| other.told && other.base == local.base);
+        let back = back.map(|other| other.preference);
+        let taken = |p: u16| self.locals.iter().any(|it| (it.alive || it.told) && it.preference == p);
         let places = 0..=limits::MAX_LOCAL_CANDIDATES;
         let mut ranks = places.map(|nth| candidate::interleaved_preference(ipv6, nth));
-        let preference = local.preference.or_else(|| ranks.find(|p| !taken(*p))).unwrap_or(0);
+        let preference = local.preference.or(back).or_else(|| ranks.find(|p| !taken(*p))).unwrap_or(0);
         Local {
             base: local.base,
             protocol: local.protocol,
             preference,
             foundation,
             alive: true,
+            told: false,
             candidate: Candidate {
                 foundation: foundation.to_string(),
                 component: 1,
@@ -113,7 +125,7 @@ impl Agent {
     pub fn remove_local_candidate(&mut self, base: SocketAddr) {
         let Some(at) = self.local_at(base) else { return };
         if let Some(local) = self.locals.get_mut(usize::from(at)) {
-            local.alive = false;
+            (local.alive, local.told) = (false, true);
         }
         self.current.early.retain(|early| early.local != at);
         self.current.drop_pairs(|local, _| local == at);

@@ -1,6 +1,6 @@
 //! A restart: new credentials, the old path until a new one works (RFC 8445 §9).
 
-use antiphon::ice::{IceConnectionState, LocalCandidate};
+use antiphon::ice::{Agent, IceConnectionState, LocalCandidate};
 use antiphon::{Path, stun::Message};
 
 use crate::world::{World, at, host, is_request};
@@ -98,6 +98,39 @@ fn a_lost_socket_is_a_lost_path() {
     world.run_until(at(50_000));
     assert_eq!(world.sent.iter().filter(|p| p.from == 0).count(), before);
     assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+}
+
+/// RFC 8445 §5.1.2: no two candidates have one priority, those of a socket that is gone and of the one in its place neither. Who took the
+/// last nomination of two that were equal to it disagreed with its peer for ever.
+#[test]
+fn a_socket_in_the_place_of_another_has_a_priority_of_its_own() {
+    let mut world = connected();
+    let agent = &mut world.agents[0];
+    let priority_of = |agent: &mut Agent, address| {
+        agent.remove_local_candidate(address);
+        agent.add_local_candidate(LocalCandidate::udp(address)).unwrap().priority
+    };
+    let first = agent.local_candidates().next().unwrap().priority;
+    agent.remove_local_candidate(host(0, 0));
+    let second = priority_of(agent, host(0, 5));
+    assert!(second < first);
+    assert_eq!(priority_of(agent, host(0, 0)), first);
+    assert_eq!(priority_of(agent, host(0, 5)), second);
+    // In another generation nobody knows who had it.
+    agent.remove_local_candidate(host(0, 0));
+    agent.restart();
+    assert_eq!(priority_of(agent, host(0, 6)), first);
+}
+
+/// However often sockets come and go, there is room for another, and little is kept.
+#[test]
+fn sockets_may_come_and_go_without_end() {
+    let mut world = connected();
+    for n in 0..200 {
+        world.agents[0].add_local_candidate(LocalCandidate::udp(host(0, 10 + n))).unwrap();
+        world.agents[0].remove_local_candidate(host(0, 10 + n));
+    }
+    assert_eq!(world.agents[0].local_candidates().count(), 1);
 }
 
 #[test]
