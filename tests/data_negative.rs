@@ -306,3 +306,22 @@ fn a_peer_that_resets_strange_streams_gets_ours_reset() {
     assert_eq!(wire.a.stats().drops.unexpected_reset, 3);
     assert_eq!(wire.a_took(), []);
 }
+
+/// Two sides that have nothing on a stream, one of which is made to believe that the other reset it, answered each other's answers without
+/// end. One answer is due to each use of a stream.
+#[test]
+fn an_answer_to_a_reset_is_not_answered() {
+    let mut wire = against_association();
+    let reset = |wire: &mut Against, streams: &[u16]| {
+        wire.b.reset_streams(streams).unwrap();
+        wire.run(ms(500));
+        resets(wire)
+    };
+    assert_eq!(reset(&mut wire, &[9]), [9]);
+    assert_eq!(reset(&mut wire, &[9, 11]), [11]);
+    assert_eq!(reset(&mut wire, &[9]), []);
+    assert_eq!(wire.a.stats().drops.unexpected_reset, 4);
+    send(&mut wire, 9, ppid::BINARY, b"used");
+    wire.run(ms(500));
+    assert_eq!(reset(&mut wire, &[9]), [9]);
+}

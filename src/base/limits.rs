@@ -250,6 +250,12 @@ pub const RTP_REORDER: usize = 2048;
 pub const RTP_RTX_AHEAD: u64 = 64;
 /// Sources that were forgotten whose section is remembered: those of a camera in three layers with their repetitions, ten times over.
 pub const RTP_PAST_SOURCES: usize = 64;
+/// What frames of pictures are put together in, in bytes: a frame every now and then is longer, and gets a block of its own size.
+pub const RTP_VIDEO_BLOCK: usize = 32 * 1024;
+/// What frames of sound are.
+pub const RTP_AUDIO_BLOCK: usize = 2 * 1024;
+/// Such blocks of one source beside the one that is written.
+pub const RTP_FRAME_BLOCKS: usize = 7;
 /// Frames of one receiver that wait to be read.
 pub const RTP_FRAMES: usize = 256;
 /// Bytes of such frames.

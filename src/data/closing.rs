@@ -123,7 +123,7 @@ impl Channels {
             // The peer may have agreed upon a channel that our application never created; it waits for our side.
             Some(Entry::Unclaimed(_)) | None => {
                 self.stats.drops.unexpected_reset += 1;
-                if self.streams.refuse(stream, true) {
+                if self.streams.may_answer(stream) && self.streams.refuse(stream, true) {
                     self.reset_refused(stream);
                 }
             }

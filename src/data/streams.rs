@@ -38,6 +38,8 @@ pub(super) struct Streams {
     limit: u16,
     /// Entries that are `Refused`.
     refused: usize,
+    /// Streams of nobody's whose reset by the peer was answered with ours, and that nobody has used since: an answer to that answer has none.
+    answered: BTreeSet<u16>,
     /// Bytes of messages kept outside the association, with overhead.
     held: usize,
     /// Outgoing resets of former channels whose confirmation is still to come.
@@ -59,6 +61,7 @@ impl Streams {
             // 65535 is no valid id (RFC 8832 §6 with RFC 8831 §6.2).
             limit: u16::MAX,
             refused: 0,
+            answered: BTreeSet::new(),
             held: 0,
             stale_resets: BTreeMap::new(),
         }
@@ -73,9 +76,10 @@ impl Streams {
     }
 
     /// The association is another: whose ids are even is to be settled anew.
-    pub(super) const fn forget_role(&mut self) {
+    pub(super) fn forget_role(&mut self) {
         self.role = None;
         self.limit = u16::MAX;
+        self.answered.clear();
     }
 
     pub(super) const fn role(&self) -> Option<Role> {
@@ -129,6 +133,7 @@ impl Streams {
 
     /// Gives the stream to a channel, and to the channel what had come for it; that stays charged.
     pub(super) fn claim(&mut self, stream: u16, id: ChannelId) -> Vec<sctp::Message> {
+        self.answered.remove(&stream);
         match self.entries.insert(stream, Entry::Channel(id)) {
             Some(Entry::Unclaimed(messages)) => messages,
             Some(Entry::Channel(_) | Entry::Refused { .. } | Entry::Dead) | None => Vec::new(),
@@ -154,10 +159,20 @@ impl Streams {
         self.entries.insert(stream, Entry::Dead);
     }
 
+    /// Whether a reset of a stream of nobody's is to be answered: once, until somebody uses the stream. Two sides that answered each other's
+    /// answers would never end.
+    pub(super) fn may_answer(&mut self, stream: u16) -> bool {
+        self.answered.len() < limits::DATA_REFUSED_STREAMS && self.answered.insert(stream)
+    }
+
     /// Begins to refuse a stream; false if too many are being refused.
     pub(super) fn refuse(&mut self, stream: u16, incoming: bool) -> bool {
         if self.refused >= limits::DATA_REFUSED_STREAMS {
             return false;
+        }
+        if !incoming {
+            // It was used.
+            self.answered.remove(&stream);
         }
         let before = self.entries.insert(stream, Entry::Refused { incoming, outgoing: false });
         self.refused += 1;
@@ -184,6 +199,7 @@ impl Streams {
         if !self.charge(&message) {
             return false;
         }
+        self.answered.remove(&message.stream);
         match self.entries.get_mut(&message.stream) {
             Some(Entry::Unclaimed(messages)) => messages.push(message),
             Some(Entry::Channel(_) | Entry::Refused { .. } | Entry::Dead) => {}

@@ -46,6 +46,63 @@ struct Partial {
     must_mark: bool,
 }
 
+/// Where frames are put together: blocks of which the frames are slices, used again once these have been dropped. Frames that waited for a
+/// packet come all at once, and are read before the block they are of is free.
+#[derive(Debug)]
+struct Shelf {
+    /// The one that is written.
+    block: BytesMut,
+    /// Others, of which frames may still be held.
+    others: Vec<BytesMut>,
+    block_len: usize,
+    /// The length of the frame before.
+    last: usize,
+}
+
+impl Shelf {
+    fn new(kind: MediaKind) -> Self {
+        let block_len = match kind {
+            MediaKind::Audio => limits::RTP_AUDIO_BLOCK,
+            MediaKind::Video => limits::RTP_VIDEO_BLOCK,
+        };
+        Self { block: BytesMut::new(), others: Vec::new(), block_len, last: 0 }
+    }
+
+    /// A frame begins: sees to it that a little more than one like the last fits into a block that is free.
+    fn make_room(&mut self) {
+        let wanted = (self.last + self.last / 2).max(self.block_len / 8);
+        if self.block.try_reclaim(wanted) {
+            return;
+        }
+        if let Some(free) =
+            self.others.iter_mut().find_map(|other| other.try_reclaim(wanted).then_some(other))
+        {
+            core::mem::swap(&mut self.block, free);
+        } else if self.others.len() < limits::RTP_FRAME_BLOCKS {
+            let fresh = BytesMut::with_capacity(self.block_len.max(wanted));
+            let full = core::mem::replace(&mut self.block, fresh);
+            self.others.extend(Some(full).filter(|block| block.capacity() > 0));
+        }
+    }
+
+    /// The frame is whole.
+    fn take(&mut self) -> Bytes {
+        self.last = self.block.len();
+        self.block.split().freeze()
+    }
+
+    fn trim(&mut self) {
+        (self.block, self.others) = (BytesMut::new(), Vec::new());
+    }
+}
+
+/// A copy has no blocks but the one that is written: they are a cache.
+impl Clone for Shelf {
+    fn clone(&self) -> Self {
+        Self { block: self.block.clone(), others: Vec::new(), ..*self }
+    }
+}
+
 /// What is counted on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -77,7 +134,7 @@ pub(super) struct Assembler {
     /// The lowest number in the ring.
     lowest: u64,
     depacketizer: Option<Depacketizer>,
-    buf: BytesMut,
+    shelf: Shelf,
     partial: Option<Partial>,
     /// Frames are dropped until a key frame begins.
     needs_keyframe: bool,
@@ -99,7 +156,7 @@ impl Assembler {
             held: 0,
             lowest: 0,
             depacketizer: None,
-            buf: BytesMut::new(),
+            shelf: Shelf::new(kind),
             partial: None,
             needs_keyframe: kind == MediaKind::Video,
             broken: false,
@@ -279,7 +336,7 @@ impl Assembler {
         }
         let Some(partial) = &mut self.partial else { return };
         let Some(depacketizer) = &mut self.depacketizer else { return };
-        if depacketizer.append(&packet.payload, &mut self.buf).is_err() {
+        if depacketizer.append(&packet.payload, &mut self.shelf.block).is_err() {
             self.counts.malformed += 1;
             return self.drop_frame(packet.timestamp);
         }
@@ -322,6 +379,7 @@ impl Assembler {
         let mut frame = Frame::new(Bytes::new(), packet.timestamp);
         frame.payload_type = Some(packet.payload_type);
         frame.contiguous = !self.broken;
+        self.shelf.make_room();
         let must_mark = matches!(codec, CodecKind::Vp8 | CodecKind::Vp9 | CodecKind::Av1);
         self.partial = Some(Partial { frame, packets: 0, must_mark });
         true
@@ -343,7 +401,7 @@ impl Assembler {
         self.counts.key_frames += u64::from(partial.frame.keyframe);
         self.counts.multiple += u64::from(partial.packets > 1);
         self.broken = false;
-        out.push_back(Frame { data: self.buf.split().freeze(), ..partial.frame });
+        out.push_back(Frame { data: self.shelf.take(), ..partial.frame });
     }
 
     /// Drops the frame of that timestamp, of which something cannot be used.
@@ -356,7 +414,7 @@ impl Assembler {
     /// What comes next does not follow on what was before.
     fn abandon(&mut self) {
         self.counts.dropped += u64::from(self.partial.take().is_some());
-        self.buf.clear();
+        self.shelf.block.clear();
         if let Some(depacketizer) = &mut self.depacketizer {
             depacketizer.reset();
         }
@@ -370,7 +428,7 @@ impl Assembler {
             self.ring = Vec::new();
         }
         if self.partial.is_none() {
-            self.buf = BytesMut::new();
+            self.shelf.trim();
         }
     }
 }
