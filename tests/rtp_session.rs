@@ -389,6 +389,41 @@ fn packets_are_told_apart_by_section_encoding_source_and_payload_type() {
     assert_eq!(sources(&b, second), [(11, Some("lo".into()))]);
 }
 
+/// A receiver was removed and added again, as where a track is muted and unmuted, while packets were under way: one from before came after
+/// one that had been read, and began the stream anew.
+#[test]
+fn a_packet_from_before_a_pause_is_late_after_it() {
+    let mut b = session(2, config());
+    let packet = |sequence: u16| {
+        let mut bytes = vec![0x80, 111];
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend((u32::from(sequence) * 960).to_be_bytes());
+        bytes.extend(7_u32.to_be_bytes());
+        bytes.extend(sequence.to_be_bytes());
+        Input::Rtp(Bytes::from(bytes))
+    };
+    let read = |b: &mut antiphon::rtp::Session, id| {
+        let frames = core::iter::from_fn(|| b.recv(id));
+        frames.map(|frame| (u16::from_be_bytes([frame.data[0], frame.data[1]]), frame.contiguous)).collect()
+    };
+    let config = ReceiverConfig { mid: Some("3".into()), ..audio_receiver() };
+    let receiver = b.add_receiver(config.clone()).unwrap();
+    for sequence in [65_534, 65_535, 2] {
+        b.handle_input(at(0), packet(sequence));
+    }
+    b.handle_input(at(500), packet(3));
+    while !matches!(b.poll_output(at(500), &mut []), Output::Wait(_)) {}
+    let frames: Vec<(u16, bool)> = read(&mut b, receiver);
+    assert_eq!(frames, [(65_534, true), (65_535, true), (2, false), (3, true)]);
+    b.remove_receiver(receiver);
+    let receiver = b.add_receiver(config).unwrap();
+    for sequence in [0, 1, 3, 9, 8, 10] {
+        b.handle_input(at(600), packet(sequence));
+    }
+    let frames: Vec<(u16, bool)> = read(&mut b, receiver);
+    assert_eq!(frames, [(9, false), (10, true)]);
+}
+
 #[test]
 fn a_flood_of_sources_is_bounded() {
     let mut b = session(2, config());

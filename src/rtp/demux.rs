@@ -6,6 +6,7 @@ use super::assembler::Assembler;
 use super::config::ReceiverConfig;
 use super::event::{Event, ReceiverId, SourceId};
 use super::receiver::Receiver;
+use super::reception::Reception;
 use super::session::Session;
 use super::source::{Role, Source};
 use crate::base::limits;
@@ -31,6 +32,8 @@ struct Past {
     ssrc: u32,
     mid: String,
     rid: Option<String>,
+    /// The highest number of its packets.
+    last: Option<Seq16>,
 }
 
 impl Table {
@@ -67,11 +70,17 @@ impl Table {
         }
     }
 
-    /// Whether a source had been forgotten, which it is not any more.
-    fn recall(&mut self, ssrc: u32) -> bool {
-        let before = self.past.len();
-        self.past.retain(|its| its.ssrc != ssrc);
-        self.past.len() < before
+    /// A source that had been forgotten is not any more.
+    fn recall(&mut self, ssrc: u32) -> Option<Past> {
+        let at = self.past.iter().position(|its| its.ssrc == ssrc)?;
+        self.past.remove(at)
+    }
+
+    /// A source that moves to another section has none of its packets behind it there.
+    fn count_anew(&mut self, ssrc: u32) {
+        if let Some(past) = self.past.iter_mut().find(|its| its.ssrc == ssrc) {
+            past.last = None;
+        }
     }
 
     fn remember(&mut self, past: Past) {
@@ -176,6 +185,7 @@ impl Session {
                 };
                 let ssrc = self.sources.get(key)?.ssrc;
                 self.forget_source(key);
+                self.table.count_anew(ssrc);
                 return self.enter(now, ssrc, receiver, hints);
             }
         }
@@ -214,8 +224,11 @@ impl Session {
         }
         let mut source = Source::new(now, ssrc, receiver, role);
         let kind = self.receivers.get(receiver).map(|receiver| receiver.config.kind);
-        if self.table.recall(ssrc) && role == Role::Media {
+        if let Some(past) = self.table.recall(ssrc)
+            && role == Role::Media
+        {
             // What it sent meanwhile is missing before its next frame.
+            source.reception = Reception::after(past.last);
             source.assembler = kind.map(|kind| Box::new(Assembler::after_gap(kind)));
         }
         let key = self.sources.insert(source);
@@ -251,7 +264,8 @@ impl Session {
         self.table.remove(source.ssrc);
         let receiver = self.receivers.get(source.receiver);
         if let Some(mid) = receiver.and_then(|receiver| receiver.config.mid.clone()) {
-            self.table.remember(Past { ssrc: source.ssrc, mid, rid: source.rid });
+            let last = source.reception.last();
+            self.table.remember(Past { ssrc: source.ssrc, mid, rid: source.rid, last });
         }
         for (_, other) in self.sources.iter_mut() {
             if other.role == Role::Repair(Some(key)) {

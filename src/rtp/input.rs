@@ -126,7 +126,7 @@ impl Session {
                 source.nack.on_received(number);
                 number
             }
-            Arrival::Unsure => {
+            Arrival::Unsure | Arrival::Past => {
                 source.stats.packets_discarded += 1;
                 return;
             }

@@ -17,6 +17,8 @@ pub(super) enum Arrival {
     Late(u64),
     /// So far from all before that the next one has to confirm it.
     Unsure,
+    /// Of before the source was forgotten: what follows on it has been read.
+    Past,
 }
 
 /// Counts the packets of one source.
@@ -34,13 +36,31 @@ pub(super) struct Reception {
     transit: Option<(u32, u32)>,
     /// The number a packet must have to confirm a jump.
     confirms: Option<Seq16>,
+    /// The highest number of the source when it was forgotten, until it is heard again: it numbers on (RFC 3711 §3.3.1 has no index go back).
+    after: Option<Seq16>,
     started_at: Instant,
 }
 
 impl Reception {
+    /// That of a source that had been forgotten.
+    pub(super) fn after(after: Option<Seq16>) -> Self {
+        Self { after, ..Self::default() }
+    }
+
+    /// The highest number that has been received, in this life of the source or the one before.
+    pub(super) fn last(&self) -> Option<Seq16> {
+        #[expect(clippy::cast_possible_truncation, reason = "the low quarter is what is wanted")]
+        let last = (self.received > 0).then_some(Seq16(self.highest as u16));
+        last.or(self.after)
+    }
+
     /// Counts a packet.
     pub(super) fn on_packet(&mut self, now: Instant, sequence: Seq16) -> Arrival {
         if self.received == 0 {
+            let behind = self.after.map(|after| after.minus(sequence.0).0);
+            if behind.is_some_and(|behind| u64::from(behind) <= limits::RTP_MAX_MISORDER) {
+                return Arrival::Past;
+            }
             self.begin(now, sequence);
             return Arrival::Restart(self.highest);
         }
