@@ -159,6 +159,46 @@ fn an_offer_of_who_receives_layers_leaves_them() {
     }
 }
 
+/// Layers that were muted when the side that receives them made an offer of its own: its offer asked for one stream, for good.
+#[test]
+fn layers_come_back_after_an_offer_in_which_they_were_muted() {
+    let (mut network, hosts) = call(8);
+    let camera =
+        network.machine_mut(hosts[0]).add_transceiver(MediaKind::Video, sending(&["q", "f"])).unwrap();
+    let mut heard = std::collections::BTreeSet::new();
+    let mut app = |_: antiphon::Instant, _: HostId, pc: &mut PeerConnection, event: Event| {
+        if let Event::MediaReadable(id) = event {
+            let mut receiver = pc.receiver(id).unwrap();
+            receiver.set_delivery(antiphon::rtp::Delivery::Packets);
+            while let Some(packet) = receiver.recv_rtp() {
+                heard.extend(packet.source.and_then(|source| receiver.rid(source)).map(str::to_owned));
+            }
+        }
+    };
+    let mut peers = Peers::new(&mut app).pair(hosts[0], hosts[1]);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    let turn = |network: &mut Network<PeerConnection>, direction| {
+        network.machine_mut(hosts[0]).transceiver(camera).unwrap().set_direction(direction).unwrap();
+    };
+    turn(&mut network, Direction::Inactive);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    network.machine_mut(hosts[1]).add_transceiver(MediaKind::Video, sending(&[])).unwrap();
+    network.run_for(Duration::from_secs(1), &mut peers);
+    turn(&mut network, Direction::SendOnly);
+    network.run_for(Duration::from_secs(1), &mut peers);
+    assert_eq!(network.machine_mut(hosts[0]).sender(camera).unwrap().encodings().len(), 2);
+    for number in 0..20 {
+        let now = network.host_now(hosts[0]);
+        let mut sender = network.machine_mut(hosts[0]).sender(camera).unwrap();
+        for rid in ["q", "f"] {
+            let frame = Frame::new(&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0][..], number * 3000);
+            sender.write_layer(now, Some(rid), &frame).unwrap();
+        }
+        network.run_for(Duration::from_millis(30), &mut peers);
+    }
+    assert_eq!(heard, ["f".to_owned(), "q".to_owned()].into());
+}
+
 /// A section that was inactive for a time: packets on their way were given to another with the same payload type, as their sender, whose name
 /// was known, did not say it any more; nor did it when it went on, and nobody knew whose they were.
 #[test]

@@ -425,8 +425,7 @@ impl Script<'_> {
                     self.act(at, Act::Film(whose, Take::Leap { stream, by }));
                 }
             }
-            // Layers whose section is inactive in an offer of the other side are gone: that is known, and left.
-            if show != Show::Layers && one_in(self.dice, 3) {
+            if one_in(self.dice, 3) {
                 let from = self.at(at);
                 let to = self.at(from);
                 self.act(from, Act::Film(whose, Take::Mute { stream, mute: true }));

@@ -145,6 +145,9 @@ impl Negotiator {
             if is_answer {
                 its.settled.current = Some(seen);
                 its.has_sent |= sends(seen);
+                if side == Side::Local && receives(seen) {
+                    its.settled.asked = simulcast::asked(media);
+                }
             }
         }
         changes

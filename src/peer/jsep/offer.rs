@@ -5,7 +5,7 @@ use crate::ice::Credentials;
 use crate::peer::jsep::capabilities::KindCapabilities;
 use crate::peer::jsep::codec::Feedback;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
-use crate::peer::jsep::direction::{receives, sends};
+use crate::peer::jsep::direction::{self, receives, sends};
 use crate::peer::jsep::error::{NegotiationError, Side};
 use crate::peer::jsep::extensions;
 use crate::peer::jsep::format::{self, Format};
@@ -202,7 +202,10 @@ impl Negotiator {
             if sends(its.direction) { media_section::layer_names(&its.settled.layers) } else { Vec::new() };
         // Layers that an answer of ours has taken stay asked for: an offer without them would end them (RFC 8853 §5.3.4).
         let asked = match present {
-            Some((_, media)) if its.receive_layers.is_empty() => simulcast::asked(media),
+            Some((session, media)) if its.receive_layers.is_empty() => {
+                let received = receives(direction::of(session, media));
+                if received { simulcast::asked(media) } else { its.settled.asked.clone() }
+            }
             _ => its.receive_layers.clone(),
         };
         let receive_layers = if receives(its.direction) { asked } else { Vec::new() };

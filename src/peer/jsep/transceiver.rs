@@ -205,6 +205,8 @@ pub(super) struct Settled {
     pub(super) current: Option<Direction>,
     pub(super) fired: Direction,
     pub(super) remote_streams: Vec<Token>,
+    /// The layers that an answer of ours last took: a section that is inactive for a time does not name them.
+    pub(super) asked: Vec<Token>,
     pub(super) layers: Vec<SendLayer>,
     pub(super) stopped_by_peer: bool,
 }

@@ -373,6 +373,7 @@ impl Settled {
             current: None,
             fired: Direction::Inactive,
             remote_streams: Vec::new(),
+            asked: Vec::new(),
             layers,
             stopped_by_peer: false,
         }
