@@ -98,6 +98,7 @@ const TABLE: &[(&str, Broken)] = &[
     ),
     ("S16", Broken::End(Sabotage::MixesGenerations)),
     ("T6", Broken::End(Sabotage::WakesAllTheTime)),
+    ("T7", Broken::Figures(|| super::timing::turn_back(Some(Sabotage::WaitsForItsClock)))),
     ("A1", Broken::Figures(|| accounts(10, 1, 9, 1, 0))),
     ("A2", Broken::Figures(|| grew(100, 10, 111))),
     ("A3", Broken::End(Sabotage::LosesInput)),

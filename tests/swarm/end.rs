@@ -48,6 +48,8 @@ pub(crate) enum Sabotage {
     MakesNoKeyFrame,
     /// Names a user fragment of another generation in a check.
     MixesGenerations,
+    /// Takes nothing before its clock is again where it was.
+    WaitsForItsClock,
 }
 
 #[derive(Debug)]
@@ -268,6 +270,9 @@ impl Machine for End {
 
     fn handle_input(&mut self, now: Instant, input: Datagram<'_>) {
         self.inputs += 1;
+        if self.sabotage == Some(Sabotage::WaitsForItsClock) && now < self.latest {
+            return;
+        }
         self.latest = self.time(now);
         if self.sabotage != Some(Sabotage::LosesInput) || !self.inputs.is_multiple_of(50) {
             self.inner.handle_input(now, input);

@@ -64,6 +64,12 @@ impl Pacer {
         self.held_until = Some(at);
     }
 
+    /// Nothing is under way, so there is nothing to spread: the next burst may leave. Were that left to the clock, a sender whose clock has
+    /// been set back would wait for as long with every answer in its hands.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        (self.next_at, self.held_until) = (self.next_at.min(now), None);
+    }
+
     /// There is nothing to hold back.
     pub(crate) const fn release(&mut self) {
         self.held_until = None;

@@ -417,6 +417,9 @@ impl Sender {
             self.pacer.hold(at);
             return false;
         }
+        if self.out.is_empty() {
+            self.pacer.rest(now);
+        }
         let rate = self.rto.smoothed().and_then(|srtt| self.congestion.pacing_rate(srtt));
         if !self.forced && !self.pacer.may_send(now, rate, self.burst) {
             return false;
