@@ -22,8 +22,8 @@ pub(crate) struct Rto {
     backoff: u32,
     /// Expiries since the last acknowledgement.
     expiries: u32,
-    /// When the next round trip may be measured: once per round trip (§6.3.1 C4).
-    measure_at: Instant,
+    /// When a round trip was last measured: once per round trip (§6.3.1 C4).
+    measured_at: Option<Instant>,
     acks: AckManner,
 }
 
@@ -47,7 +47,7 @@ impl Rto {
             least: None,
             backoff: 0,
             expiries: 0,
-            measure_at: Instant::ZERO,
+            measured_at: None,
             acks: AckManner { prompt: 0, delay: None },
         }
     }
@@ -60,7 +60,7 @@ impl Rto {
     /// What was measured was another path's; of this one `rtt` is known, if anything is.
     pub(crate) fn forget(&mut self, rtt: Option<Duration>) {
         (self.srtt, self.var, self.least) = (None, Duration::ZERO, None);
-        self.measure_at = Instant::ZERO;
+        self.measured_at = None;
         self.collapse();
         if let Some(rtt) = rtt {
             self.set_initial_rtt(rtt);
@@ -71,7 +71,9 @@ impl Rto {
     pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
         self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
         self.backoff = 0;
-        if now < self.measure_at {
+        // Of the smoothed round trip and the one that is: the former may be of a stall, and would keep itself alive.
+        let apart = self.srtt.unwrap_or(rtt).min(rtt);
+        if self.measured_at.is_some_and(|at| now < at + apart) {
             return;
         }
         match self.srtt {
@@ -86,7 +88,7 @@ impl Rto {
                 self.srtt = Some(srtt * 7 / 8 + rtt / 8);
             }
         }
-        self.measure_at = now + self.srtt.unwrap_or(rtt);
+        self.measured_at = Some(now);
     }
 
     /// A packet alone in flight, with the I bit, was acknowledged after `rtt`.
@@ -238,5 +240,18 @@ mod tests {
         assert_eq!(rto.smoothed(), Some(ms(100)));
         rto.measured(start + ms(100), ms(180));
         assert_eq!(rto.smoothed(), Some(ms(110)));
+    }
+
+    /// A stall is forgotten in as many round trips as are measured, however long it was.
+    #[test]
+    fn a_stall_is_forgotten_at_the_pace_of_the_path() {
+        let mut rto = rto();
+        let mut now = Instant::from_nanos(1);
+        rto.measured(now, ms(5000));
+        for _ in 0..40 {
+            now += ms(50);
+            rto.measured(now, ms(50));
+        }
+        assert!(rto.smoothed() < Some(ms(100)), "{:?}", rto.smoothed());
     }
 }
