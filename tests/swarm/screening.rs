@@ -40,6 +40,12 @@ impl Run<'_> {
             Take::Layer { stream, layer } => self.peers.app.studio.choose(stream, layer),
             Take::Mute { stream, mute } => {
                 let Some(id) = self.camera(side, stream).map(|camera| camera.id) else { return };
+                // Layers of which the other end has not heard yet cannot be asked for by an offer of its own: they would be one stream.
+                let layers =
+                    self.peers.app.studio.shows.get(&stream).is_some_and(|(_, show)| *show == Show::Layers);
+                if mute && layers && self.peers.app.studio.chosen(stream).is_none() {
+                    return;
+                }
                 let direction = if mute { Direction::Inactive } else { Direction::SendOnly };
                 let end = self.network.machine_mut(self.hosts[side]);
                 if let Some(mut transceiver) = end.pc().transceiver(id) {

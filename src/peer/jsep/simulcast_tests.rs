@@ -240,6 +240,20 @@ fn layers_stay_when_nothing_is_sent_for_a_while() {
     assert_eq!(local(&at_alice.media[0]), ["q", "h"]);
 }
 
+/// Who has not heard of the layers offers to receive one stream of a section that is inactive: that says nothing about when it will not be.
+#[test]
+fn an_offer_to_who_is_muted_takes_no_layer_away() {
+    let (mut alice, mut bob) = (media_peer(1), media_peer(2));
+    let a = add(&mut alice, sending(&["q", "h"]));
+    alice.negotiator.set_direction(a, Direction::Inactive).unwrap();
+    exchange_media(&mut alice, &mut bob);
+    exchange_media(&mut bob, &mut alice);
+    assert_eq!(rids(&alice, a), ["q", "h"]);
+    alice.negotiator.set_direction(a, Direction::SendOnly).unwrap();
+    let (at_alice, _) = exchange_media(&mut alice, &mut bob);
+    assert_eq!(local(&at_alice.media[0]), ["q", "h"]);
+}
+
 #[test]
 fn layers_are_checked_when_they_are_given() {
     let mut alice = media_peer(1);
