@@ -4,10 +4,16 @@
 
 mod pair;
 
+use antiphon::codec::MediaKind;
 use antiphon::crypto::{Certificate, FingerprintHash};
-use antiphon::dtls::CloseReason;
-use antiphon::peer::{NegotiationError, SdpType};
-use antiphon::{Config, ConnectionState, Event, Failure, OfferOptions, Seed};
+use antiphon::dtls::{self, CloseReason};
+use antiphon::peer::{NegotiationError, SdpType, TransceiverInit, WriteError};
+use antiphon::rtp::Frame;
+use antiphon::stun::{self, Attribute, Builder, Class, IntegrityKey, Method};
+use antiphon::{
+    Config, ConnectionState, Datagram, Event, Failure, Instant, LocalCandidate, Machine, OfferOptions,
+    Output, PeerConnection, Rng, Seed, SessionDescription,
+};
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
@@ -289,6 +295,76 @@ fn alerts_and_records_forged_on_the_right_path_change_nothing() {
     }
     pair.assert_talks(channels, ms(500));
     assert_eq!(pair.states(), [ConnectionState::Connected; 2]);
+}
+
+/// A peer whose description agrees to sound and whose DTLS has no `use_srtp`: the connection is up, and who writes is told why nothing
+/// leaves (RFC 5764 §4.1).
+#[test]
+fn a_peer_without_keys_for_media_is_named() {
+    let certificate = Certificate::generate(&Seed::from_bytes([9; 32]), UNIX).unwrap();
+    let (ours, theirs) = (pair::address(0), pair::address(1));
+    let mut now = Instant::from_nanos(1);
+    let make = |seed, config: &Config, address| {
+        let mut pc = PeerConnection::new(now, UNIX, Seed::from_bytes([seed; 32]), config).unwrap();
+        pc.add_local_candidate(LocalCandidate::udp(address)).unwrap();
+        pc
+    };
+    let mut pc = make(1, &Config::new(), ours);
+    // This one only describes the peer, whose ICE and DTLS are below.
+    let mut figure = make(2, &Config::new().certificate(certificate.clone()).ice_lite(true), theirs);
+    let sound = pc.add_transceiver(MediaKind::Audio, TransceiverInit::default()).unwrap();
+    pc.set_local_description(None).unwrap();
+    let described = |pc: &PeerConnection| pc.local_description().unwrap().to_sdp();
+    figure.set_remote_description(SessionDescription::offer(&described(&pc)).unwrap()).unwrap();
+    figure.set_local_description(None).unwrap();
+    let answer = described(&figure);
+    pc.set_remote_description(SessionDescription::answer(&answer).unwrap()).unwrap();
+    let key = IntegrityKey::short_term(figure.ice_transport().local_parameters.pwd());
+    let role = if answer.contains("a=setup:active") { dtls::Role::Client } else { dtls::Role::Server };
+    let mut config = dtls::Config::new(certificate);
+    config.cookie = false;
+    let rng = Rng::new(&Seed::from_bytes([3; 32]));
+    let mut peer = dtls::Connection::new(now, rng, &config, role).unwrap();
+    let mut speaks = false;
+    let mut buf = [0; 2048];
+    for _ in 0..200 {
+        while let Output::Transmit(sent) = drained(&mut pc, now, &mut buf) {
+            let data = &buf[..sent.len];
+            if let Ok(check) = stun::Message::parse(data) {
+                let mut answer = [0; 200];
+                let id = check.transaction_id();
+                let mut builder = Builder::new(&mut answer, Class::Success, Method::BINDING, id).unwrap();
+                builder.add(&Attribute::XorMappedAddress(ours)).unwrap().integrity(&key).unwrap();
+                builder.fingerprint().unwrap();
+                let len = builder.finish();
+                pc.handle_input(now, Datagram::udp(ours, theirs, &answer[..len]));
+                if !core::mem::replace(&mut speaks, true) {
+                    peer.start();
+                }
+            } else {
+                peer.handle_input(now, data);
+            }
+        }
+        while speaks && let Output::Transmit(sent) = drained(&mut peer, now, &mut buf) {
+            let data = buf[..sent.len].to_vec();
+            pc.handle_input(now, Datagram::udp(ours, theirs, &data));
+        }
+        now += ms(10);
+    }
+    assert_eq!(pc.connection_state(), ConnectionState::Connected);
+    let mut sender = pc.sender(sound).unwrap();
+    assert!(!sender.can_write());
+    assert_eq!(sender.write(now, &Frame::new(&[0xfc, 1, 2][..], 0)), Err(WriteError::NoSrtp));
+}
+
+/// What a machine says next that is no event.
+fn drained<M: Machine>(machine: &mut M, now: Instant, buf: &mut [u8]) -> Output<M::Path, M::Event> {
+    loop {
+        match machine.poll_output(now, buf) {
+            Output::Event(_) => {}
+            output => return output,
+        }
+    }
 }
 
 #[test]

@@ -404,7 +404,9 @@ fn a_packet_from_before_a_pause_is_late_after_it() {
     };
     let read = |b: &mut antiphon::rtp::Session, id| {
         let frames = core::iter::from_fn(|| b.recv(id));
-        frames.map(|frame| (u16::from_be_bytes([frame.data[0], frame.data[1]]), frame.contiguous)).collect()
+        frames
+            .map(|frame| (u16::from_be_bytes(frame.data[..].try_into().unwrap()), frame.contiguous))
+            .collect()
     };
     let config = ReceiverConfig { mid: Some("3".into()), ..audio_receiver() };
     let receiver = b.add_receiver(config.clone()).unwrap();

@@ -104,6 +104,10 @@ pub enum WriteError {
     /// There are no keys yet: wait until the connection is connected.
     #[error("the connection is not up")]
     NotConnected,
+    /// The connection is up, and the peer agreed to media without agreeing on keys for it (`use_srtp`, RFC 5764 §4.1.1): nothing can be sent
+    /// over this one. Stop the transceiver, or connect anew.
+    #[error("the peer's dtls has no keys for media")]
+    NoSrtp,
     /// No encoding has that rid.
     #[error("no encoding of that rid")]
     UnknownRid,

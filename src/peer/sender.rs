@@ -141,7 +141,8 @@ impl Sender<'_> {
             return Err(WriteError::NotNegotiated);
         }
         if !self.pc.transport.media_is_keyed() {
-            return Err(WriteError::NotConnected);
+            let is_up = self.pc.transport.dtls.as_ref().is_some_and(|dtls| dtls.is_connected());
+            return Err(if is_up { WriteError::NoSrtp } else { WriteError::NotConnected });
         }
         link.sender(rid).ok_or(WriteError::UnknownRid)
     }
