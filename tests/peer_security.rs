@@ -362,7 +362,7 @@ fn drained<M: Machine>(machine: &mut M, now: Instant, buf: &mut [u8]) -> Output<
     loop {
         match machine.poll_output(now, buf) {
             Output::Event(_) => {}
-            output => return output,
+            output @ (Output::Transmit(_) | Output::Wait(_)) => return output,
         }
     }
 }
