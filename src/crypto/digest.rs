@@ -182,6 +182,14 @@ impl Hash {
 }
 
 /// A digest or code of one of the [`Hash`](enum@Hash) functions. Compared in constant time.
+///
+/// ```
+/// use antiphon::crypto::digest::Hash;
+///
+/// let digest = Hash::Sha384.digest(&[b"a", b"bc"]);
+/// assert_eq!(digest.len(), 48);
+/// assert!(digest == Hash::Sha384.digest(&[b"abc"]));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Digest {
     bytes: [u8; 48],

@@ -14,6 +14,19 @@ use crate::stun;
 use crate::time::Instant;
 
 /// Names one connection of a [`Router`]; stale once that is removed.
+///
+/// ```
+/// use antiphon::peer::Router;
+/// use antiphon::{Config, Instant, PeerConnection, Seed};
+/// use core::time::Duration;
+///
+/// let (now, seed) = (Instant::from_nanos(1), Seed::from_bytes([1; 32]));
+/// let mut router = Router::new();
+/// let id = router.insert(PeerConnection::new(now, Duration::from_secs(1_790_000_000), seed, &Config::new())?);
+/// assert_eq!(id.index(), 0);
+/// assert!(router.remove(id).is_some() && router.remove(id).is_none());
+/// # Ok::<(), antiphon::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(Key);
 
