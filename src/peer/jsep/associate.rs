@@ -101,13 +101,14 @@ impl Negotiator {
         });
     }
 
-    /// Layers follow what the peer's offer wants to receive, of who sends: to one that is muted nothing is offered.
+    /// Layers follow what the peer's offer wants to receive; those of who is muted are not the offer's to take away.
     fn follow_simulcast(&mut self, offer: &Session) {
         let rng = &mut self.rng;
         for its in &mut self.transceivers {
             let media = its.settled.section.and_then(|index| offer.media.get(index));
             let Some(media) = media.filter(|media| is_live(media)) else { continue };
-            if receives(direction::of(offer, media)) && sends(its.direction()) {
+            let keeps = its.settled.layers.len() > 1 && !sends(its.direction());
+            if receives(direction::of(offer, media)) && !keeps {
                 let wanted = simulcast::wanted(media);
                 simulcast::follow(&mut its.settled.layers, &wanted, its.kind == MediaKind::Video, rng);
             }

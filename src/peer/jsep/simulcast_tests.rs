@@ -240,6 +240,24 @@ fn layers_stay_when_nothing_is_sent_for_a_while() {
     assert_eq!(local(&at_alice.media[0]), ["q", "h"]);
 }
 
+#[test]
+fn who_decides_to_send_after_the_offer_sends_its_layers() {
+    let (mut sfu, mut bob) = (media_peer(1), media_peer(2));
+    let receive_layers = vec![token("a"), token("b"), token("c")];
+    add(
+        &mut sfu,
+        TransceiverInit { direction: Direction::RecvOnly, receive_layers, ..TransceiverInit::default() },
+    );
+    let offer = sfu.offer(false).to_sdp();
+    bob.set_remote(&SessionDescription::offer(&offer).unwrap()).unwrap();
+    let b = bob.negotiator.transceivers[0].id;
+    bob.negotiator.set_direction(b, Direction::SendOnly).unwrap();
+    bob.set_local(None).unwrap();
+    assert_eq!(rids(&bob, b), ["a", "b", "c"]);
+    let answer = bob.negotiator.current_local_description().unwrap();
+    assert!(lines(answer).contains(&"simulcast:send a;b;c".into()), "{:?}", lines(answer));
+}
+
 /// Who has not heard of the layers offers to receive one stream of a section that is inactive: that says nothing about when it will not be.
 #[test]
 fn an_offer_to_who_is_muted_takes_no_layer_away() {
