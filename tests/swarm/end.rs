@@ -103,6 +103,12 @@ impl End {
         now.max(self.latest)
     }
 
+    /// The connection, for a call that tells it the time: even of a host that sleeps, and that is then the latest it knows.
+    pub(crate) fn called(&mut self, now: Instant) -> &mut PeerConnection {
+        self.latest = self.time(now);
+        self.pc()
+    }
+
     /// Adds a camera.
     pub(crate) fn place(&mut self, mut camera: Camera) {
         camera.heedless = self.sabotage == Some(Sabotage::MakesNoKeyFrame);

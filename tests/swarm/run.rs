@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
         // The other is not called, only lent.
         let crowd = &mut self.peers.app;
         crowd.now = Duration::from_nanos(self.network.now().as_nanos());
-        let pc = self.network.machine_mut(self.hosts[side]).pc();
+        let pc = self.network.machine_mut(self.hosts[side]).called(nows[side]);
         crowd.act(nows[side], side, pc, act);
     }
 
