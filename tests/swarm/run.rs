@@ -212,6 +212,11 @@ impl<'a> Run<'a> {
             .any(|host| matches!(self.network.machine(*host).view().failure(), Some(Failure::Dtls(_))))
     }
 
+    /// Bytes of a handshake were changed, and it ended as it must: at once, or when a flight that was harmed was answered at last.
+    fn is_harmed(&self) -> bool {
+        self.plan.reckless && self.dtls_failed()
+    }
+
     pub(crate) fn act(&mut self, act: &Act) {
         self.outcome.acts += 1;
         let nows = self.hosts.map(|host| self.network.host_now(host));
@@ -433,7 +438,7 @@ impl<'a> Run<'a> {
         let done = self.run(start + PROGRESS, Self::is_done);
         self.look();
         self.outcome.progress = self.network.now().saturating_duration_since(start);
-        if !done {
+        if !done && !self.is_harmed() {
             let id = match self.both(ConnectionState::Connected) {
                 false => "L1",
                 true if !self.pictures_flow() => "L4",
@@ -531,7 +536,7 @@ impl<'a> Run<'a> {
 
     /// What must follow on a healed network; which kind of end it was.
     fn conclude(&mut self) -> &'static str {
-        if self.dtls_failed() && self.plan.reckless {
+        if self.is_harmed() {
             self.run_for(Duration::from_secs(60));
             return "handshake harmed";
         }
@@ -552,6 +557,9 @@ impl<'a> Run<'a> {
             return "closed early";
         }
         self.recover();
+        if self.is_harmed() {
+            return "handshake harmed";
+        }
         // A path that was lost before the healing may be found out only now.
         self.run_for(Duration::from_secs(20));
         self.converse();
