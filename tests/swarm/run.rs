@@ -20,7 +20,8 @@ use super::watch::{Watch, accepted_once, accounts, same_keys};
 /// timers that a silence of the fault phase has left (60 s), and the work itself.
 const PROGRESS: Duration = Duration::from_secs(150);
 /// What is sent on a healthy network of 40 ms round trips arrives within this, acknowledgements kept back and a tick included.
-const SOON: Duration = Duration::from_secs(2);
+/// Up to 72 kB in packets of 300 bytes, from a window of one packet and with a round trip to forget that was one of the faults.
+const SOON: Duration = Duration::from_secs(3);
 /// Rest in which only consent and heartbeats may happen.
 const REST: Duration = Duration::from_secs(120);
 /// Wakes of a host at rest: consent each 4 to 6 s and its answers' timers, a heartbeat each 30 s (T6: one in 2.5 s).
