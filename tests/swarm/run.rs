@@ -166,6 +166,9 @@ impl<'a> Run<'a> {
 
     /// Runs until `limit` or `done`; whether it was done.
     pub(crate) fn run(&mut self, limit: Instant, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        // Who was called is polled now, and what it sends is due before what was.
+        self.peers.app.now = self.since_epoch();
+        self.network.run_until(self.network.now(), &mut self.peers);
         loop {
             if done(self) {
                 return true;
