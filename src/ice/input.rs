@@ -1,5 +1,6 @@
 //! What arrives: requests of the peer and answers to ours (RFC 8445 §7.2.5, §7.3).
 
+use core::time::Duration;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -237,7 +238,7 @@ impl Agent {
         pair.tally.responses_sent = pair.tally.responses_sent.saturating_add(1);
         if lite {
             // A lite agent asks for no consent (RFC 7675 §5.1 binds full ones); it follows the peer's own checks.
-            pair.confirmed_at = Some(now);
+            (pair.confirmed_at, pair.stale) = (Some(now), false);
         }
         Some(key)
     }
@@ -285,6 +286,12 @@ impl Agent {
         self.current.list.set_state(key, State::Succeeded);
         self.current.first_valid_at.get_or_insert(now);
         self.paths_changed = true;
+        // Of several that are nominated the peer asks for consent on the one it uses (RFC 7675 §5.1): one that it has left is not heard of.
+        let used = self.usage.filter(|usage| !usage.previous && usage.pair != key).map(|usage| usage.pair);
+        if let Some(used) = used.and_then(|used| self.current.list.get_mut(used)) {
+            used.stale |=
+                used.confirmed_at.is_some_and(|at| now.saturating_duration_since(at) > LITE_SILENCE);
+        }
         if nominates {
             self.nominated(now, key);
         }
@@ -536,6 +543,9 @@ impl Agent {
         self.conclude(now);
     }
 }
+
+/// A full peer asks for consent on its path every 4 to 6 seconds.
+const LITE_SILENCE: Duration = Duration::from_secs(8);
 
 /// Whether an answer is the peer's. Our requests carry MESSAGE-INTEGRITY alone, and the answer's must be of the same kind
 /// (RFC 8489 §9.1.4).

@@ -2,7 +2,9 @@
 
 use antiphon::ice::{Config, IceConnectionState, LocalCandidate, Role};
 
-use crate::world::{World, at, host, is_request};
+use antiphon::Path;
+
+use crate::world::{Forged, World, at, host, is_request};
 
 fn world(a: &Config, b: &Config, hosts: usize) -> World {
     let mut world = World::new(a, b);
@@ -37,7 +39,7 @@ fn a_lite_agent_sends_nothing_before_it_is_told_where() {
     assert!(world.agents[0].active_path().is_some());
     assert_eq!(world.agents[1].active_path(), None);
     let path = world.agents[0].active_path().unwrap();
-    assert!(world.agents[1].accepts(&antiphon::Path::udp(path.remote, path.local)));
+    assert!(world.agents[1].accepts(&Path::udp(path.remote, path.local)));
 }
 
 #[test]
@@ -48,6 +50,32 @@ fn a_lite_agent_notices_that_its_peer_is_gone() {
     world.lost = Box::new(|_| true);
     world.run_until(at(50_000));
     assert_eq!(world.agents[1].state(), IceConnectionState::Failed);
+}
+
+/// A peer of RFC 5245 nominated two pairs, and asks for consent on the one it uses: where the other was of higher priority, what was sent on it
+/// never arrived, for nobody answered there.
+#[test]
+fn a_lite_agent_leaves_a_pair_that_its_peer_has_left() {
+    let mut world = world(&Config::new(), &Config::new().lite(true), 1);
+    world.describe();
+    world.run_until(at(1000));
+    let used = world.agents[1].active_path().unwrap();
+    world.lost = Box::new(|packet| packet.from == 0);
+    let mut check = Forged { nominates: true, priority: Some(9), ..Forged::check(&world.agents[1]) };
+    let other = host(0, 7);
+    let path_after = |world: &mut World, seconds: u64, check: &mut Forged| {
+        world.run_until(at(seconds * 1000));
+        check.id[0] += 1;
+        world.inject(1, host(1, 0), other, &check.bytes());
+        world.agents[1].active_path().unwrap()
+    };
+    assert_eq!(path_after(&mut world, 2, &mut check), used, "of lower priority");
+    assert_eq!(path_after(&mut world, 7, &mut check), used, "it may be asked for yet");
+    assert_eq!(path_after(&mut world, 12, &mut check), Path::udp(host(1, 0), other));
+    // The peer is back there.
+    world.lost = Box::new(|_| false);
+    world.run_until(at(20_000));
+    assert_eq!(world.agents[1].active_path(), Some(used));
 }
 
 #[test]
@@ -62,5 +90,5 @@ fn two_lite_agents_use_the_best_pair_unasked() {
     }
     assert!(world.sent.is_empty());
     let path = world.agents[0].active_path().unwrap();
-    assert_eq!(world.agents[1].active_path(), Some(antiphon::Path::udp(path.remote, path.local)));
+    assert_eq!(world.agents[1].active_path(), Some(Path::udp(path.remote, path.local)));
 }
