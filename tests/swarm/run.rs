@@ -237,7 +237,9 @@ impl<'a> Run<'a> {
         // The other is not called, only lent.
         let crowd = &mut self.peers.app;
         crowd.now = Duration::from_nanos(self.network.now().as_nanos());
-        let pc = self.network.machine_mut(self.hosts[side]).called(nows[side]);
+        let end = self.network.machine_mut(self.hosts[side]);
+        let tells_time = matches!(act, Act::Send { .. } | Act::Bulk { .. });
+        let pc = if tells_time { end.called(nows[side]) } else { end.pc() };
         crowd.act(nows[side], side, pc, act);
     }
 
