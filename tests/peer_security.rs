@@ -321,10 +321,8 @@ fn a_peer_without_keys_for_media_is_named() {
     pc.set_remote_description(SessionDescription::answer(&answer).unwrap()).unwrap();
     let key = IntegrityKey::short_term(figure.ice_transport().local_parameters.pwd());
     let role = if answer.contains("a=setup:active") { dtls::Role::Client } else { dtls::Role::Server };
-    let mut config = dtls::Config::new(certificate);
-    config.cookie = false;
     let rng = Rng::new(&Seed::from_bytes([3; 32]));
-    let mut peer = dtls::Connection::new(now, rng, &config, role).unwrap();
+    let mut peer = dtls::Connection::new(now, rng, &dtls::Config::new(certificate), role).unwrap();
     let mut speaks = false;
     let mut buf = [0; 2048];
     for _ in 0..200 {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::sender::low;
 use crate::base::limits;
 use crate::base::serial::{Seq16, UNWRAPPED_BASE};
 use crate::time::Instant;
@@ -49,9 +50,7 @@ impl Reception {
 
     /// The highest number that has been received, in this life of the source or the one before.
     pub(super) fn last(&self) -> Option<Seq16> {
-        #[expect(clippy::cast_possible_truncation, reason = "the low quarter is what is wanted")]
-        let last = (self.received > 0).then_some(Seq16(self.highest as u16));
-        last.or(self.after)
+        self.is_begun().then(|| Seq16(low(self.highest))).or(self.after)
     }
 
     /// Counts a packet.
