@@ -28,6 +28,8 @@ pub const MAX_LOCAL_CANDIDATES: usize = 64;
 pub const MAX_ICE_REPLIES: usize = 64;
 /// Checks remembered until the peer's description comes (RFC 8445 §7.3).
 pub const MAX_EARLY_CHECKS: usize = 16;
+/// Paths besides the valid ones over which the peer still checks, and so may send (RFC 8445 §12.2).
+pub const MAX_HEARD_PATHS: usize = 8;
 
 // ---- dtls -----------------------------------------------------------------------------------------------------
 

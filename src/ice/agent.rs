@@ -330,9 +330,14 @@ impl Agent {
         self.active
     }
 
-    /// Whether data from this path may be believed: the pair has been validated.
+    /// Whether data from this path may be believed: the pair has been validated, or the peer still checks it after its end
+    /// here, having chosen it for itself (RFC 8445 §12.2).
     pub fn accepts(&self, path: &Path) -> bool {
-        self.active.as_ref() == Some(path) || self.valid.iter().any(|valid| same(valid, path))
+        let heard = |session: &Session| session.heard.iter().any(|heard| same(heard, path));
+        self.active.as_ref() == Some(path)
+            || self.valid.iter().any(|valid| same(valid, path))
+            || heard(&self.current)
+            || self.previous.as_deref().is_some_and(heard)
     }
 
     /// Whether a check of the peer's has come over this path with the right password, be the path validated or not.
@@ -404,6 +409,7 @@ impl Agent {
         self.active = None;
         self.selected = None;
         self.valid = Vec::new();
+        self.current.heard = Vec::new();
         self.consent.stop();
         self.replies.clear();
         self.events.clear();
@@ -417,6 +423,7 @@ impl Agent {
         self.replies.shrink_to_fit();
         self.valid.shrink_to_fit();
         self.current.remotes.shrink_to_fit();
+        self.current.heard.shrink_to_fit();
         self.current.list.trim();
         self.current.transactions.trim();
         self.locals.shrink_to_fit();

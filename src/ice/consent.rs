@@ -17,6 +17,8 @@ use crate::time::{Instant, Timer, earliest};
 pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
 /// Checks that may stay unanswered before the path counts as disconnected: about fifteen seconds.
 const MISSED: u8 = 3;
+/// A check as late as that was not late but slept through: it may be the last before the expiry, and leaves only once.
+const OVERSLEPT: Duration = Duration::from_secs(4);
 /// Checks whose answers are awaited: as many as leave within the expiry.
 const OUTSTANDING: usize = 8;
 
@@ -102,10 +104,12 @@ impl Consent {
         self.outstanding.retain(|(other, _, _)| *other != id);
     }
 
-    fn is_due(&mut self, now: Instant) {
-        if self.next.take_due(now) {
-            self.due = true;
-        }
+    /// Lets a check fall due; whether its time has long been over.
+    fn fall_due(&mut self, now: Instant) -> bool {
+        let at = self.next.at();
+        let falls = self.next.take_due(now);
+        self.due |= falls;
+        falls && at.is_some_and(|at| at + OVERSLEPT <= now)
     }
 }
 
@@ -133,7 +137,10 @@ impl Agent {
             self.revoke(usage);
             return;
         }
-        self.consent.is_due(now);
+        if self.consent.fall_due(now) && !usage.previous && !self.config.lite {
+            // What is sent once every four seconds may be lost, with no time for the next. A connectivity check is repeated.
+            self.current.list.trigger(usage.pair, false);
+        }
         if self.consent.doubt_ends(now)
             && let Some(pair) = self.session_mut(usage.previous).and_then(|s| s.list.get_mut(usage.pair))
         {

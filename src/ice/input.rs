@@ -270,6 +270,9 @@ impl Agent {
             // After the end of the checks the peer's late ones are answered and make no new pairs.
             wanted.then(|| self.insert_pair(asked.local, at)).flatten()
         }) else {
+            if let Some(local) = self.locals.get(usize::from(asked.local)).filter(|local| local.alive) {
+                self.current.hear(Path { protocol: local.protocol, local: local.base, remote: asked.remote });
+            }
             return;
         };
         self.count_request(now, false, asked);

@@ -178,6 +178,7 @@ impl Agent {
         self.current.list = crate::ice::checklist::Checklist::new(limit);
         self.current.transactions = crate::ice::check::Transactions::default();
         self.current.early = Vec::new();
+        self.current.heard = Vec::new();
         self.current.patience.stop();
         self.current.nominate.stop();
         self.previous = None;

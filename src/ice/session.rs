@@ -3,11 +3,13 @@
 use core::time::Duration;
 use std::net::SocketAddr;
 
+use crate::base::limits;
 use crate::base::slots::Key;
 use crate::ice::candidate::Remote;
 use crate::ice::check::Transactions;
 use crate::ice::checklist::Checklist;
 use crate::ice::{Config, Credentials, RemoteParameters};
+use crate::net::Path;
 use crate::sdp::candidate::{CandidateKind, Transport};
 use crate::stun::IntegrityKey;
 use crate::time::{Instant, Timer};
@@ -58,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) list: Checklist,
     pub(crate) transactions: Transactions,
     pub(crate) early: Vec<Early>,
+    /// Where the peer has checked since the pair was dropped with the end of our checks: it may send there (RFC 8445 §12.2).
+    pub(crate) heard: Vec<Path>,
     pub(crate) phase: Phase,
     /// The interval between new checks.
     pub(crate) pacing: Duration,
@@ -88,6 +92,7 @@ impl Session {
             list: Checklist::new(config.pair_limit),
             transactions: Transactions::default(),
             early: Vec::new(),
+            heard: Vec::new(),
             phase: Phase::Running,
             pacing: Config::DEFAULT_PACING,
             pace_at: Instant::ZERO,
@@ -199,6 +204,17 @@ impl Session {
         self.transactions.retain(|key| list.get(key).map(|_| key));
         self.early = Vec::new();
         self.nominate.stop();
+    }
+
+    /// Notes a path without a pair on which the peer is heard; the latest are kept.
+    pub(crate) fn hear(&mut self, path: Path) {
+        if self.heard.contains(&path) {
+            return;
+        }
+        if self.heard.len() >= limits::MAX_HEARD_PATHS {
+            self.heard.remove(0);
+        }
+        self.heard.push(path);
     }
 
     pub(crate) const fn is_failed(&self) -> bool {

@@ -165,6 +165,24 @@ fn when_the_path_falls_silent_another_valid_one_is_used() {
     }
 }
 
+// RFC 7675 §5.1 lets no consent check leave within four seconds of another, nor twice; connectivity checks are repeated.
+#[test]
+fn consent_that_is_nearly_over_upon_waking_does_not_hang_on_one_datagram() {
+    let mut world = connected();
+    let path = world.agents[0].active_path();
+    world.now = at(28_500);
+    world.lost = Box::new(|p| p.sent_at < at(29_200));
+    world.run_until(at(60_000));
+    for side in 0..2 {
+        assert!(world.first(side, |event| matches!(event, Event::ActivePath(None))).is_none());
+        assert_eq!(world.agents[side].state(), IceConnectionState::Completed);
+        let sent = requests(&world, side, at(28_500));
+        let in_a_second = sent.iter().filter(|p| p.sent_at < at(29_500)).count();
+        assert!((2..=4).contains(&in_a_second), "{in_a_second} requests");
+    }
+    assert_eq!(world.agents[0].active_path(), path);
+}
+
 #[test]
 fn a_suspended_agent_wakes_without_consent() {
     let mut world = connected();

@@ -66,6 +66,37 @@ fn a_controlled_agent_follows_an_aggressive_nominator() {
     assert_eq!(world.agents[1].active_path(), Some(Path::udp(host(1, 0), host(0, 0))));
 }
 
+// RFC 8445 §12.2: a peer may have chosen another pair, as one of RFC 5245 does whose every check nominates, where the check that
+// would have shown it to us was given up with the end of our checks. It says so by asking for consent there.
+#[test]
+fn data_is_believed_where_the_peer_still_checks_after_the_end_of_ours() {
+    let mut world = World::with_hosts(&Config::new().pacing(ms(5)), 2);
+    let best = [host(0, 0), host(1, 0)];
+    world.lost = Box::new(move |p| best.contains(&p.path.local) && best.contains(&p.path.remote));
+    world.describe();
+    world.run_until(at(1000));
+    let theirs = Path::udp(host(0, 0), host(1, 0));
+    assert_eq!(world.agents[0].state(), IceConnectionState::Completed);
+    assert!(!world.agents[0].accepts(&theirs));
+    // Not on the word of somebody who does not know the password.
+    let check = Forged::check(&world.agents[0]);
+    let stranger = Forged { pwd: Some("x".repeat(24)), id: [5; 12], ..check.clone() };
+    world.inject(0, host(0, 0), host(1, 0), &stranger.bytes());
+    world.run_until(at(1100));
+    assert!(!world.agents[0].accepts(&theirs));
+    let used = world.agents[0].active_path();
+    world.inject(0, host(0, 0), host(1, 0), &check.bytes());
+    world.run_until(at(1200));
+    assert!(world.agents[0].accepts(&theirs));
+    assert_eq!(world.agents[0].active_path(), used);
+    // Until a restart has an answer the old paths carry data.
+    world.agents[0].restart();
+    world.run_until(at(1300));
+    assert!(world.agents[0].accepts(&theirs));
+    world.agents[0].close();
+    assert!(!world.agents[0].accepts(&theirs));
+}
+
 #[test]
 fn a_refused_nomination_falls_to_the_next_pair() {
     let mut world = World::full(1);

@@ -11,7 +11,7 @@ use super::plan::{Plan, Promise, Wrong, ms};
 use super::run::{Defects, hold_silence, play};
 use super::screening::{counted, round_trip};
 use super::shrink::{invariant, quietly, shrink, silently};
-use super::watch::{Watch, accepted_once, accounts, same_keys, same_when_read};
+use super::watch::{View, Watch, accepted_once, accounts, same_keys, same_when_read};
 
 const RELIABLE: Promise = Promise { ordered: true, retransmits: None, life_time: None };
 const UNORDERED: Promise = Promise { ordered: false, ..RELIABLE };
@@ -76,11 +76,17 @@ const TABLE: &[(&str, Broken)] = &[
     ("S7", Broken::Filming(Sabotage::ReusesIndex)),
     ("S8", Broken::Figures(|| accepted_once(&with_packets(5, 0), &with_packets(0, 4)))),
     ("S8", Broken::Figures(|| accepted_once(&with_media(5), &with_media(4)))),
-    ("S10", Broken::Figures(|| Watch::agreement([&fresh(), &fresh()], true))),
+    ("S10", Broken::Figures(|| Watch::agreement([&fresh(), &fresh()], View::Same))),
+    (
+        "S10",
+        Broken::Figures(|| {
+            super::run::with_connected(|ends| Watch::agreement([ends[0]; 2], View::Contested));
+        }),
+    ),
     (
         "S11",
         Broken::Figures(|| {
-            super::run::with_connected(|ends| Watch::agreement([ends[0]; 2], false));
+            super::run::with_connected(|ends| Watch::agreement([ends[0]; 2], View::Translated));
         }),
     ),
     ("S12", Broken::End(Sabotage::GreetsAsWell)),

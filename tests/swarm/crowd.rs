@@ -70,6 +70,8 @@ pub(crate) struct Crowd {
     /// Since when the network is healthy and nothing is left over.
     pub(crate) healthy: Option<Duration>,
     deaf: [bool; 2],
+    /// A call that tells the time was made.
+    pub(crate) told_time: bool,
     pub(crate) tamper: Option<Tamper>,
     /// Frames instead of messages.
     pub(crate) tamper_frames: Option<Tamper>,
@@ -171,6 +173,7 @@ impl Crowd {
         let Some(mut handle) = known.ids[side].and_then(|id| pc.data_channel(id)) else { return false };
         let message = known.lanes[side].compose(largest);
         let before = handle.buffered_amount();
+        self.told_time = true;
         match handle.send(now, &message) {
             Ok(()) => {
                 let (after, len) = (handle.buffered_amount(), message.data.len());

@@ -103,10 +103,9 @@ impl End {
         now.max(self.latest)
     }
 
-    /// The connection, for a call that tells it the time: even of a host that sleeps, and that is then the latest it knows.
-    pub(crate) fn called(&mut self, now: Instant) -> &mut PeerConnection {
+    /// A call has told the connection the time: even on a host that sleeps, and that is then the latest it knows.
+    pub(crate) fn was_told(&mut self, now: Instant) {
         self.latest = self.time(now);
-        self.pc()
     }
 
     /// Adds a camera.

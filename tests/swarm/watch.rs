@@ -6,7 +6,7 @@ use antiphon::stun::{Class, Message};
 use antiphon::wire::dtls::handshake::{Fragments, HandshakeType};
 use antiphon::wire::dtls::record::{ContentType, Records};
 use antiphon::wire::rtp::is_rtcp;
-use antiphon::{ConnectionState, Instant, PeerConnection, SessionDescription, Stats};
+use antiphon::{ConnectionState, Instant, Path, PeerConnection, SessionDescription, Stats};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -80,6 +80,17 @@ struct Seen {
     generations: BTreeMap<String, String>,
     /// The widest congestion window.
     widest: usize,
+}
+
+/// What the two ends can know of one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// The same two addresses, and one of them chooses.
+    Same,
+    /// The same two addresses; each nomination of many by a peer of RFC 5245 is one that counts.
+    Contested,
+    /// A NAT between them may give each addresses of its own.
+    Translated,
 }
 
 /// All of them.
@@ -198,7 +209,7 @@ impl Watch {
     }
 
     /// S10, S11: both agree on one pair and on who controls. `mirrored`: nothing translates addresses between them.
-    pub(crate) fn agreement(ends: [&PeerConnection; 2], mirrored: bool) {
+    pub(crate) fn agreement(ends: [&PeerConnection; 2], view: View) {
         let paths = ends.map(PeerConnection::active_path);
         let [Some(a), Some(b)] = paths else { panic!("S10: {paths:?} in use") };
         let mirrors = (a.local, a.remote) == (b.remote, b.local);
@@ -207,7 +218,13 @@ impl Watch {
             end.ice_transport().remote_candidates.iter().all(|known| known.kind == CandidateKind::Host)
         };
         let same = mirrors || !ends.into_iter().all(told);
-        assert!(!mirrored || same, "S10: {a:?} and {b:?} in use");
+        assert!(view != View::Same || same, "S10: {a:?} and {b:?} in use");
+        // Whatever each prefers, it believes what comes by the way of the other.
+        let believes = |end: usize, theirs: &Path| {
+            ends[end].inside().ice.accepts(&Path { local: theirs.remote, remote: theirs.local, ..*theirs })
+        };
+        let both = believes(0, &b) && believes(1, &a);
+        assert!(view == View::Translated || both, "S10: {a:?} and {b:?} in use, not believed");
         let roles = ends.map(|end| end.inside().ice.role());
         assert!(roles[0] != roles[1], "S11: both ends are {:?}", roles[0]);
         let dtls = ends.map(|end| end.inside().dtls.map(antiphon::dtls::Connection::role));

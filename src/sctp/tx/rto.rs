@@ -15,6 +15,8 @@ pub(crate) struct Rto {
     /// How long the peer may keep an acknowledgement back, until we know.
     ack_delay: Duration,
     srtt: Option<Duration>,
+    /// The last round trip measured.
+    latest: Option<Duration>,
     var: Duration,
     /// Least round trip seen.
     least: Option<Duration>,
@@ -43,6 +45,7 @@ impl Rto {
             initial: config.rto_initial,
             ack_delay: config.peer_sack_delay,
             srtt: None,
+            latest: None,
             var: Duration::ZERO,
             least: None,
             backoff: 0,
@@ -59,7 +62,7 @@ impl Rto {
 
     /// What was measured was another path's; of this one `rtt` is known, if anything is.
     pub(crate) fn forget(&mut self, rtt: Option<Duration>) {
-        (self.srtt, self.var, self.least) = (None, Duration::ZERO, None);
+        (self.srtt, self.latest, self.var, self.least) = (None, None, Duration::ZERO, None);
         self.measured_at = None;
         self.collapse();
         if let Some(rtt) = rtt {
@@ -70,6 +73,7 @@ impl Rto {
     /// A round trip that is certain to be one: the packet was sent once.
     pub(crate) fn measured(&mut self, now: Instant, rtt: Duration) {
         self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
+        self.latest = Some(rtt);
         self.backoff = 0;
         // Of the smoothed round trip and the one that is: the former may be of a stall, and would keep itself alive.
         let apart = self.srtt.unwrap_or(rtt).min(rtt);
@@ -126,6 +130,12 @@ impl Rto {
 
     pub(crate) const fn smoothed(&self) -> Option<Duration> {
         self.srtt
+    }
+
+    /// The round trip to spread a window over: after a stall the smoothed one stays long for a dozen samples, while the
+    /// last one says what the path is again.
+    pub(crate) fn pace(&self) -> Option<Duration> {
+        Some(self.srtt?.min(self.latest?))
     }
 
     /// The least round trip measured.
@@ -253,5 +263,25 @@ mod tests {
             rto.measured(now, ms(50));
         }
         assert!(rto.smoothed() < Some(ms(100)), "{:?}", rto.smoothed());
+    }
+    /// One quick round trip ends the slow pace of a stall; one slow one among quick ones does not begin it.
+    #[test]
+    fn the_pace_after_a_stall_is_that_of_the_last_round_trip() {
+        let mut rto = rto();
+        assert_eq!(rto.pace(), None);
+        let mut now = Instant::from_nanos(1);
+        rto.measured(now, ms(20_000));
+        now += ms(50);
+        rto.measured(now, ms(50));
+        assert!(rto.smoothed() > Some(ms(10_000)), "{:?}", rto.smoothed());
+        assert_eq!(rto.pace(), Some(ms(50)));
+        for _ in 0..100 {
+            now += ms(50);
+            rto.measured(now, ms(50));
+        }
+        rto.measured(now + ms(50), ms(450));
+        assert_eq!(rto.pace(), rto.smoothed());
+        rto.forget(None);
+        assert_eq!(rto.pace(), None);
     }
 }

@@ -420,7 +420,7 @@ impl Sender {
         if self.out.is_empty() {
             self.pacer.rest(now);
         }
-        let rate = self.rto.smoothed().and_then(|srtt| self.congestion.pacing_rate(srtt));
+        let rate = self.rto.pace().and_then(|rtt| self.congestion.pacing_rate(rtt));
         if !self.forced && !self.pacer.may_send(now, rate, self.burst) {
             return false;
         }
