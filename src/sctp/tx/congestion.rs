@@ -212,6 +212,8 @@ pub struct NewReno {
     cwnd: usize,
     ssthresh: usize,
     partial_bytes_acked: usize,
+    /// Since the window last grew or emptied it has been used up.
+    used: bool,
     /// Fast recovery ends when this TSN is acknowledged.
     recovery_until: Option<u64>,
     delay: DelayGuard,
@@ -254,9 +256,15 @@ impl NewReno {
             cwnd: mtu.saturating_mul(initial_packets),
             ssthresh: usize::MAX,
             partial_bytes_acked: 0,
+            used: false,
             recovery_until: None,
             delay: DelayGuard { round_ends: 0, samples: 0, least: None, least_before: None },
         }
+    }
+
+    /// Nothing counts yet for the growth of the window.
+    const fn begin_anew(&mut self) {
+        (self.partial_bytes_acked, self.used) = (0, false);
     }
 
     const fn is_slow_start(&self) -> bool {
@@ -283,11 +291,12 @@ impl NewReno {
             return;
         }
         self.partial_bytes_acked += ack.bytes;
-        let used = ack.in_flight + (self.cwnd / 8).max(4 * self.mtu) >= self.cwnd;
+        // It need not be this acknowledgement that finds the window full: of those that came together the last finds little.
+        self.used |= ack.in_flight + (self.cwnd / 8).max(4 * self.mtu) >= self.cwnd;
         if self.partial_bytes_acked >= self.cwnd {
             self.partial_bytes_acked -= self.cwnd;
             self.partial_bytes_acked = self.partial_bytes_acked.min(self.cwnd);
-            if used {
+            if core::mem::take(&mut self.used) {
                 self.cwnd += self.mtu;
             }
         }
@@ -299,7 +308,7 @@ impl CongestionControl for NewReno {
     fn begin(&mut self, peer_window: usize) {
         *self = Self { cwnd: self.initial, ssthresh: peer_window.max(self.initial), ..self.clone() };
         self.recovery_until = None;
-        self.partial_bytes_acked = 0;
+        self.begin_anew();
         self.delay = DelayGuard::default();
     }
 
@@ -328,7 +337,7 @@ impl CongestionControl for NewReno {
         }
         if ack.bytes >= ack.in_flight && !self.is_slow_start() {
             // §7.2.2: all that was in flight is acknowledged.
-            self.partial_bytes_acked = 0;
+            self.begin_anew();
         }
     }
 
@@ -340,7 +349,7 @@ impl CongestionControl for NewReno {
         self.recovery_until = Some(loss.highest_sent);
         self.ssthresh = self.halved();
         self.cwnd = self.ssthresh;
-        self.partial_bytes_acked = 0;
+        self.begin_anew();
     }
 
     /// §7.2.3. Fast recovery is over: staying in it would freeze the window until all that was ever sent is acknowledged. A
@@ -350,7 +359,7 @@ impl CongestionControl for NewReno {
             self.ssthresh = self.halved();
         }
         self.cwnd = self.mtu;
-        self.partial_bytes_acked = 0;
+        self.begin_anew();
         self.recovery_until = None;
     }
 

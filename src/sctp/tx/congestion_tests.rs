@@ -121,3 +121,38 @@ fn another_packet_length_scales_what_is_counted_in_packets() {
     reno.set_mtu(1400);
     assert_eq!(reno.window(), 1400, "one packet fits always");
 }
+
+/// A caller of long ticks takes all that a window brings at once: the acknowledgement that completes it finds the window empty.
+#[test]
+fn a_window_whose_acknowledgements_come_together_grows() {
+    let mut reno = reno(10);
+    reno.on_loss(&loss(0));
+    reno.on_ack(&ack(1, MTU, MTU, 0));
+    assert!(!reno.is_recovering());
+    let before = reno.window();
+    let mut cumulative = 0;
+    for round in 1..=20 {
+        let mut in_flight = reno.window();
+        while in_flight > 0 {
+            let bytes = in_flight.min(2 * MTU);
+            cumulative += 2;
+            reno.on_ack(&ack(50 * round, bytes, in_flight, cumulative));
+            in_flight -= bytes;
+        }
+    }
+    // §7.2.2: one packet a round.
+    assert_eq!(reno.window(), before + 20 * MTU);
+}
+
+/// §7.2.2: what does not use its window is not given more.
+#[test]
+fn a_window_of_which_little_is_used_does_not_grow() {
+    let mut reno = reno(40);
+    reno.on_loss(&loss(0));
+    reno.on_ack(&ack(1, MTU, MTU, 0));
+    let before = reno.window();
+    for round in 1..=200 {
+        reno.on_ack(&ack(50 * round, 2 * MTU, before / 3, round));
+    }
+    assert_eq!(reno.window(), before);
+}
