@@ -3,7 +3,6 @@
 //! `cargo run --release --example simulate [SEED]` draws what happens as a timeline. Nothing of it takes time or leaves the process, and a
 //! seed always gives the same run. The application (`simulate/share.rs`) is the code that a program would run.
 #![expect(clippy::wildcard_enum_match_arm, reason = "it picks the events it wants")]
-#![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 #[path = "simulate/share.rs"]
 mod share;
@@ -16,6 +15,7 @@ use antiphon::{Config, Event, Instant, PeerConnection};
 use bytes::Bytes;
 use core::time::Duration;
 use std::error::Error;
+use std::io::{ErrorKind, Write, stdout};
 use std::net::SocketAddr;
 
 use share::Share;
@@ -76,10 +76,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         [vec![wifi.ip(), lte.ip(), "198.51.100.1".parse()?, "198.51.100.2".parse()?], vec![office.ip()]];
     let done = notes.last().map_or(start, |(at, _)| *at);
     let log = network.log().take_while(|line| line.at <= done);
-    print!("{}", Timeline::new(start, ["phone", "laptop"], lanes).draw(log, &notes));
+    let timeline = Timeline::new(start, ["phone", "laptop"], lanes).draw(log, &notes);
     if !ends[0].complete || ends[1].received != file {
         return Err(format!("seed {seed}: {} of {} bytes came", ends[1].received.len(), file.len()).into());
     }
-    println!("seed {seed}: {} bytes, whole after {:?}", file.len(), done.saturating_duration_since(start));
-    Ok(())
+    let took = done.saturating_duration_since(start);
+    match writeln!(stdout(), "{timeline}seed {seed}: {} bytes, whole after {took:?}", file.len()) {
+        // Who reads has seen enough: `simulate | head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

@@ -137,7 +137,10 @@ impl Player {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let seconds: u32 = std::env::args().nth(1).map_or(Ok(3), |arg| arg.parse())?;
+    let seconds: u32 = std::env::args()
+        .nth(1)
+        .map_or(Ok(3), |arg| arg.parse())
+        .map_err(|_| "usage: tick [SECONDS], 3 where none are named")?;
     let mut players = [Player::new("red")?, Player::new("blue")?];
     let [red, blue] = &mut players;
     let init = DataChannelInit { ordered: false, max_retransmits: Some(0), ..DataChannelInit::default() };

@@ -296,7 +296,8 @@ impl Agent {
         let Some(back) = back else { return false };
         self.current = *back;
         self.aside = None;
-        self.replies.retain(|reply| reply.previous == in_use);
+        // Answers to what asked for the generation that is given up are owed to nobody.
+        self.replies.retain(|reply| reply.previous);
         self.replies.iter_mut().for_each(|reply| reply.previous = false);
         if let Some(usage) = &mut self.usage {
             usage.previous = false;

@@ -3,7 +3,7 @@
 use antiphon::ice::{Agent, IceConnectionState, LocalCandidate};
 use antiphon::{Path, stun::Message};
 
-use crate::world::{World, at, host, is_request};
+use crate::world::{Forged, World, at, host, is_request};
 
 fn connected() -> World {
     let mut world = World::full(1);
@@ -190,4 +190,22 @@ fn a_restart_that_is_taken_back_never_was() {
         world.describe_to(0);
         assert!(!world.agents[0].restart_with(credentials));
     }
+}
+
+// RFC 9429 §5.7: a restart that is taken back has not happened, and a failed agent says nothing.
+#[test]
+fn an_answer_owed_by_a_generation_that_is_taken_back_is_not_sent() {
+    let mut world = connected();
+    let before = world.agents[0].local_credentials().clone();
+    world.lost = Box::new(|_| true);
+    world.run_until(at(60_000));
+    assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+    world.agents[0].restart();
+    let check = Forged::check(&world.agents[0]);
+    world.inject(0, host(0, 0), host(1, 0), &check.bytes());
+    let sent = world.sent.len();
+    assert!(world.agents[0].restart_with(before), "it is taken back");
+    world.run_until(at(61_000));
+    assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
+    assert_eq!(world.sent.len(), sent);
 }
