@@ -6,9 +6,11 @@
 #![no_main]
 
 mod forge;
+mod stage;
+mod steps;
 
 use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use antiphon::base::limits;
 use antiphon::data::{ChannelId, ChannelState, Channels, Config, DataChannelInit, Event, Message, Role};
@@ -16,15 +18,14 @@ use antiphon::{Instant, Output, Rng, Seed, sctp};
 use bytes::Bytes;
 use forge::{Forger, Wishes, pause};
 use libfuzzer_sys::fuzz_target;
+use stage::{Line, Stage};
+use steps::Step;
 
-const UNDER_WAY: usize = 96;
 const CHANNELS: usize = 24;
 
 struct World {
     ends: [Channels; 2],
-    now: Instant,
-    waits: [Option<Instant>; 2],
-    wire: [VecDeque<Vec<u8>>; 2],
+    line: Line,
     forger: Forger,
     /// Somebody has said something that neither end did.
     forged: bool,
@@ -60,45 +61,12 @@ impl World {
         let ends = [end(1, Role::Client), end(2, Role::Server)];
         Self {
             ends,
-            now,
-            waits: [None; 2],
-            wire: Default::default(),
+            line: Line::new(now),
             forger: Forger::default(),
             forged: false,
             over: [false; 2],
             failed: knobs & 4 != 0,
         }
-    }
-
-    fn drain(&mut self, end: usize) {
-        let mut buf = [0; 1500];
-        for count in 0.. {
-            assert!(count < 20_000, "it never waits");
-            let output = self.ends[end].poll_output(self.now, &mut buf);
-            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
-            match output {
-                Output::Event(Event::Closed(_)) => self.over[end] = true,
-                Output::Event(Event::Error(..)) => self.failed = true,
-                Output::Event(Event::Channel(id)) => {
-                    // One that has been closed since is gone.
-                    assert!(self.ends[end].label(id).is_none_or(|label| label.len() <= 0xffff));
-                }
-                Output::Event(_) => {}
-                Output::Transmit(transmit) => {
-                    self.forger.saw(1 - end, &buf[..transmit.len]);
-                    if self.wire[1 - end].len() < UNDER_WAY {
-                        self.wire[1 - end].push_back(buf[..transmit.len].to_vec());
-                    }
-                }
-                Output::Wait(wait) => {
-                    assert!(wait.is_none_or(|at| at > self.now), "law 4");
-                    assert_eq!(self.ends[end].poll_output(self.now, &mut buf), Output::Wait(wait), "law 4");
-                    self.waits[end] = wait;
-                    break;
-                }
-            }
-        }
-        self.check(end);
     }
 
     fn check(&self, end: usize) {
@@ -112,17 +80,6 @@ impl World {
         assert!(streams.len() <= CHANNELS, "{} channels", streams.len());
         let held = end.association().stats().held_bytes;
         assert!(held <= (2 << 20) + limits::DATA_HELD, "{held} bytes held");
-    }
-
-    fn give(&mut self, end: usize, packet: &[u8]) {
-        self.ends[end].handle_input(self.now, Bytes::copy_from_slice(packet));
-    }
-
-    fn deliver(&mut self, end: usize, count: usize) {
-        for _ in 0..count {
-            let Some(packet) = self.wire[end].pop_front() else { break };
-            self.give(end, &packet);
-        }
     }
 
     fn pick(&self, end: usize, which: u8) -> Option<ChannelId> {
@@ -156,7 +113,72 @@ impl World {
         }
     }
 
-    fn step(&mut self, end: usize, kind: u8, bytes: &[u8]) {
+    /// Nobody forged anything: each channel is open at both ends, or at neither.
+    fn conclude(&mut self) {
+        self.settle(Duration::from_secs(1200));
+        if self.forged || self.failed || self.over != [false; 2] {
+            return;
+        }
+        let open = self.ends.each_ref().map(|end| {
+            let ids = end.ids().filter(|id| end.negotiated(*id) == Some(false));
+            let open = ids.filter(|id| end.state(*id) == Some(ChannelState::Open));
+            open.filter_map(|id| end.stream_id(id)).collect::<BTreeSet<u16>>()
+        });
+        // One that a side has made by agreement is in the way of the other's.
+        let agreed = self.ends.iter().any(|end| end.ids().any(|id| end.negotiated(id) == Some(true)));
+        assert!(agreed || open[0] == open[1], "channels are open on streams {open:?}");
+    }
+}
+
+impl Stage for World {
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    fn drain(&mut self, end: usize) {
+        let mut buf = [0; 1500];
+        for count in 0.. {
+            assert!(count < 20_000, "it never waits");
+            let output = self.ends[end].poll_output(self.line.now, &mut buf);
+            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
+            match output {
+                Output::Event(Event::Closed(_)) => self.over[end] = true,
+                Output::Event(Event::Error(..)) => self.failed = true,
+                Output::Event(Event::Channel(id)) => {
+                    // One that has been closed since is gone.
+                    assert!(self.ends[end].label(id).is_none_or(|label| label.len() <= 0xffff));
+                }
+                Output::Event(_) => {}
+                Output::Transmit(transmit) => {
+                    self.forger.saw(1 - end, &buf[..transmit.len]);
+                    self.line.carry(1 - end, &buf[..transmit.len]);
+                }
+                Output::Wait(wait) => {
+                    assert!(wait.is_none_or(|at| at > self.line.now), "law 4");
+                    assert_eq!(
+                        self.ends[end].poll_output(self.line.now, &mut buf),
+                        Output::Wait(wait),
+                        "law 4"
+                    );
+                    self.line.waits[end] = wait;
+                    break;
+                }
+            }
+        }
+        self.check(end);
+    }
+
+    fn read_all(&mut self, end: usize) {
+        let ids: Vec<ChannelId> = self.ends[end].ids().collect();
+        ids.into_iter().for_each(|id| self.read(end, id));
+    }
+
+    fn give(&mut self, end: usize, packet: &[u8]) {
+        self.ends[end].handle_input(self.line.now, Bytes::copy_from_slice(packet));
+    }
+
+    fn step(&mut self, step: &Step<'_>) {
+        let &Step { end, kind, bytes, .. } = step;
         let first = bytes.first().copied().unwrap_or_default();
         let mut wishes = Wishes(bytes);
         match kind {
@@ -166,14 +188,14 @@ impl World {
                 let packet = self.forger.write(end, bytes);
                 self.give(end, &packet);
             }
-            6 => self.now = self.now + pause(first),
+            6 => self.line.now = self.line.now + pause(first),
             7 => self.create(end, &mut wishes),
             8 | 9 => {
                 let (which, len, text) = (wishes.byte(), wishes.word(), wishes.byte() & 1 == 0);
                 let Some(id) = self.pick(end, which) else { return };
                 let data = vec![b'm'; usize::from(len) % 20_001];
                 let can = self.ends[end].can_send(id);
-                match self.ends[end].send(self.now, id, &Message { binary: !text, data: data.into() }) {
+                match self.ends[end].send(self.line.now, id, &Message { binary: !text, data: data.into() }) {
                     Ok(()) => assert!(can, "taken where it cannot be"),
                     Err(error) => assert!(!can, "refused where it can be taken: {error}"),
                 }
@@ -192,56 +214,20 @@ impl World {
                 0 | 1 => self.ends[end] = self.ends[end].fork(),
                 2 => self.ends[end].set_mtu(usize::from(wishes.word()) % 1300),
                 3 if wishes.word() == 0x0307 => self.ends[end].close(),
-                4 => assert!(!matches!(self.ends[end].poll_output(self.now, &mut []), Output::Transmit(_))),
+                4 => assert!(!matches!(
+                    self.ends[end].poll_output(self.line.now, &mut []),
+                    Output::Transmit(_)
+                )),
                 _ => {
                     if let Some(id) = self.pick(end, wishes.byte()) {
                         self.ends[end].set_buffered_amount_low_threshold(id, usize::from(wishes.word()));
                     }
                 }
             },
-            13 => drop(self.wire[end].pop_front()),
-            14 => self.wire[end].rotate_left(usize::from(first).min(self.wire[end].len())),
+            13 => drop(self.line.wire[end].pop_front()),
+            14 => self.line.wire[end].rotate_left(usize::from(first).min(self.line.wire[end].len())),
             _ => self.settle(pause(first)),
         }
-    }
-
-    /// Time passes, everything under way arrives and is read.
-    fn settle(&mut self, time: Duration) {
-        let until = self.now + time;
-        for count in 0.. {
-            assert!(count < 40_000, "no peace in {time:?}");
-            for end in 0..2 {
-                self.drain(end);
-                let ids: Vec<ChannelId> = self.ends[end].ids().collect();
-                ids.into_iter().for_each(|id| self.read(end, id));
-                self.drain(end);
-            }
-            if self.wire.iter().any(|wire| !wire.is_empty()) {
-                (0..2).for_each(|end| self.deliver(end, UNDER_WAY));
-                continue;
-            }
-            match self.waits.into_iter().flatten().min().filter(|at| *at < until) {
-                Some(at) => self.now = at,
-                None => break,
-            }
-        }
-        self.now = until;
-    }
-
-    /// Nobody forged anything: each channel is open at both ends, or at neither.
-    fn conclude(&mut self) {
-        self.settle(Duration::from_secs(1200));
-        if self.forged || self.failed || self.over != [false; 2] {
-            return;
-        }
-        let open = self.ends.each_ref().map(|end| {
-            let ids = end.ids().filter(|id| end.negotiated(*id) == Some(false));
-            let open = ids.filter(|id| end.state(*id) == Some(ChannelState::Open));
-            open.filter_map(|id| end.stream_id(id)).collect::<BTreeSet<u16>>()
-        });
-        // One that a side has made by agreement is in the way of the other's.
-        let agreed = self.ends.iter().any(|end| end.ids().any(|id| end.negotiated(id) == Some(true)));
-        assert!(agreed || open[0] == open[1], "channels are open on streams {open:?}");
     }
 }
 
@@ -251,16 +237,6 @@ fuzz_target!(|input: &[u8]| {
     if knobs & 64 == 0 {
         world.settle(Duration::from_millis(500));
     }
-    let mut rest = rest;
-    for _ in 0..64 {
-        let [kind, len, tail @ ..] = rest else { break };
-        let (bytes, tail) = tail.split_at(tail.len().min(usize::from(*len)));
-        rest = tail;
-        world.step(usize::from(kind >> 7), kind & 15, bytes);
-        if kind & 0x40 == 0 {
-            (0..2).for_each(|end| world.drain(end));
-        }
-    }
-    (0..2).for_each(|end| world.drain(end));
+    world.play(rest);
     world.conclude();
 });

@@ -5,6 +5,8 @@
 //! The input is a list of steps: `kind length bytes`.
 #![no_main]
 
+mod steps;
+
 use core::time::Duration;
 use std::net::SocketAddr;
 
@@ -15,6 +17,7 @@ use antiphon::sdp::candidate::{Candidate, CandidateAddress};
 use antiphon::stun::{AttributeType, Builder, Class, IntegrityKey, Message, Method, TransactionId};
 use antiphon::{Datagram, Instant, Output, Rng, Seed};
 use libfuzzer_sys::fuzz_target;
+use steps::steps;
 
 const MTU: usize = 1200;
 
@@ -298,13 +301,9 @@ impl World {
 fuzz_target!(|input: &[u8]| {
     let [knobs, rest @ ..] = input else { return };
     let mut world = World::new(*knobs);
-    let mut rest = rest;
-    for _ in 0..64 {
-        let [kind, len, tail @ ..] = rest else { break };
-        let (bytes, tail) = tail.split_at(tail.len().min(usize::from(*len)));
-        rest = tail;
-        world.step(usize::from(kind >> 7), kind & 15, bytes);
-        if kind & 0x40 == 0 {
+    for step in steps(rest) {
+        world.step(step.end, step.kind, step.bytes);
+        if step.drains {
             let _ = [world.drain(0), world.drain(1)];
         }
     }

@@ -5,6 +5,8 @@
 #![no_main]
 
 mod forge;
+mod stage;
+mod steps;
 
 use core::time::Duration;
 use std::cell::RefCell;
@@ -22,15 +24,14 @@ use antiphon::{
 };
 use forge::{Forger, Wishes, pause};
 use libfuzzer_sys::fuzz_target;
+use stage::{Line, Stage};
+use steps::Step;
 
 const MTU: usize = 1200;
 
 struct World {
     ends: [PeerConnection; 2],
-    now: Instant,
-    waits: [Option<Instant>; 2],
-    /// Datagrams under way, to each end.
-    wire: [Vec<Vec<u8>>; 2],
+    line: Line,
     /// Opens what is sent to each end, as that end does.
     spies: [Option<dtls::Connection>; 2],
     /// Seals as the end opposite to each does.
@@ -58,9 +59,7 @@ impl World {
         };
         let mut world = Self {
             ends: [new(0), new(1)],
-            now,
-            waits: [None; 2],
-            wire: Default::default(),
+            line: Line::new(now),
             spies: [None, None],
             sealers: [None, None],
             forger: Forger::default(),
@@ -105,9 +104,7 @@ impl World {
     fn fork(&self) -> Self {
         Self {
             ends: self.ends.each_ref().map(PeerConnection::fork),
-            now: self.now,
-            waits: self.waits,
-            wire: self.wire.clone(),
+            line: self.line.clone(),
             spies: self.spies.each_ref().map(|spy| spy.as_ref().map(dtls::Connection::fork)),
             sealers: self.sealers.each_ref().map(|sealer| sealer.as_ref().map(srtp::Session::fork)),
             forger: self.forger.clone(),
@@ -121,11 +118,11 @@ impl World {
         match data {
             [20..=63, ..] => {
                 let Some(spy) = &mut self.spies[to] else { return };
-                spy.handle_input(self.now, data);
+                spy.handle_input(self.line.now, data);
                 while let Some(packet) = spy.recv() {
                     self.forger.saw(to, &packet);
                 }
-                while let Output::Event(_) = spy.poll_output(self.now, &mut []) {}
+                while let Output::Event(_) = spy.poll_output(self.line.now, &mut []) {}
             }
             [128..=191, 0..192 | 224.., ..] => {
                 let Some((head, _)) = data.split_first_chunk::<12>() else { return };
@@ -138,38 +135,6 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    fn drain(&mut self, end: usize) {
-        let mut buf = [0; MTU];
-        for count in 0.. {
-            assert!(count < 50_000, "it never waits");
-            let output = self.ends[end].poll_output(self.now, &mut buf);
-            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
-            match output {
-                Output::Event(event) => {
-                    self.over[end] |= event == Event::ConnectionStateChange(ConnectionState::Closed);
-                    self.react(end, &event);
-                }
-                Output::Transmit(transmit) => {
-                    let data = buf[..transmit.len].to_vec();
-                    self.hear(1 - end, &data);
-                    if self.wire[1 - end].len() < 128 {
-                        self.wire[1 - end].push(data);
-                    }
-                }
-                Output::Wait(wait) => {
-                    assert!(wait.is_none_or(|at| at > self.now), "law 4");
-                    assert_eq!(self.ends[end].poll_output(self.now, &mut buf), Output::Wait(wait), "law 4");
-                    self.waits[end] = wait;
-                    break;
-                }
-            }
-        }
-        let association = self.ends[end].inside().data.association();
-        association.check();
-        let held = association.stats().held_bytes;
-        assert!(held <= 200_000 + limits::DATA_HELD, "{held} bytes held");
     }
 
     fn react(&mut self, end: usize, event: &Event) {
@@ -188,10 +153,6 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    fn give(&mut self, end: usize, data: &[u8]) {
-        self.ends[end].handle_input(self.now, Datagram::udp(address(end), address(1 - end), data));
     }
 
     /// A record under the keys of the end opposite. What that end sends next has the same number and is lost.
@@ -276,7 +237,7 @@ impl World {
 
     /// The applications speak: a message, a sound and a picture.
     fn speak(&mut self, end: usize, count: u32) {
-        let now = self.now;
+        let now = self.line.now;
         let pc = &mut self.ends[end];
         if let Some(id) = pc.data_channels().first().copied()
             && let Some(mut channel) = pc.data_channel(id)
@@ -299,31 +260,56 @@ impl World {
             }
         }
     }
+}
 
-    fn deliver(&mut self, end: usize) {
-        for data in core::mem::take(&mut self.wire[end]) {
-            self.give(end, &data);
-        }
+impl Stage for World {
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
     }
 
-    fn settle(&mut self, time: Duration) {
-        let until = self.now + time;
+    fn drain(&mut self, end: usize) {
+        let mut buf = [0; MTU];
         for count in 0.. {
-            assert!(count < 40_000, "no peace in {time:?}");
-            (0..2).for_each(|end| self.drain(end));
-            if self.wire.iter().any(|wire| !wire.is_empty()) {
-                (0..2).for_each(|end| self.deliver(end));
-                continue;
-            }
-            match self.waits.into_iter().flatten().min().filter(|at| *at < until) {
-                Some(at) => self.now = at,
-                None => break,
+            assert!(count < 50_000, "it never waits");
+            let output = self.ends[end].poll_output(self.line.now, &mut buf);
+            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
+            match output {
+                Output::Event(event) => {
+                    self.over[end] |= event == Event::ConnectionStateChange(ConnectionState::Closed);
+                    self.react(end, &event);
+                }
+                Output::Transmit(transmit) => {
+                    let data = buf[..transmit.len].to_vec();
+                    self.hear(1 - end, &data);
+                    self.line.carry(1 - end, &data);
+                }
+                Output::Wait(wait) => {
+                    assert!(wait.is_none_or(|at| at > self.line.now), "law 4");
+                    assert_eq!(
+                        self.ends[end].poll_output(self.line.now, &mut buf),
+                        Output::Wait(wait),
+                        "law 4"
+                    );
+                    self.line.waits[end] = wait;
+                    break;
+                }
             }
         }
-        self.now = until;
+        let association = self.ends[end].inside().data.association();
+        association.check();
+        let held = association.stats().held_bytes;
+        assert!(held <= 200_000 + limits::DATA_HELD, "{held} bytes held");
     }
 
-    fn step(&mut self, end: usize, kind: u8, bytes: &[u8]) {
+    /// It reads as it is told that there is something.
+    fn read_all(&mut self, _end: usize) {}
+
+    fn give(&mut self, end: usize, data: &[u8]) {
+        self.ends[end].handle_input(self.line.now, Datagram::udp(address(end), address(1 - end), data));
+    }
+
+    fn step(&mut self, step: &Step<'_>) {
+        let &Step { end, kind, bytes, .. } = step;
         let first = bytes.first().copied().unwrap_or_default();
         match kind {
             0..=2 => {
@@ -345,10 +331,10 @@ impl World {
             6 | 7 => self.give_known(end, bytes),
             8 | 9 => self.give_report(end, bytes),
             10 => self.speak(end, u32::from(first & 3)),
-            11 => self.now = self.now + pause(first & 0x7f),
+            11 => self.line.now = self.line.now + pause(first & 0x7f),
             12 => self.settle(pause(first)),
-            13 => self.deliver(end),
-            14 => self.wire[end].clear(),
+            13 => self.deliver(end, usize::MAX),
+            14 => self.line.wire[end].clear(),
             _ => match first & 7 {
                 0 => {
                     if let Some(id) = self.ends[end].data_channels().last().copied()
@@ -362,10 +348,13 @@ impl World {
                 4 if first == 0x84 => self.ends[end].close(),
                 5 => {
                     // Whatever has been told, it can be said.
-                    let stats = self.ends[end].stats(self.now);
+                    let stats = self.ends[end].stats(self.line.now);
                     assert!(stats.datagrams.received > 0);
                 }
-                _ => assert!(!matches!(self.ends[end].poll_output(self.now, &mut []), Output::Transmit(_))),
+                _ => assert!(!matches!(
+                    self.ends[end].poll_output(self.line.now, &mut []),
+                    Output::Transmit(_)
+                )),
             },
         }
     }
@@ -378,15 +367,6 @@ thread_local! {
 fuzz_target!(|input: &[u8]| {
     let mut world =
         CONNECTED.with_borrow_mut(|connected| connected.get_or_insert_with(World::connected).fork());
-    let mut rest = input;
-    for _ in 0..64 {
-        let [kind, len, tail @ ..] = rest else { break };
-        let (bytes, tail) = tail.split_at(tail.len().min(usize::from(*len)));
-        rest = tail;
-        world.step(usize::from(kind >> 7), kind & 15, bytes);
-        if kind & 0x40 == 0 {
-            (0..2).for_each(|end| world.drain(end));
-        }
-    }
+    world.play(input);
     world.settle(Duration::from_secs(60));
 });

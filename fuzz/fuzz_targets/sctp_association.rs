@@ -6,26 +6,24 @@
 #![no_main]
 
 mod forge;
+mod stage;
+mod steps;
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use antiphon::sctp::{Association, Config, Event, Message, Reliability, SendOptions, State};
 use antiphon::{Instant, Output, Rng, Seed};
 use bytes::Bytes;
 use forge::{Forger, Wishes, pause};
 use libfuzzer_sys::fuzz_target;
-
-/// Packets under way to one end at most; what comes then is lost.
-const UNDER_WAY: usize = 96;
+use stage::{Line, Stage};
+use steps::Step;
 
 struct World {
     ends: [Association; 2],
     configs: [Config; 2],
-    now: Instant,
-    waits: [Option<Instant>; 2],
-    /// Packets under way, to each end.
-    wire: [VecDeque<Vec<u8>>; 2],
+    line: Line,
     forger: Forger,
     /// Somebody has said something that neither end did.
     forged: bool,
@@ -71,9 +69,7 @@ impl World {
         let ends = [end(0), end(1)];
         Self {
             ends,
-            now,
-            waits: [None; 2],
-            wire: Default::default(),
+            line: Line::new(now),
             forger: Forger::default(),
             forged: false,
             over: [false; 2],
@@ -87,40 +83,6 @@ impl World {
         }
     }
 
-    fn drain(&mut self, end: usize) {
-        let mut buf = [0; 1500];
-        for count in 0.. {
-            assert!(count < 20_000, "it never waits");
-            let output = self.ends[end].poll_output(self.now, &mut buf);
-            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
-            match output {
-                Output::Event(event) => {
-                    self.over[end] |= matches!(event, Event::Closed(_));
-                    // A peer that began anew counts from the beginning.
-                    if event == Event::Restarted {
-                        self.forged = true;
-                    }
-                }
-                Output::Transmit(transmit) => {
-                    // A chunk that has left under a greater MTU stays as long as it was.
-                    let longest = self.longest[end].max(self.ends[end].mtu());
-                    assert!(transmit.len <= longest, "{} bytes", transmit.len);
-                    self.forger.saw(1 - end, &buf[..transmit.len]);
-                    if self.wire[1 - end].len() < UNDER_WAY {
-                        self.wire[1 - end].push_back(buf[..transmit.len].to_vec());
-                    }
-                }
-                Output::Wait(wait) => {
-                    assert!(wait.is_none_or(|at| at > self.now), "law 4");
-                    assert_eq!(self.ends[end].poll_output(self.now, &mut buf), Output::Wait(wait), "law 4");
-                    self.waits[end] = wait;
-                    break;
-                }
-            }
-        }
-        self.check(end);
-    }
-
     fn check(&self, end: usize) {
         let sctp = &self.ends[end];
         sctp.check();
@@ -131,18 +93,6 @@ impl World {
         assert!(stats.queued_bytes <= most, "{} bytes queued", stats.queued_bytes);
         let allowed = 1_000_000 + 64 * self.bytes[end];
         assert!(sctp.ops() <= allowed, "{} steps of work for {} bytes", sctp.ops(), self.bytes[end]);
-    }
-
-    fn give(&mut self, end: usize, packet: &[u8]) {
-        self.bytes[end] += packet.len() as u64;
-        self.ends[end].handle_input(self.now, Bytes::copy_from_slice(packet));
-    }
-
-    fn deliver(&mut self, end: usize, count: usize) {
-        for _ in 0..count {
-            let Some(packet) = self.wire[end].pop_front() else { break };
-            self.give(end, &packet);
-        }
     }
 
     fn send(&mut self, end: usize, wishes: &mut Wishes<'_>) {
@@ -159,7 +109,7 @@ impl World {
         let message = Message { stream, ppid: 53, data: data.into() };
         let can = self.ends[end].can_send(stream);
         let before = self.ends[end].buffered_amount(stream);
-        match self.ends[end].send(self.now, &message, options) {
+        match self.ends[end].send(self.line.now, &message, options) {
             Ok(()) => {
                 assert!(can, "taken where it cannot be");
                 assert_eq!(self.ends[end].buffered_amount(stream), before + message.data.len());
@@ -215,7 +165,7 @@ impl World {
             6 | 7 => *sctp = sctp.fork(),
             8 => sctp.set_initial_rtt(pause(wishes.byte())),
             9 => {
-                assert!(!matches!(sctp.poll_output(self.now, &mut []), Output::Transmit(_)));
+                assert!(!matches!(sctp.poll_output(self.line.now, &mut []), Output::Transmit(_)));
             }
             10 | 11 => sctp.connect(),
             _ => {
@@ -225,70 +175,6 @@ impl World {
                 }
             }
         }
-    }
-
-    fn step(&mut self, end: usize, kind: u8, bytes: &[u8]) {
-        let first = bytes.first().copied().unwrap_or_default();
-        match kind {
-            0 | 1 => self.deliver(end, usize::from(first & 31) + 1),
-            2..=4 => {
-                self.forged = true;
-                let packet = self.forger.write(end, bytes);
-                self.give(end, &packet);
-            }
-            5 => {
-                self.forged = true;
-                self.give(end, bytes);
-            }
-            6 => self.now = self.now + pause(first),
-            7 => {
-                let mut wishes = Wishes(bytes);
-                while !wishes.is_empty() {
-                    self.send(end, &mut wishes);
-                }
-            }
-            8 => {
-                let stream = (first & 64 != 0).then_some(u16::from(first & 63));
-                for _ in 0..=first & 15 {
-                    self.read(end, stream);
-                }
-            }
-            9 | 10 => self.caller(end, bytes),
-            // Lost, doubled, or later than what came after it.
-            11 => drop(self.wire[end].pop_front()),
-            12 => self.wire[end].extend(self.wire[end].front().cloned()),
-            13 => self.wire[end].rotate_left(usize::from(first).min(self.wire[end].len())),
-            14 => self.settle(pause(first)),
-            _ => {
-                let Some(mut packet) = self.wire[end].pop_front() else { return };
-                self.forged = true;
-                let at = usize::from(first) % packet.len();
-                packet.iter_mut().skip(at).zip(bytes).for_each(|(byte, patch)| *byte ^= patch);
-                self.give(end, &packet);
-            }
-        }
-    }
-
-    /// Time passes, everything under way arrives and is read.
-    fn settle(&mut self, time: Duration) {
-        let until = self.now + time;
-        for count in 0.. {
-            assert!(count < 40_000, "no peace in {time:?}");
-            for end in 0..2 {
-                self.drain(end);
-                while self.read(end, None) {}
-                self.drain(end);
-            }
-            if self.wire.iter().any(|wire| !wire.is_empty()) {
-                (0..2).for_each(|end| self.deliver(end, UNDER_WAY));
-                continue;
-            }
-            match self.waits.into_iter().flatten().min().filter(|at| *at < until) {
-                Some(at) => self.now = at,
-                None => break,
-            }
-        }
-        self.now = until;
     }
 
     /// Nobody forged anything and both are still there: what was promised has arrived.
@@ -310,6 +196,100 @@ impl World {
     }
 }
 
+impl Stage for World {
+    fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    fn drain(&mut self, end: usize) {
+        let mut buf = [0; 1500];
+        for count in 0.. {
+            assert!(count < 20_000, "it never waits");
+            let output = self.ends[end].poll_output(self.line.now, &mut buf);
+            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
+            match output {
+                Output::Event(event) => {
+                    self.over[end] |= matches!(event, Event::Closed(_));
+                    // A peer that began anew counts from the beginning.
+                    if event == Event::Restarted {
+                        self.forged = true;
+                    }
+                }
+                Output::Transmit(transmit) => {
+                    // A chunk that has left under a greater MTU stays as long as it was.
+                    let longest = self.longest[end].max(self.ends[end].mtu());
+                    assert!(transmit.len <= longest, "{} bytes", transmit.len);
+                    self.forger.saw(1 - end, &buf[..transmit.len]);
+                    self.line.carry(1 - end, &buf[..transmit.len]);
+                }
+                Output::Wait(wait) => {
+                    assert!(wait.is_none_or(|at| at > self.line.now), "law 4");
+                    assert_eq!(
+                        self.ends[end].poll_output(self.line.now, &mut buf),
+                        Output::Wait(wait),
+                        "law 4"
+                    );
+                    self.line.waits[end] = wait;
+                    break;
+                }
+            }
+        }
+        self.check(end);
+    }
+
+    fn read_all(&mut self, end: usize) {
+        while self.read(end, None) {}
+    }
+
+    fn give(&mut self, end: usize, packet: &[u8]) {
+        self.bytes[end] += packet.len() as u64;
+        self.ends[end].handle_input(self.line.now, Bytes::copy_from_slice(packet));
+    }
+
+    fn step(&mut self, step: &Step<'_>) {
+        let &Step { end, kind, bytes, .. } = step;
+        let first = bytes.first().copied().unwrap_or_default();
+        match kind {
+            0 | 1 => self.deliver(end, usize::from(first & 31) + 1),
+            2..=4 => {
+                self.forged = true;
+                let packet = self.forger.write(end, bytes);
+                self.give(end, &packet);
+            }
+            5 => {
+                self.forged = true;
+                self.give(end, bytes);
+            }
+            6 => self.line.now = self.line.now + pause(first),
+            7 => {
+                let mut wishes = Wishes(bytes);
+                while !wishes.is_empty() {
+                    self.send(end, &mut wishes);
+                }
+            }
+            8 => {
+                let stream = (first & 64 != 0).then_some(u16::from(first & 63));
+                for _ in 0..=first & 15 {
+                    self.read(end, stream);
+                }
+            }
+            9 | 10 => self.caller(end, bytes),
+            // Lost, doubled, or later than what came after it.
+            11 => drop(self.line.wire[end].pop_front()),
+            12 => self.line.wire[end].extend(self.line.wire[end].front().cloned()),
+            13 => self.line.wire[end].rotate_left(usize::from(first).min(self.line.wire[end].len())),
+            14 => self.settle(pause(first)),
+            _ => {
+                let Some(mut packet) = self.line.wire[end].pop_front() else { return };
+                self.forged = true;
+                let at = usize::from(first) % packet.len();
+                packet.iter_mut().skip(at).zip(bytes).for_each(|(byte, patch)| *byte ^= patch);
+                self.give(end, &packet);
+            }
+        }
+    }
+}
+
 fuzz_target!(|input: &[u8]| {
     let [a, b, start, rest @ ..] = input else { return };
     let mut world = World::new([*a, *b]);
@@ -318,16 +298,6 @@ fuzz_target!(|input: &[u8]| {
     if start & 4 == 0 {
         world.settle(Duration::from_millis(500));
     }
-    let mut rest = rest;
-    for _ in 0..64 {
-        let [kind, len, tail @ ..] = rest else { break };
-        let (bytes, tail) = tail.split_at(tail.len().min(usize::from(*len)));
-        rest = tail;
-        world.step(usize::from(kind >> 7), kind & 15, bytes);
-        if kind & 0x40 == 0 {
-            (0..2).for_each(|end| world.drain(end));
-        }
-    }
-    (0..2).for_each(|end| world.drain(end));
+    world.play(rest);
     world.conclude();
 });
