@@ -2,54 +2,24 @@
 //! candidates and their places, transceivers through whole connections.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands, and picks the events it wants")]
 
+mod jsep_support;
 mod pair;
 
 use antiphon::codec::MediaKind;
 use antiphon::peer::{
-    Codec, Encoding, MediaCapabilities, NegotiationError, RemoteCandidateError, SdpType, TransceiverId,
-    TransceiverInit,
+    Codec, Encoding, MediaCapabilities, NegotiationError, RemoteCandidateError, SdpType, TransceiverInit,
 };
 use antiphon::sdp::{Direction, Token};
 use antiphon::{
     Certificate, Config, ConnectionState, DataChannelInit, Event, IceCandidate, IceCandidateError,
-    IceConnectionState, IceGatheringState, Instant, OfferOptions, Output, PeerConnection, Seed,
-    SessionDescription, SignalingState,
+    IceConnectionState, IceGatheringState, Instant, OfferOptions, PeerConnection, Seed, SessionDescription,
+    SignalingState,
 };
+use jsep_support::{add, connection, describe, events, exchange};
 use pair::{End, Pair, UNIX, ms, secs};
-
-fn connection(seed: u8) -> PeerConnection {
-    let now = Instant::from_nanos(1_000_000_000);
-    PeerConnection::new(now, UNIX, Seed::from_bytes([seed; 32]), &Config::new()).unwrap()
-}
-
-/// The events since the last call.
-fn events(pc: &mut PeerConnection) -> Vec<Event> {
-    let now = Instant::from_nanos(2_000_000_000);
-    let mut seen = Vec::new();
-    while let Output::Event(event) = pc.poll_output(now, &mut []) {
-        seen.push(event);
-    }
-    seen
-}
 
 fn due(pc: &mut PeerConnection) -> usize {
     events(pc).iter().filter(|event| **event == Event::NegotiationNeeded).count()
-}
-
-fn add(pc: &mut PeerConnection, kind: MediaKind) -> TransceiverId {
-    pc.add_transceiver(kind, TransceiverInit::default()).unwrap()
-}
-
-/// Sets what is due and gives it as it travels.
-fn describe(pc: &mut PeerConnection) -> SessionDescription {
-    pc.set_local_description(None).unwrap();
-    let description = pc.local_description().unwrap();
-    SessionDescription::parse(description.kind(), &description.to_sdp()).unwrap()
-}
-
-fn exchange(offerer: &mut PeerConnection, answerer: &mut PeerConnection) {
-    answerer.set_remote_description(describe(offerer)).unwrap();
-    offerer.set_remote_description(describe(answerer)).unwrap();
 }
 
 fn place(pc: &PeerConnection) -> IceCandidate {

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on has failed, and picks the events it wants"
 )]
 
+#[path = "../jsep_support/mod.rs"]
+mod jsep_support;
 #[path = "../pair/mod.rs"]
 mod pair;
 
@@ -17,41 +19,8 @@ mod simulcast;
 mod transports;
 
 use antiphon::codec::MediaKind;
-use antiphon::peer::{Codec, MediaCapabilities, TransceiverId, TransceiverInit};
-use antiphon::{Config, Event, Instant, Output, PeerConnection, Seed, SessionDescription};
-use pair::UNIX;
-
-/// A connection without a network: what is asked of it is answered at once.
-fn connection(seed: u8) -> PeerConnection {
-    let now = Instant::from_nanos(1_000_000_000);
-    PeerConnection::new(now, UNIX, Seed::from_bytes([seed; 32]), &Config::new()).unwrap()
-}
-
-/// The events since the last call.
-fn events(pc: &mut PeerConnection) -> Vec<Event> {
-    let now = Instant::from_nanos(2_000_000_000);
-    let mut seen = Vec::new();
-    while let Output::Event(event) = pc.poll_output(now, &mut []) {
-        seen.push(event);
-    }
-    seen
-}
-
-fn add(pc: &mut PeerConnection, kind: MediaKind) -> TransceiverId {
-    pc.add_transceiver(kind, TransceiverInit::default()).unwrap()
-}
-
-/// Sets what is due and gives it as it travels.
-fn describe(pc: &mut PeerConnection) -> SessionDescription {
-    pc.set_local_description(None).unwrap();
-    let description = pc.local_description().unwrap();
-    SessionDescription::parse(description.kind(), &description.to_sdp()).unwrap()
-}
-
-fn exchange(offerer: &mut PeerConnection, answerer: &mut PeerConnection) {
-    answerer.set_remote_description(describe(offerer)).unwrap();
-    offerer.set_remote_description(describe(answerer)).unwrap();
-}
+use antiphon::peer::{Codec, MediaCapabilities};
+use jsep_support::{add, connection, describe, events, exchange};
 
 /// One of our codecs by its name.
 fn codec(kind: MediaKind, name: &str) -> Codec {
