@@ -1,7 +1,7 @@
 //! Streams whose numbers begin again (RFC 6525), and streams in turn (RFC 8831 §6.4).
 
 use antiphon::base::serial::{Ssn, Tsn};
-use antiphon::sctp::{Config, Event, Message, ResetError, ResetFailure, SendOptions};
+use antiphon::sctp::{Config, Event, Message, Reliability, ResetError, ResetFailure, SendOptions};
 use antiphon::wire::sctp::{Chunk, Packet, ReConfigParameter, ReConfigResult, Skipped, U16List};
 use core::time::Duration;
 
@@ -124,6 +124,37 @@ fn the_request_waits_until_what_was_queued_is_acknowledged_and_holds_back_what_c
     assert!(streams.contains(&(4, 0)), "other streams do not");
     answer(&mut hand, 0, ReConfigResult::Performed);
     assert!(hand.events.contains(&Event::OutgoingReset { stream: 3 }));
+    assert_eq!(sent(&mut hand), [(3, 0)]);
+}
+
+// RFC 3758 §3.5 C3 names streams by number alone: one that is named after its reset would lose what has that number since.
+#[test]
+fn a_reset_waits_until_the_peer_has_skipped_what_was_given_up() {
+    let once = SendOptions { reliability: Reliability::MaxRetransmits(0), ..SendOptions::default() };
+    let mut hand = Hand::established(&Config::default());
+    hand.send_with(3, 100, once);
+    hand.wait(ms(1000));
+    assert_eq!(hand.sctp.stats().messages_abandoned, 1);
+    hand.sctp.reset_streams(&[3]).unwrap();
+    hand.send(3, 10);
+    hand.wait(ms(5000));
+    assert_eq!(requests(&mut hand), [], "it may name the stream yet");
+    hand.give_sack(1, &[], ROOM);
+    assert_eq!(requests(&mut hand), [(hand.tsn, 0, vec![3])]);
+    // What is given up of other streams meanwhile names them only.
+    hand.send_with(4, 100, once);
+    hand.wait(ms(15_000));
+    let mut named = Vec::new();
+    for packet in hand.took() {
+        for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
+            if let Chunk::ForwardTsn(forward) = chunk {
+                named.extend(forward.streams().map(|skipped| skipped.stream));
+            }
+        }
+    }
+    named.dedup();
+    assert_eq!(named, [4]);
+    answer(&mut hand, 0, ReConfigResult::Performed);
     assert_eq!(sent(&mut hand), [(3, 0)]);
 }
 

@@ -171,7 +171,8 @@ impl Outstanding {
     }
 
     /// Reserves a TSN for the end of an abandoned message that was not sent, so that FORWARD TSN can name it.
-    pub(crate) fn insert_placeholder(&mut self, fragment: Fragment) {
+    pub(crate) fn insert_placeholder(&mut self, fragment: Fragment, queue: &mut SendQueue) {
+        queue.unsettled(fragment.slot);
         self.ring.push_back(Chunk::new(Delivery::default(), 0, fragment, State::Abandoned));
         self.advance();
     }
@@ -293,7 +294,7 @@ impl Outstanding {
         let before = sent.state;
         sent.state = State::Acked;
         self.account(before, sent.data.len(), sent.sending(), acked);
-        if matches!(before, State::InFlight | State::Lost) {
+        if before != State::Acked {
             queue.settled(sent.slot);
         }
         before == State::InFlight
@@ -414,9 +415,10 @@ impl Outstanding {
                 self.in_flight_bytes -= sent.data.len();
                 self.in_flight_chunks -= 1;
             }
-            // What the peer has of the message is skipped with the rest: the message will never be whole.
-            if matches!(sent.state, State::InFlight | State::Lost) {
-                queue.settled(sent.slot);
+            // What the peer has of the message is skipped with the rest: the message will never be whole. It is of its stream until the peer
+            // has skipped it: a FORWARD TSN that named the stream after its reset would skip what has the same number since.
+            if sent.state == State::Acked {
+                queue.unsettled(sent.slot);
             }
             sent.state = State::Abandoned;
             sent.skip = 0;

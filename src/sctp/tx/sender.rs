@@ -469,7 +469,7 @@ impl Sender {
         if self.out.abandon(tsn, &mut self.queue)
             && let Some(end) = self.queue.discard_current(events)
         {
-            self.out.insert_placeholder(end);
+            self.out.insert_placeholder(end, &mut self.queue);
         }
         self.tell();
     }
@@ -541,7 +541,7 @@ impl Sender {
         } else if let Some(end) = self.queue.discard_current(events) {
             // All that left has been acknowledged already.
             self.out.abandoned += 1;
-            self.out.insert_placeholder(end);
+            self.out.insert_placeholder(end, &mut self.queue);
             self.tell();
         }
     }
