@@ -51,9 +51,11 @@ impl Consent {
     }
 
     /// Asks at once, and lets the path count as silent if nothing has come by then.
-    fn ask_by(&mut self, by: Instant) {
+    fn ask_by(&mut self, now: Instant, by: Instant) {
         if !self.doubt.is_running() {
-            self.due = true;
+            if !self.due {
+                self.next.set(now);
+            }
             self.doubt.set(by);
         }
     }
@@ -74,7 +76,6 @@ impl Consent {
     /// A check leaves: sent once, under an id of its own.
     pub(crate) fn leaves(&mut self, now: Instant, id: Tid, role: Role, rng: &mut Rng) {
         self.due = false;
-        self.unanswered = self.unanswered.saturating_add(1);
         if self.outstanding.len() >= OUTSTANDING {
             self.outstanding.pop_front();
         }
@@ -104,11 +105,14 @@ impl Consent {
         self.outstanding.retain(|(other, _, _)| *other != id);
     }
 
-    /// Lets a check fall due; whether its time has long been over.
+    /// Lets a check fall due, which counts as unanswered from then on; whether its time has long been over.
     fn fall_due(&mut self, now: Instant) -> bool {
         let at = self.next.at();
         let falls = self.next.take_due(now);
-        self.due |= falls;
+        if falls {
+            self.due = true;
+            self.unanswered = self.unanswered.saturating_add(1);
+        }
         falls && at.is_some_and(|at| at + OVERSLEPT <= now)
     }
 }
@@ -137,7 +141,16 @@ impl Agent {
             self.revoke(usage);
             return;
         }
-        if self.consent.fall_due(now) && !usage.previous && !self.config.lite {
+        let was_stale = self.consent.is_stale();
+        let overslept = self.consent.fall_due(now);
+        if self.consent.is_stale() && !was_stale {
+            self.look_elsewhere();
+            self.paths_changed = true;
+            if let Some(pair) = self.session_mut(usage.previous).and_then(|s| s.list.get_mut(usage.pair)) {
+                pair.stale = true;
+            }
+        }
+        if overslept && !usage.previous && !self.config.lite {
             // What is sent once every four seconds may be lost, with no time for the next. A connectivity check is repeated.
             self.current.list.trigger(usage.pair, false);
         }
@@ -161,7 +174,7 @@ impl Agent {
             return;
         }
         let rtt = self.current.list.get(usage.pair).and_then(|pair| pair.smoothed_rtt).unwrap_or_default();
-        self.consent.ask_by(now + MIN_RTO.max(rtt * 3));
+        self.consent.ask_by(now, now + MIN_RTO.max(rtt * 3));
         self.busy = true;
     }
 

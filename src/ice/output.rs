@@ -218,12 +218,7 @@ impl Agent {
     fn draw_consent(&mut self, now: Instant, buf: &mut [u8]) -> Option<Transmit<Path>> {
         let usage = self.usage.filter(|_| self.consent.due)?;
         let id = tid(TransactionId::random(&mut self.rng));
-        let was_stale = self.consent.is_stale();
         self.consent.leaves(now, id, self.role, &mut self.rng);
-        if self.consent.is_stale() && !was_stale {
-            self.look_elsewhere();
-            self.paths_changed = true;
-        }
         self.counters.consent_sent += 1;
         let session = if usage.previous { self.previous.as_deref_mut()? } else { &mut self.current };
         let pair = session.list.get_mut(usage.pair)?;

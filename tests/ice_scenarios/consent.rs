@@ -1,8 +1,8 @@
 //! RFC 7675: consent is asked for, and nothing leaves without it.
 
-use antiphon::Instant;
 use antiphon::ice::{Config, Event, IceConnectionState, Role};
 use antiphon::stun::{Class, Message};
+use antiphon::{Instant, Output};
 
 use crate::world::{Forged, Packet, World, answer, at, host, is_request, ms, nominates};
 
@@ -163,6 +163,28 @@ fn when_the_path_falls_silent_another_valid_one_is_used() {
     } else {
         assert_eq!(world.agents[0].state(), IceConnectionState::Failed);
     }
+}
+
+// Law 3: events come before datagrams, that of the fourth check without an answer before the check.
+#[test]
+fn disconnection_is_told_before_the_check_that_shows_it_leaves() {
+    let mut world = connected();
+    let agent = &mut world.agents[0];
+    let (mut now, mut buf, mut checks, mut transmitted) = (world.now, [0; 1200], 0, false);
+    loop {
+        match agent.poll_output(now, &mut buf) {
+            Output::Transmit(_) => (checks, transmitted) = (checks + 1, true),
+            Output::Event(event) => {
+                assert!(!transmitted, "{event:?} after a datagram");
+                if event == Event::StateChange(IceConnectionState::Disconnected) {
+                    break;
+                }
+            }
+            Output::Wait(wait) => (now, transmitted) = (wait.unwrap(), false),
+        }
+    }
+    assert_eq!(checks, 3, "the fourth is due");
+    assert!(matches!(agent.poll_output(now, &mut buf), Output::Transmit(_)));
 }
 
 // RFC 7675 §5.1 lets no consent check leave within four seconds of another, nor twice; connectivity checks are repeated.
