@@ -145,18 +145,20 @@ impl Agent {
         let overslept = self.consent.fall_due(now);
         if self.consent.is_stale() && !was_stale {
             self.look_elsewhere();
-            self.paths_changed = true;
-            if let Some(pair) = self.session_mut(usage.previous).and_then(|s| s.list.get_mut(usage.pair)) {
-                pair.stale = true;
-            }
+            self.count_as_silent(usage);
         }
         if overslept && !usage.previous && !self.config.lite {
             // What is sent once every four seconds may be lost, with no time for the next. A connectivity check is repeated.
             self.current.list.trigger(usage.pair, false);
         }
-        if self.consent.doubt_ends(now)
-            && let Some(pair) = self.session_mut(usage.previous).and_then(|s| s.list.get_mut(usage.pair))
-        {
+        if self.consent.doubt_ends(now) {
+            self.count_as_silent(usage);
+        }
+    }
+
+    /// The path in use gives way to one that answers.
+    fn count_as_silent(&mut self, usage: Usage) {
+        if let Some(pair) = self.session_mut(usage.previous).and_then(|s| s.list.get_mut(usage.pair)) {
             pair.stale = true;
             self.paths_changed = true;
         }

@@ -6,7 +6,7 @@ use antiphon::{Config, Event, Instant, Output, PeerConnection, Seed, SessionDesc
 
 use crate::pair::UNIX;
 
-/// A connection without a network: what is asked of it is answered at once.
+/// What is asked of it is answered at once.
 pub(crate) fn connection(seed: u8) -> PeerConnection {
     let now = Instant::from_nanos(1_000_000_000);
     PeerConnection::new(now, UNIX, Seed::from_bytes([seed; 32]), &Config::new()).unwrap()

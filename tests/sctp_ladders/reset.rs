@@ -10,32 +10,35 @@ use crate::sctp_common::*;
 
 const ROOM: u32 = 1 << 20;
 
+/// Looks at every chunk sent since the last look.
+fn each_chunk(hand: &mut Hand, mut look: impl FnMut(Chunk<'_>)) {
+    for packet in hand.took() {
+        Packet::parse(&packet).unwrap().chunks().map(Result::unwrap).for_each(&mut look);
+    }
+}
+
 /// The requests sent since the last look: number, last TSN counted from 0, streams.
 fn requests(hand: &mut Hand) -> Vec<(u32, u32, Vec<u16>)> {
     let base = hand.tsn;
     let mut found = Vec::new();
-    for packet in hand.took() {
-        for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
-            let Chunk::ReConfig(reset) = chunk else { continue };
-            for parameter in reset.parameters().map(Result::unwrap) {
-                if let ReConfigParameter::OutgoingReset { request, last_tsn, streams, .. } = parameter {
-                    found.push((request, last_tsn.0.wrapping_sub(base), streams.iter().collect()));
-                }
+    each_chunk(hand, |chunk| {
+        let Chunk::ReConfig(reset) = chunk else { return };
+        for parameter in reset.parameters().map(Result::unwrap) {
+            if let ReConfigParameter::OutgoingReset { request, last_tsn, streams, .. } = parameter {
+                found.push((request, last_tsn.0.wrapping_sub(base), streams.iter().collect()));
             }
         }
-    }
+    });
     found
 }
 
 /// The responses sent since the last look.
 fn responses(hand: &mut Hand) -> Vec<(u32, ReConfigResult)> {
     let mut found = Vec::new();
-    for packet in hand.took() {
-        for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
-            let Chunk::ReConfig(reset) = chunk else { continue };
-            found.extend(reset.parameters().map(Result::unwrap).filter_map(answered));
-        }
-    }
+    each_chunk(hand, |chunk| {
+        let Chunk::ReConfig(reset) = chunk else { return };
+        found.extend(reset.parameters().map(Result::unwrap).filter_map(answered));
+    });
     found
 }
 
@@ -66,13 +69,11 @@ fn answer(hand: &mut Hand, n: u32, result: ReConfigResult) {
 /// Stream and number of the messages sent since the last look.
 fn sent(hand: &mut Hand) -> Vec<(u16, u16)> {
     let mut found = Vec::new();
-    for packet in hand.took() {
-        for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
-            if let Chunk::Data(data) = chunk {
-                found.push((data.stream, data.ssn.0));
-            }
+    each_chunk(hand, |chunk| {
+        if let Chunk::Data(data) = chunk {
+            found.push((data.stream, data.ssn.0));
         }
-    }
+    });
     found
 }
 
@@ -145,13 +146,11 @@ fn a_reset_waits_until_the_peer_has_skipped_what_was_given_up() {
     hand.send_with(4, 100, once);
     hand.wait(ms(15_000));
     let mut named = Vec::new();
-    for packet in hand.took() {
-        for chunk in Packet::parse(&packet).unwrap().chunks().map(Result::unwrap) {
-            if let Chunk::ForwardTsn(forward) = chunk {
-                named.extend(forward.streams().map(|skipped| skipped.stream));
-            }
+    each_chunk(&mut hand, |chunk| {
+        if let Chunk::ForwardTsn(forward) = chunk {
+            named.extend(forward.streams().map(|skipped| skipped.stream));
         }
-    }
+    });
     named.dedup();
     assert_eq!(named, [4]);
     answer(&mut hand, 0, ReConfigResult::Performed);

@@ -208,7 +208,7 @@ impl Watch {
         );
     }
 
-    /// S10, S11: both agree on one pair and on who controls. `mirrored`: nothing translates addresses between them.
+    /// S10, S11: both agree on one pair, as far as they can know of one, and on who controls.
     pub(crate) fn agreement(ends: [&PeerConnection; 2], view: View) {
         let paths = ends.map(PeerConnection::active_path);
         let [Some(a), Some(b)] = paths else { panic!("S10: {paths:?} in use") };

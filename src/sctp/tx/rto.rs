@@ -264,6 +264,7 @@ mod tests {
         }
         assert!(rto.smoothed() < Some(ms(100)), "{:?}", rto.smoothed());
     }
+
     /// One quick round trip ends the slow pace of a stall; one slow one among quick ones does not begin it.
     #[test]
     fn the_pace_after_a_stall_is_that_of_the_last_round_trip() {
