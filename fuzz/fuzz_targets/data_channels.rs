@@ -69,19 +69,6 @@ impl World {
         }
     }
 
-    fn check(&self, end: usize) {
-        let end = &self.ends[end];
-        end.association().check();
-        let live = |id: &ChannelId| end.state(*id).is_some_and(|state| state != ChannelState::Closed);
-        let streams: Vec<u16> = end.ids().filter(live).filter_map(|id| end.stream_id(id)).collect();
-        let different: BTreeSet<u16> = streams.iter().copied().collect();
-        assert_eq!(streams.len(), different.len(), "a stream has two channels");
-        // Those that are closed go when their closing has been read.
-        assert!(streams.len() <= CHANNELS, "{} channels", streams.len());
-        let held = end.association().stats().held_bytes;
-        assert!(held <= (2 << 20) + limits::DATA_HELD, "{held} bytes held");
-    }
-
     fn pick(&self, end: usize, which: u8) -> Option<ChannelId> {
         let ids: Vec<ChannelId> = self.ends[end].ids().collect();
         ids.get(usize::from(which).checked_rem(ids.len())?).copied()
@@ -131,41 +118,47 @@ impl World {
 }
 
 impl Stage for World {
+    type Path = ();
+    type Event = Event;
+    const OUTPUTS: usize = 20_000;
+    const BUFFER: usize = 1500;
     fn line(&mut self) -> &mut Line {
         &mut self.line
     }
 
-    fn drain(&mut self, end: usize) {
-        let mut buf = [0; 1500];
-        for count in 0.. {
-            assert!(count < 20_000, "it never waits");
-            let output = self.ends[end].poll_output(self.line.now, &mut buf);
-            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
-            match output {
-                Output::Event(Event::Closed(_)) => self.over[end] = true,
-                Output::Event(Event::Error(..)) => self.failed = true,
-                Output::Event(Event::Channel(id)) => {
-                    // One that has been closed since is gone.
-                    assert!(self.ends[end].label(id).is_none_or(|label| label.len() <= 0xffff));
-                }
-                Output::Event(_) => {}
-                Output::Transmit(transmit) => {
-                    self.forger.saw(1 - end, &buf[..transmit.len]);
-                    self.line.carry(1 - end, &buf[..transmit.len]);
-                }
-                Output::Wait(wait) => {
-                    assert!(wait.is_none_or(|at| at > self.line.now), "law 4");
-                    assert_eq!(
-                        self.ends[end].poll_output(self.line.now, &mut buf),
-                        Output::Wait(wait),
-                        "law 4"
-                    );
-                    self.line.waits[end] = wait;
-                    break;
-                }
-            }
+    fn poll(&mut self, end: usize, buf: &mut [u8]) -> Output<Self::Path, Self::Event> {
+        self.ends[end].poll_output(self.line.now, buf)
+    }
+
+    fn is_over(&self, end: usize) -> bool {
+        self.over[end]
+    }
+
+    fn on_event(&mut self, end: usize, event: Event) {
+        match event {
+            Event::Closed(_) => self.over[end] = true,
+            Event::Error(..) => self.failed = true,
+            // One that has been closed since is gone.
+            Event::Channel(id) => assert!(self.ends[end].label(id).is_none_or(|label| label.len() <= 0xffff)),
+            _ => {}
         }
-        self.check(end);
+    }
+
+    fn on_packet(&mut self, end: usize, packet: &[u8]) {
+        self.forger.saw(1 - end, packet);
+    }
+
+    fn check(&self, end: usize) {
+        let end = &self.ends[end];
+        end.association().check();
+        let live = |id: &ChannelId| end.state(*id).is_some_and(|state| state != ChannelState::Closed);
+        let streams: Vec<u16> = end.ids().filter(live).filter_map(|id| end.stream_id(id)).collect();
+        let different: BTreeSet<u16> = streams.iter().copied().collect();
+        assert_eq!(streams.len(), different.len(), "a stream has two channels");
+        // Those that are closed go when their closing has been read.
+        assert!(streams.len() <= CHANNELS, "{} channels", streams.len());
+        let held = end.association().stats().held_bytes;
+        assert!(held <= (2 << 20) + limits::DATA_HELD, "{held} bytes held");
     }
 
     fn read_all(&mut self, end: usize) {

@@ -20,7 +20,7 @@ use antiphon::srtp::{self, Side};
 use antiphon::wire::dtls::record::ContentType;
 use antiphon::{
     Config, ConnectionState, DataChannelInit, Datagram, Event, Instant, LocalCandidate, Message, Output,
-    PeerConnection, Seed, dtls,
+    Path, PeerConnection, Seed, dtls,
 };
 use forge::{Forger, Wishes, pause};
 use libfuzzer_sys::fuzz_target;
@@ -263,38 +263,32 @@ impl World {
 }
 
 impl Stage for World {
+    type Path = Path;
+    type Event = Event;
+    const OUTPUTS: usize = 50_000;
+    const BUFFER: usize = MTU;
     fn line(&mut self) -> &mut Line {
         &mut self.line
     }
 
-    fn drain(&mut self, end: usize) {
-        let mut buf = [0; MTU];
-        for count in 0.. {
-            assert!(count < 50_000, "it never waits");
-            let output = self.ends[end].poll_output(self.line.now, &mut buf);
-            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
-            match output {
-                Output::Event(event) => {
-                    self.over[end] |= event == Event::ConnectionStateChange(ConnectionState::Closed);
-                    self.react(end, &event);
-                }
-                Output::Transmit(transmit) => {
-                    let data = buf[..transmit.len].to_vec();
-                    self.hear(1 - end, &data);
-                    self.line.carry(1 - end, &data);
-                }
-                Output::Wait(wait) => {
-                    assert!(wait.is_none_or(|at| at > self.line.now), "law 4");
-                    assert_eq!(
-                        self.ends[end].poll_output(self.line.now, &mut buf),
-                        Output::Wait(wait),
-                        "law 4"
-                    );
-                    self.line.waits[end] = wait;
-                    break;
-                }
-            }
-        }
+    fn poll(&mut self, end: usize, buf: &mut [u8]) -> Output<Self::Path, Self::Event> {
+        self.ends[end].poll_output(self.line.now, buf)
+    }
+
+    fn is_over(&self, end: usize) -> bool {
+        self.over[end]
+    }
+
+    fn on_event(&mut self, end: usize, event: Event) {
+        self.over[end] |= event == Event::ConnectionStateChange(ConnectionState::Closed);
+        self.react(end, &event);
+    }
+
+    fn on_packet(&mut self, end: usize, packet: &[u8]) {
+        self.hear(1 - end, packet);
+    }
+
+    fn check(&self, end: usize) {
         let association = self.ends[end].inside().data.association();
         association.check();
         let held = association.stats().held_bytes;

@@ -83,18 +83,6 @@ impl World {
         }
     }
 
-    fn check(&self, end: usize) {
-        let sctp = &self.ends[end];
-        sctp.check();
-        let (stats, config) = (sctp.stats(), &self.configs[end]);
-        // Holes are filled up to twice the window.
-        assert!(stats.held_bytes <= 2 * config.receive_window, "{} bytes held", stats.held_bytes);
-        let most = 64 * (config.send_limit + config.max_send_message_size);
-        assert!(stats.queued_bytes <= most, "{} bytes queued", stats.queued_bytes);
-        let allowed = 1_000_000 + 64 * self.bytes[end];
-        assert!(sctp.ops() <= allowed, "{} steps of work for {} bytes", sctp.ops(), self.bytes[end]);
-    }
-
     fn send(&mut self, end: usize, wishes: &mut Wishes<'_>) {
         let (shape, stream, len) = (wishes.byte(), u16::from(wishes.byte() & 63), wishes.word());
         let reliability = match shape & 7 {
@@ -197,44 +185,45 @@ impl World {
 }
 
 impl Stage for World {
+    type Path = ();
+    type Event = Event;
+    const OUTPUTS: usize = 20_000;
+    const BUFFER: usize = 1500;
     fn line(&mut self) -> &mut Line {
         &mut self.line
     }
 
-    fn drain(&mut self, end: usize) {
-        let mut buf = [0; 1500];
-        for count in 0.. {
-            assert!(count < 20_000, "it never waits");
-            let output = self.ends[end].poll_output(self.line.now, &mut buf);
-            assert!(!self.over[end] || matches!(output, Output::Wait(None)), "law 10: {output:?}");
-            match output {
-                Output::Event(event) => {
-                    self.over[end] |= matches!(event, Event::Closed(_));
-                    // A peer that began anew counts from the beginning.
-                    if event == Event::Restarted {
-                        self.forged = true;
-                    }
-                }
-                Output::Transmit(transmit) => {
-                    // A chunk that has left under a greater MTU stays as long as it was.
-                    let longest = self.longest[end].max(self.ends[end].mtu());
-                    assert!(transmit.len <= longest, "{} bytes", transmit.len);
-                    self.forger.saw(1 - end, &buf[..transmit.len]);
-                    self.line.carry(1 - end, &buf[..transmit.len]);
-                }
-                Output::Wait(wait) => {
-                    assert!(wait.is_none_or(|at| at > self.line.now), "law 4");
-                    assert_eq!(
-                        self.ends[end].poll_output(self.line.now, &mut buf),
-                        Output::Wait(wait),
-                        "law 4"
-                    );
-                    self.line.waits[end] = wait;
-                    break;
-                }
-            }
-        }
-        self.check(end);
+    fn poll(&mut self, end: usize, buf: &mut [u8]) -> Output<Self::Path, Self::Event> {
+        self.ends[end].poll_output(self.line.now, buf)
+    }
+
+    fn is_over(&self, end: usize) -> bool {
+        self.over[end]
+    }
+
+    fn on_event(&mut self, end: usize, event: Event) {
+        self.over[end] |= matches!(event, Event::Closed(_));
+        // A peer that began anew counts from the beginning.
+        self.forged |= event == Event::Restarted;
+    }
+
+    fn on_packet(&mut self, end: usize, packet: &[u8]) {
+        // A chunk that has left under a greater MTU stays as long as it was.
+        let longest = self.longest[end].max(self.ends[end].mtu());
+        assert!(packet.len() <= longest, "{} bytes", packet.len());
+        self.forger.saw(1 - end, packet);
+    }
+
+    fn check(&self, end: usize) {
+        let sctp = &self.ends[end];
+        sctp.check();
+        let (stats, config) = (sctp.stats(), &self.configs[end]);
+        // Holes are filled up to twice the window.
+        assert!(stats.held_bytes <= 2 * config.receive_window, "{} bytes held", stats.held_bytes);
+        let most = 64 * (config.send_limit + config.max_send_message_size);
+        assert!(stats.queued_bytes <= most, "{} bytes queued", stats.queued_bytes);
+        let allowed = 1_000_000 + 64 * self.bytes[end];
+        assert!(sctp.ops() <= allowed, "{} steps of work for {} bytes", sctp.ops(), self.bytes[end]);
     }
 
     fn read_all(&mut self, end: usize) {
