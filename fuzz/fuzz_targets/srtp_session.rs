@@ -1,10 +1,12 @@
 //! Packets of SRTP and SRTCP, authentic, changed, repeated and invented: what is handed out was sent, and once; a packet that the
 //! window allows is taken whatever came before it.
 //!
-//! The input is a byte for the profile and Cryptex, then a list of steps: `kind length bytes`.
+//! The input is a byte for the profile and Cryptex, then a list of steps: `kind length bytes`. The keys are of the whole input: what
+//! the fuzzer saw sealed in one run, it cannot bring as a packet that nobody sent in another.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use antiphon::base::arena::Arena;
 use antiphon::srtp::{KeyingMaterial, ProtectError, Session, Side, SrtpProfile, UnprotectError};
@@ -44,10 +46,13 @@ struct World {
 }
 
 impl World {
-    fn new(choice: u8) -> Self {
+    fn new(choice: u8, input: &[u8]) -> Self {
         let profile = PROFILES[usize::from(choice % 4)];
-        let keys =
-            KeyingMaterial::split(profile, &vec![choice; profile.keying_material_len()]).expect("keys");
+        let mut hasher = DefaultHasher::new();
+        input.hash(&mut hasher);
+        let secret = hasher.finish().to_be_bytes();
+        let material: Vec<u8> = secret.iter().copied().cycle().take(profile.keying_material_len()).collect();
+        let keys = KeyingMaterial::split(profile, &material).expect("keys");
         let session = |side| Session::new(&keys, side).expect("a session");
         let (mut sender, receiver) = (session(Side::Server), session(Side::Client));
         let cryptex = choice & 0x80 != 0;
@@ -183,7 +188,7 @@ impl World {
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, mut rest)) = data.split_first() else { return };
-    let mut world = World::new(*choice);
+    let mut world = World::new(*choice, data);
     while let [kind, len, bytes @ ..] = rest {
         let (bytes, after) = bytes.split_at(usize::from(*len).min(bytes.len()));
         rest = after;
