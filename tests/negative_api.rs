@@ -5,8 +5,11 @@ mod pair;
 
 use core::time::Duration;
 
-use antiphon::peer::{NegotiationError, SdpType};
+use antiphon::codec::MediaKind;
+use antiphon::peer::{NegotiationError, RemoteCandidateError, SdpType};
+use antiphon::rtp::Frame;
 use antiphon::sctp::{self, Association};
+use antiphon::sdp::CandidateParseError;
 use antiphon::{
     Certificate, Config, ConnectionState, DataChannelError, DataChannelInit, Datagram, Event, IceCandidate,
     IceCandidateError, Instant, LocalCandidate, Output, PeerConnection, Rng, Router, Seed, SendError,
@@ -105,6 +108,13 @@ fn n57_values_outside_of_their_grammar_are_refused_or_of_no_use() {
     is_refused("a mid twice", &format!("{session}m={section}m={section}"));
 }
 
+/// A connection that has an offer to answer.
+fn pc_with_offer() -> PeerConnection {
+    let mut pc = connection(2);
+    pc.set_remote_description(SessionDescription::offer(&offer()).unwrap()).unwrap();
+    pc
+}
+
 #[test]
 fn n57_candidates_without_end_are_bounded_when_they_trickle() {
     let mut pc = connection(2);
@@ -131,6 +141,27 @@ fn n57_candidates_without_end_are_bounded_when_they_trickle() {
     pc.set_local_description(None).unwrap();
     trickle(&mut pc, 20_000, 30_000);
     assert!(refused > 29_000, "{refused}");
+    // Longer than any candidate is: refused by its length, whether or not there is a description to put it in.
+    for mut pc in [connection(3), pc_with_offer()] {
+        for (candidate, mid) in [("x".repeat(1 << 20), "0".to_owned()), (String::new(), "0".repeat(1 << 20))]
+        {
+            let candidate = if candidate.is_empty() {
+                "candidate:1 1 udp 1 10.0.0.9 5000 typ host".to_owned()
+            } else {
+                format!("candidate:1 1 udp 1 10.0.0.9 5000 typ host name {candidate}")
+            };
+            let long = IceCandidate { candidate, sdp_mid: Some(mid), ..IceCandidate::default() };
+            let refused = pc.add_ice_candidate(Some(&long));
+            assert!(
+                matches!(
+                    refused,
+                    Err(IceCandidateError::Syntax(CandidateParseError::TooLong { limit: 2048, .. })
+                        | IceCandidateError::Place(RemoteCandidateError::UnknownMid))
+                ),
+                "{refused:?}"
+            );
+        }
+    }
     let stats = pc.stats(Instant::from_nanos(2_000_000_000));
     assert!(stats.ice.remote_candidates.len() <= 100 && stats.ice.pairs.len() <= 100);
     assert!(pc.remote_description().unwrap().to_sdp().len() < 64 * 1024);

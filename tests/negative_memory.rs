@@ -170,6 +170,41 @@ fn n57_descriptions() {
     assert!((1..20 * text.len()).contains(&left), "n57: {} bytes of text hold {left}", text.len());
 }
 
+/// Descriptions of the greatest length whose lists have as many entries as fit: they hold little, taken or refused.
+fn n57_lists() {
+    let head = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
+    for (line, entry) in [
+        ("a=group:LS", " m"),
+        ("a=msid-semantic:WMS", " s"),
+        ("a=ssrc-group:SIM", " 1"),
+        ("a=ice-options:x", " x"),
+        ("a=remote-candidates:1 a 1", " 1 a 1"),
+        ("a=simulcast:send a", ";a"),
+        ("a=simulcast:send a", ",a"),
+        ("a=candidate:1 1 udp 1 192.0.2.1 5000 typ host", " a b"),
+        ("a=candidate:1 1 udp 1 192.0.2.1 5000 typ host", " a"),
+        ("m=audio 9 x 0", " 0"),
+    ] {
+        let most = (16 * 1024 - line.len()) / entry.len();
+        for entries in [most, 1024, 250, 16, 1] {
+            for bytes in [1 << 20, 512 << 10, 64 << 10] {
+                let line = format!("{line}{}\r\n", entry.repeat(entries.min(most)));
+                let lines = (bytes - head.len()) / line.len();
+                let text = format!("{head}{}", line.repeat(lines.min(1000)));
+                let region = Region::new(GLOBAL);
+                let taken = SessionDescription::offer(&text);
+                let change = region.change();
+                let (on_the_way, held) =
+                    (change.bytes_allocated, change.bytes_allocated.saturating_sub(change.bytes_deallocated));
+                let what = format!("n57: {lines} of {} with {entries}", line.split_at(12).0);
+                assert!(on_the_way < 12 << 20, "{what} cost {on_the_way} bytes on the way");
+                assert!(held < 4 << 20, "{what} hold {held} bytes");
+                assert!(taken.is_ok() || held == 0, "{what}: {held} bytes of what was refused");
+            }
+        }
+    }
+}
+
 // One test: the allocator counts what every thread does.
 #[test]
 fn floods_leave_bounded_memory() {
@@ -184,4 +219,5 @@ fn floods_leave_bounded_memory() {
     n24_data_before_the_fingerprint();
     n33_long_claims();
     n57_descriptions();
+    n57_lists();
 }

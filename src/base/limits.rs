@@ -156,6 +156,19 @@ pub const MAX_SDP_LINES: usize = 40_000;
 pub const MAX_SDP_MEDIA: usize = 1024;
 /// Candidates of one description: sixteen components of sixty-four, most of which an agent would not pair anyway.
 pub const MAX_SDP_CANDIDATES: usize = 1024;
+/// Entries of the lists of one description, all together: formats, mids of groups, streams, sources, layers, options. Each takes some forty
+/// bytes once it is read, a layer seventy. A thousand sections of twenty formats, with their groups and sources, have fewer.
+pub const MAX_SDP_LISTED: usize = 32 * 1024;
+/// Groups of one description: as many as it may have sections.
+pub const MAX_SDP_GROUPS: usize = MAX_SDP_MEDIA;
+/// Layers that one `a=simulcast` names: of as many streams as are looked at, as many alternatives.
+pub const MAX_SIMULCAST_LAYERS: usize = MAX_STREAMS * MAX_STREAMS;
+/// Longest candidate: what it is made of fits with a name of 255 bytes and a user fragment of 256, twice over.
+pub const MAX_CANDIDATE_BYTES: usize = 2048;
+/// Extensions of one candidate; deployed endpoints write four, and each is a value of a hundred bytes.
+pub const MAX_CANDIDATE_EXTENSIONS: usize = 16;
+/// Fingerprints of one section: one for each hash function that is known, of three certificates.
+pub const MAX_FINGERPRINTS: usize = 16;
 /// DTLS datagrams kept from a path that the peer has validated and we have not yet: a fragmented ClientHello and its repetition.
 pub const MAX_EARLY_DATAGRAMS: usize = 4;
 /// Remote candidates kept until the remote description they belong to arrives (RFC 8838 §14).

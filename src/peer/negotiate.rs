@@ -15,7 +15,7 @@ use crate::base::limits;
 use crate::crypto::FingerprintHash;
 use crate::dtls::{self, Connection};
 use crate::ice::Role;
-use crate::sdp::Candidate;
+use crate::sdp::{Candidate, CandidateParseError};
 
 impl PeerConnection {
     pub(super) fn offer(&mut self, options: OfferOptions) -> Result<SessionDescription, NegotiationError> {
@@ -280,6 +280,17 @@ impl PeerConnection {
         if self.negotiator.remote_description().is_none() {
             if self.early_candidates.len() >= limits::MAX_EARLY_CANDIDATES {
                 return Err(IceCandidateError::TooManyEarly { held: self.early_candidates.len() });
+            }
+            // Kept as it is: what is too long to be read later is refused now.
+            let texts = [
+                Some(&candidate.candidate),
+                candidate.sdp_mid.as_ref(),
+                candidate.username_fragment.as_ref(),
+            ];
+            let (bytes, limit) =
+                (texts.into_iter().flatten().map(String::len).max(), limits::MAX_CANDIDATE_BYTES);
+            if let Some(bytes) = bytes.filter(|bytes| *bytes > limit) {
+                return Err(IceCandidateError::Syntax(CandidateParseError::TooLong { bytes, limit }));
             }
             self.early_candidates.push(candidate);
             return Ok(());

@@ -108,6 +108,27 @@ pub enum Attribute {
     Line(RawLine),
 }
 
+impl Attribute {
+    /// How many entries the list has that it holds, if it holds one.
+    pub(in crate::sdp) fn listed(&self) -> usize {
+        if let Self::Group(group) = self {
+            group.mids.len()
+        } else if let Self::MsidSemantic(_, streams) = self {
+            streams.len()
+        } else if let Self::SsrcGroup(_, sources) = self {
+            sources.len()
+        } else if let Self::Simulcast(simulcast) = self {
+            simulcast.send.iter().chain(&simulcast.receive).map(Vec::len).sum()
+        } else if let Self::IceOptions(options) = self {
+            options.len()
+        } else if let Self::RemoteCandidates(candidates) = self {
+            candidates.len()
+        } else {
+            0
+        }
+    }
+}
+
 /// An attribute word for word. Made by parsing only, so that it is none of the typed ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw(pub(in crate::sdp) Text);

@@ -12,6 +12,8 @@ use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 use thiserror::Error;
 
+use crate::base::limits;
+
 /// What a candidate is (RFC 8445 §5.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -131,6 +133,20 @@ pub enum CandidateParseError {
     /// A type that is not known.
     #[error("unknown candidate type")]
     Kind,
+    /// Longer than is looked at.
+    #[error("a candidate of {bytes} bytes, of {limit}")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// More extensions than are kept.
+    #[error("more than {limit} extensions")]
+    TooManyExtensions {
+        /// How many there may be.
+        limit: usize,
+    },
 }
 
 impl CandidateParseError {
@@ -171,6 +187,10 @@ impl From<Candidate> for String {
 impl Candidate {
     /// Reads what follows `candidate:`.
     pub(in crate::sdp) fn parse_value(text: &str) -> Result<Self, CandidateParseError> {
+        if text.len() > limits::MAX_CANDIDATE_BYTES {
+            let (bytes, limit) = (text.len(), limits::MAX_CANDIDATE_BYTES);
+            return Err(CandidateParseError::TooLong { bytes, limit });
+        }
         // What `clean` would leave out when writing is not read: a line is written as it was read.
         if text.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')) {
             return Err(CandidateParseError::Incomplete);
@@ -184,6 +204,9 @@ impl Candidate {
             return Err(CandidateParseError::Incomplete);
         }
         let mut rest = Extensions::sort(&pairs);
+        if rest.others.len() > limits::MAX_CANDIDATE_EXTENSIONS {
+            return Err(CandidateParseError::TooManyExtensions { limit: limits::MAX_CANDIDATE_EXTENSIONS });
+        }
         let component =
             number(component).filter(|c| (1..=256).contains(c)).ok_or(CandidateParseError::Component)?;
         let priority = number(priority).ok_or(CandidateParseError::Priority)?;

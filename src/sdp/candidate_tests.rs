@@ -70,3 +70,20 @@ fn what_is_read_is_written_as_it_was_read() {
     let twice: Candidate = "candidate:7 1 udp 3 e 2 typ host tcptype  tcptype a".parse().unwrap();
     assert_eq!(twice.to_string().parse(), Ok(twice));
 }
+
+#[test]
+fn what_is_too_long_is_refused_with_its_limit() {
+    let host = "candidate:1 1 udp 1 192.0.2.1 5000 typ host";
+    let long = format!("{host} name {}", "x".repeat(2048));
+    assert_eq!(
+        long.parse::<Candidate>(),
+        Err(CandidateParseError::TooLong { bytes: long.len() - "candidate:".len(), limit: 2048 })
+    );
+    // What has a meaning is no extension.
+    let known = format!("{host} raddr 192.0.2.2 rport 1 ufrag abcd{}", " a b".repeat(16));
+    assert_eq!(known.parse::<Candidate>().unwrap().extensions.len(), 16);
+    assert_eq!(
+        format!("{known} a b").parse::<Candidate>(),
+        Err(CandidateParseError::TooManyExtensions { limit: 16 })
+    );
+}

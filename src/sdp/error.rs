@@ -59,6 +59,18 @@ pub enum ParseErrorKind {
         /// How many there may be.
         limit: usize,
     },
+    /// More groups than are looked at.
+    #[error("more than {limit} groups")]
+    TooManyGroups {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// More formats, mids, streams, sources, layers and options than are looked at, in the lists of all lines together.
+    #[error("more than {limit} entries of lists")]
+    TooManyListed {
+        /// How many there may be.
+        limit: usize,
+    },
     /// A NUL, or a carriage return that no line feed follows.
     #[error("byte {0:#04x} may not stand in a line")]
     ControlCharacter(u8),

@@ -55,7 +55,38 @@ struct Draft {
     origin: Option<Origin>,
     name: Option<Text>,
     session: Option<Session>,
+    counts: Counts,
+}
+
+/// How many there are so far of what there may not be more of than a limit says.
+#[derive(Default)]
+struct Counts {
     candidates: usize,
+    groups: usize,
+    /// Entries of the lists of all lines.
+    listed: usize,
+}
+
+impl Counts {
+    fn attribute(&mut self, attribute: &Attribute) -> Result<(), ParseErrorKind> {
+        self.candidates += usize::from(matches!(attribute, Attribute::Candidate(_)));
+        if self.candidates > limits::MAX_SDP_CANDIDATES {
+            return Err(ParseErrorKind::TooManyCandidates { limit: limits::MAX_SDP_CANDIDATES });
+        }
+        self.groups += usize::from(matches!(attribute, Attribute::Group(_)));
+        if self.groups > limits::MAX_SDP_GROUPS {
+            return Err(ParseErrorKind::TooManyGroups { limit: limits::MAX_SDP_GROUPS });
+        }
+        self.list(attribute.listed())
+    }
+
+    fn list(&mut self, entries: usize) -> Result<(), ParseErrorKind> {
+        self.listed += entries;
+        if self.listed > limits::MAX_SDP_LISTED {
+            return Err(ParseErrorKind::TooManyListed { limit: limits::MAX_SDP_LISTED });
+        }
+        Ok(())
+    }
 }
 
 impl Draft {
@@ -95,18 +126,14 @@ impl Draft {
                 if session.media.len() >= limits::MAX_SDP_MEDIA {
                     return Err((line, ParseErrorKind::TooManyMedia { limit: limits::MAX_SDP_MEDIA }));
                 }
-                session.media.push(whole('m', media, value)?);
+                let media = whole('m', media, value)?;
+                self.counts.list(media.formats.len()).map_err(|kind| (line, kind))?;
+                session.media.push(media);
                 Ok(())
             }
             'a' => {
                 let attribute = parse_attribute(value)?;
-                if matches!(attribute, Attribute::Candidate(_)) {
-                    self.candidates += 1;
-                    if self.candidates > limits::MAX_SDP_CANDIDATES {
-                        let kind = ParseErrorKind::TooManyCandidates { limit: limits::MAX_SDP_CANDIDATES };
-                        return Err((line, kind));
-                    }
-                }
+                self.counts.attribute(&attribute).map_err(|kind| (line, kind))?;
                 attributes(session).push(attribute);
                 Ok(())
             }

@@ -5,11 +5,12 @@ use core::str::FromStr;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::{char, digit1, space0, space1};
-use nom::combinator::{all_consuming, map, map_opt, map_res, opt, rest, success, value, verify};
+use nom::combinator::{all_consuming, map, map_opt, map_res, opt, peek, rest, success, value, verify};
 use nom::multi::{many0, many1, separated_list1};
 use nom::sequence::{preceded, separated_pair, terminated};
 use nom::{IResult, Parser};
 
+use crate::base::limits;
 use crate::crypto::fingerprint::{Fingerprint, FingerprintError};
 use crate::sdp::attribute::{
     Attribute, Direction, Extmap, Group, Raw, Rid, RtpMap, Setup, Simulcast, SimulcastId, Ssrc,
@@ -26,6 +27,10 @@ impl FromStr for Attribute {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        if text.len() > limits::MAX_SDP_LINE_BYTES {
+            let kind = ParseErrorKind::LineTooLong { bytes: text.len(), limit: limits::MAX_SDP_LINE_BYTES };
+            return Err(ParseError { line: 1, column: 1, kind });
+        }
         parse_attribute(text).map_err(|(at, kind)| ParseError { line: 1, column: column(text, at), kind })
     }
 }
@@ -125,12 +130,12 @@ fn valued<'a>(name: &str, given: &'a str) -> Option<(&'static str, Parsed<'a, At
         "rtcp" => map((number, opt(preceded(space, connection))), |(port, at)| Attribute::Rtcp(port, at.map(Box::new))),
         "extmap" => extmap,
         "ssrc" => ssrc,
-        "ssrc-group" => map((token, many0(preceded(space1, number))), |(kind, ids)| Attribute::SsrcGroup(kind, ids)),
+        "ssrc-group" => map((token, many0(preceded(space1, number))), |(kind, ids)| Attribute::SsrcGroup(kind, tight(ids))),
         "rid" => rid,
         "simulcast" => simulcast,
         "ice-ufrag" => map(checked, Attribute::IceUfrag),
         "ice-pwd" => map(checked, Attribute::IcePwd),
-        "ice-options" => map(separated_list1(space1, token), Attribute::IceOptions),
+        "ice-options" => map(separated_list1(space1, token), |options| Attribute::IceOptions(tight(options))),
         "ice-pacing" => map(number, Attribute::IcePacing),
         "candidate" => map(map_res(rest, Candidate::parse_value), |c| Attribute::Candidate(Box::new(c))),
         "remote-candidates" => remote_candidates,
@@ -151,6 +156,12 @@ fn valued<'a>(name: &str, given: &'a str) -> Option<(&'static str, Parsed<'a, At
             Attribute::Crypto(number, suite, keys)
         }),
     })
+}
+
+/// Without the room that a list has grown beyond its entries.
+fn tight<T>(mut list: Vec<T>) -> Vec<T> {
+    list.shrink_to_fit();
+    list
 }
 
 /// One space, as the grammars of RFC 8866 §9 have it.
@@ -192,14 +203,14 @@ pub(super) fn connection(input: &str) -> Parsed<'_, Connection> {
 
 fn group(input: &str) -> Parsed<'_, Attribute> {
     map((token, many0(preceded(space1, token))), |(semantics, mids)| {
-        Attribute::Group(Group { semantics, mids })
+        Attribute::Group(Group { semantics, mids: tight(mids) })
     })
     .parse(input)
 }
 
 fn msid_semantic(input: &str) -> Parsed<'_, Attribute> {
     map((space0, token, many0(preceded(space1, word))), |(_, semantic, streams)| {
-        Attribute::MsidSemantic(semantic, streams)
+        Attribute::MsidSemantic(semantic, tight(streams))
     })
     .parse(input)
 }
@@ -266,7 +277,7 @@ fn simulcast_list(input: &str) -> Parsed<'_, Vec<Vec<SimulcastId>>> {
             Token::new(t)
         });
     let id = map((opt(char('~')), name), |(paused, rid)| SimulcastId { rid, paused: paused.is_some() });
-    separated_list1(char(';'), separated_list1(char(','), id)).parse(input)
+    map(separated_list1(char(';'), map(separated_list1(char(','), id), tight)), tight).parse(input)
 }
 
 fn simulcast(input: &str) -> Parsed<'_, Attribute> {
@@ -277,7 +288,11 @@ fn simulcast(input: &str) -> Parsed<'_, Attribute> {
         [first, second] => first.0 != second.0,
         _ => false,
     });
-    map(parts, |parts| {
+    // Counted before anything is made of them.
+    let few = |text: &str| {
+        text.bytes().filter(|byte| matches!(byte, b';' | b',')).count() < limits::MAX_SIMULCAST_LAYERS
+    };
+    map(preceded(peek(verify(rest, few)), parts), |parts| {
         let mut both = Simulcast::default();
         for (sends, list) in parts {
             *(if sends { &mut both.send } else { &mut both.receive }) = list;
@@ -291,7 +306,7 @@ fn remote_candidates(input: &str) -> Parsed<'_, Attribute> {
     let one = map((space0, number, space1, word, space1, number), |(_, component, _, address, _, port)| {
         (component, address, port)
     });
-    map(many1(one), Attribute::RemoteCandidates).parse(input)
+    map(many1(one), |candidates| Attribute::RemoteCandidates(tight(candidates))).parse(input)
 }
 
 fn setup(input: &str) -> Parsed<'_, Setup> {

@@ -92,6 +92,46 @@ fn unknown_things_stay_word_for_word_and_in_place() {
 }
 
 #[test]
+fn lists_have_an_end() {
+    // The entries of all lines count together; of what line, does not matter.
+    let full = format!("a=group:LS{}\r\n", " m".repeat(8000)).repeat(4);
+    assert!(with(&format!("{full}a=ssrc-group:SIM{}\r\n", " 1".repeat(768))).is_ok());
+    let listed = ParseErrorKind::TooManyListed { limit: 32_768 };
+    for more in [
+        format!("a=ssrc-group:SIM{}\r\n", " 1".repeat(769)),
+        format!("a=msid-semantic:WMS{}\r\n", " 1".repeat(769)),
+        format!("m=audio 9 RTP/AVP{}\r\n", " 0".repeat(769)),
+        format!("a=ice-options:x{}\r\n", " x".repeat(768)),
+        "a=simulcast:recv a,b;~c\r\n".repeat(257),
+    ] {
+        assert_eq!(error_of(&format!("{full}{more}")).kind, listed);
+    }
+    let groups = "a=group:LS\r\n".repeat(1024);
+    assert!(with(&groups).is_ok());
+    let error = error_of(&format!("{groups}a=group:BUNDLE 0\r\n"));
+    assert_eq!((error.line, error.kind), (1029, ParseErrorKind::TooManyGroups { limit: 1024 }));
+}
+
+#[test]
+fn a_line_alone_is_no_longer_than_one_of_a_description() {
+    let text = format!("x:{}", "y".repeat(16 * 1024));
+    let error = text.parse::<Attribute>().unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::LineTooLong { bytes: 16_386, limit: 16_384 });
+}
+
+#[test]
+fn more_layers_and_extensions_than_are_looked_at_are_kept_as_words() {
+    for (line, entry, most) in
+        [("simulcast:send a", ";a", 255), ("candidate:1 1 udp 1 192.0.2.1 5000 typ host", " a b", 16)]
+    {
+        let fits = format!("{line}{}", entry.repeat(most));
+        assert!(!matches!(round_trip(&fits), Attribute::Other(_)), "{fits}");
+        let beyond = format!("{line}{}", entry.repeat(most + 1));
+        assert!(matches!(round_trip(&beyond), Attribute::Other(_)), "{beyond}");
+    }
+}
+
+#[test]
 fn errors_say_line_and_column() {
     let cases = [
         ("a=sctp-port:65536\r\n", 5, 13, ParseErrorKind::MalformedAttribute("sctp-port")),
