@@ -1,7 +1,7 @@
 //! Remote offer to answer (RFC 9429 §5.3).
 
 use crate::peer::jsep::apply::DtlsRole;
-use crate::peer::jsep::assess::{Verdict, shares};
+use crate::peer::jsep::assess::Verdict;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::direction::{self, intersection, receives, reversed, sends};
 use crate::peer::jsep::error::NegotiationError;
@@ -9,10 +9,11 @@ use crate::peer::jsep::extensions;
 use crate::peer::jsep::format::Format;
 use crate::peer::jsep::media_section::{self, MediaSection, RtcpFlags};
 use crate::peer::jsep::negotiator::{Created, LocalTransport, Negotiator};
-use crate::peer::jsep::remote::{RemoteTransport, View};
+use crate::peer::jsep::remote::RemoteTransport;
 use crate::peer::jsep::section::{self, DataSection, TransportLines};
 use crate::peer::jsep::simulcast;
 use crate::peer::jsep::state::SignalingState;
+use crate::peer::jsep::survey::Survey;
 use crate::peer::jsep::transceiver::Transceiver;
 use crate::sdp::attribute::Group;
 use crate::sdp::{Attribute, Attributes, Media, Session, Setup, Text, Token};
@@ -45,8 +46,10 @@ impl Negotiator {
         offer: &Session,
         transport: &LocalTransport<'_>,
     ) -> Result<Created, NegotiationError> {
-        let primary = self.choose_transport(offer);
-        let verdicts = self.assess(offer, primary);
+        let survey = self.survey(offer);
+        let verdicts = self.verdicts(&survey);
+        let primary = self.choose_transport(&survey, &verdicts);
+        let verdicts = Self::assess(&survey, verdicts, primary);
         let remote = primary.map(|index| RemoteTransport::read(offer, index, SdpType::Offer)).transpose()?;
         let mut session = self.blank(transport, answered_options(offer, primary));
         session.media = offer.media.iter().map(section::rejection).collect();
@@ -77,13 +80,13 @@ impl Negotiator {
                     }
                     Verdict::Media(formats) => self
                         .transceiver_at(index)
-                        .and_then(|its| self.answer_media(its, offer, model, formats, &lines)),
+                        .and_then(|its| self.answer_media(its, &survey, index, formats, &lines)),
                 };
                 if let Some((place, media)) = session.media.get_mut(index).zip(media) {
                     *place = media;
                 }
             }
-            answer_groups(&mut session, offer, remote.section);
+            answer_groups(&mut session, &survey, remote.section);
             if present && let Some(media) = session.media.get_mut(remote.section) {
                 section::refresh_candidates(media, transport);
             }
@@ -101,15 +104,16 @@ impl Negotiator {
     fn answer_media(
         &self,
         its: &Transceiver,
-        offer: &Session,
-        model: &Media,
+        offer: &Survey<'_>,
+        index: usize,
         formats: &[Format],
         lines: &TransportLines<'_>,
     ) -> Option<Media> {
+        let model = offer.media(index)?;
         let ours = self.settings.media.of(its.kind);
-        let theirs = reversed(direction::of(offer, model));
+        let theirs = reversed(direction::of(offer.inherited(), model));
         let direction = intersection(its.direction(), theirs);
-        let mixed = extensions::mixed(&offer.attributes, model);
+        let mixed = extensions::mixed(offer.inherited(), model);
         let offered = extensions::read(model, mixed);
         let extensions = extensions::answer(&ours.extensions, &offered, |kind| its.extension(kind));
         let by_rid = extensions.iter().any(|its| its.kind == ExtensionKind::Rid);
@@ -145,11 +149,7 @@ impl Negotiator {
             receive_layers,
             formats,
             extensions,
-            flags: RtcpFlags {
-                mux_only: false,
-                reduced_size: View::of_section(offer, model).has(&Attribute::RtcpRsize),
-                mixed,
-            },
+            flags: RtcpFlags { mux_only: false, reduced_size: offer.view(index).reduced_size(), mixed },
             send_layers: if send_layers.len() > 1 { send_layers } else { Vec::new() },
             cname: &cname,
         };
@@ -169,14 +169,15 @@ fn answered_options(offer: &Session, primary: Option<usize>) -> Vec<Token> {
 
 /// The groups of an answer: the bundle of what was accepted, where one was offered (RFC 9143 §7.3), the section of the transport first;
 /// and what is to be played in step.
-fn answer_groups(session: &mut Session, offer: &Session, primary: usize) {
-    let accepted = |mid: &&Token| session.media_by_mid(mid).is_some_and(|(_, media)| media.port != 0);
+fn answer_groups(session: &mut Session, offer: &Survey<'_>, primary: usize) {
+    // The sections of an answer are those of its offer.
+    let section = |mid: &Token| offer.index_of(mid);
+    let is_live = |index: usize| session.media.get(index).is_some_and(|media| media.port != 0);
+    let accepted = |mid: &&Token| section(mid).is_some_and(is_live);
     let mut groups = Vec::new();
-    for group in offer.attributes.groups() {
+    for group in offer.session().attributes.groups() {
         let mids: Vec<Token> = group.mids.iter().filter(accepted).cloned().collect();
-        let holds = mids
-            .iter()
-            .any(|mid| offer.media_by_mid(mid).is_some_and(|(index, _)| shares(offer, primary, index)));
+        let holds = mids.iter().any(|mid| section(mid).is_some_and(|index| offer.shares(primary, index)));
         let keeps = match group.semantics.as_str() {
             "BUNDLE" => holds && !mids.is_empty(),
             // Ours are played in step with each other if theirs are.

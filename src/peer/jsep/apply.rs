@@ -13,6 +13,7 @@ use crate::peer::jsep::remote::{self, RemoteTransport, View, is_live};
 use crate::peer::jsep::section;
 use crate::peer::jsep::settle::{self, Both};
 use crate::peer::jsep::state::SignalingState;
+use crate::peer::jsep::survey::{Inherited, Survey};
 use crate::sdp::{Attribute, Candidate, Session, Setup};
 
 /// Who opens the DTLS association.
@@ -148,8 +149,10 @@ impl Negotiator {
             applied.tracks = self.undo();
         }
         self.associate_remote(offer);
-        let section = self.choose_transport(offer);
-        if let Err(error) = self.check_offer(offer, section) {
+        let survey = self.survey(offer);
+        let verdicts = self.verdicts(&survey);
+        let section = self.choose_transport(&survey, &verdicts);
+        if let Err(error) = self.check_offer(&survey, verdicts, section) {
             self.transceivers = before;
             return Err(error);
         }
@@ -167,12 +170,17 @@ impl Negotiator {
     }
 
     /// Checks an offer of the peer's against what is in effect.
-    fn check_offer(&self, offer: &Session, section: Option<usize>) -> Result<(), NegotiationError> {
+    fn check_offer(
+        &self,
+        offer: &Survey<'_>,
+        verdicts: Vec<Verdict>,
+        section: Option<usize>,
+    ) -> Result<(), NegotiationError> {
         let Some(section) = section else { return Ok(()) };
-        let new = RemoteTransport::read(offer, section, SdpType::Offer)?;
-        let verdicts = self.assess(offer, Some(section));
+        let new = RemoteTransport::read(offer.session(), section, SdpType::Offer)?;
+        let verdicts = Self::assess(offer, verdicts, Some(section));
         if let Some(data) = verdicts.iter().position(|verdict| *verdict == Verdict::Data) {
-            remote::read_data(offer, data, self.settings.sctp_port)?;
+            remote::read_data(offer.session(), data, self.settings.sctp_port)?;
         }
         // While an offer may still be rolled back, only a final answer counts.
         let Some(previous) = &self.in_effect else { return Ok(()) };
@@ -298,6 +306,7 @@ impl Negotiator {
         if !negotiated.provisional {
             tracks.extend(self.conclude(ours, theirs));
         }
+        let inherited = [ours, theirs].map(Inherited::of);
         for (index, (our_media, their_media)) in ours.media.iter().zip(&theirs.media).enumerate() {
             let Some(transceiver) = self.transceiver_at(index) else { continue };
             // One that is stopped stops at once, though the peer hears of it with the next description.
@@ -306,11 +315,13 @@ impl Negotiator {
             }
             let (Some(mid), Some(cname)) = (&transceiver.settled.mid, &self.cname) else { continue };
             let we_answer = answerer == Side::Local;
-            let both = Both { index, ours: (ours, our_media), theirs: (theirs, their_media), we_answer };
+            let [our_part, their_part] = inherited;
+            let both =
+                Both { index, ours: (our_part, our_media), theirs: (their_part, their_media), we_answer };
             let capabilities = self.settings.media.of(transceiver.kind);
             negotiated.media.push(settle::settle(&both, transceiver, mid, capabilities, cname));
             if !negotiated.provisional {
-                let mixed = extensions::mixed(&ours.attributes, our_media);
+                let mixed = extensions::mixed(our_part, our_media);
                 self.extension_ids.learn(&extensions::read(our_media, mixed));
             }
         }

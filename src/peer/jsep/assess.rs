@@ -5,8 +5,9 @@ use crate::peer::jsep::codec::Codec;
 use crate::peer::jsep::format::{self, Format};
 use crate::peer::jsep::negotiated::Refusal;
 use crate::peer::jsep::negotiator::Negotiator;
-use crate::peer::jsep::remote::{View, is_live};
-use crate::sdp::{Attribute, Media, MediaKind as SectionKind, Session};
+use crate::peer::jsep::remote::is_live;
+use crate::peer::jsep::survey::Survey;
+use crate::sdp::{Media, MediaKind as SectionKind};
 
 /// What becomes of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,51 +46,45 @@ pub(super) fn is_savpf(media: &Media) -> bool {
 }
 
 impl Negotiator {
-    /// What becomes of each section of an offer, given the section whose transport serves all.
-    pub(super) fn assess(&self, offer: &Session, transport: Option<usize>) -> Vec<Verdict> {
+    /// What becomes of each section of an offer, whichever transport serves them.
+    pub(super) fn verdicts(&self, offer: &Survey<'_>) -> Vec<Verdict> {
+        let sections = offer.session().media.iter().enumerate();
+        sections.map(|(index, media)| self.verdict(offer, index, media)).collect()
+    }
+
+    /// What becomes of each section, given its verdict and the section whose transport serves all.
+    pub(super) fn assess(
+        offer: &Survey<'_>,
+        verdicts: Vec<Verdict>,
+        transport: Option<usize>,
+    ) -> Vec<Verdict> {
         let mut data = false;
-        let sections = offer.media.iter().enumerate().map(|(index, media)| {
-            let verdict = self.verdict(offer, index, media);
-            match transport {
-                Some(transport) if verdict.is_accepted() && !shares(offer, transport, index) => {
-                    let second = verdict == Verdict::Data && transport_is_data(offer, transport);
-                    Verdict::Refused(if second { Refusal::SecondData } else { Refusal::Bundle })
-                }
-                Some(_) | None if verdict == Verdict::Data && core::mem::replace(&mut data, true) => {
-                    Verdict::Refused(Refusal::SecondData)
-                }
-                Some(_) | None => verdict,
+        let sections = verdicts.into_iter().enumerate().map(|(index, verdict)| match transport {
+            Some(transport) if verdict.is_accepted() && !offer.shares(transport, index) => {
+                let second = verdict == Verdict::Data && offer.media(transport).is_some_and(Media::is_data);
+                Verdict::Refused(if second { Refusal::SecondData } else { Refusal::Bundle })
             }
+            Some(_) | None if verdict == Verdict::Data && core::mem::replace(&mut data, true) => {
+                Verdict::Refused(Refusal::SecondData)
+            }
+            Some(_) | None => verdict,
         });
         sections.collect()
     }
 
     /// The section whose transport serves an offer: that of the bundle in use, or of the first section that can be served
     /// (RFC 9429 §5.3.1, `max-bundle`). In a bundle it is the tagged one, if that is served.
-    pub(super) fn choose_transport(&self, offer: &Session) -> Option<usize> {
-        let accepted: Vec<bool> = offer
-            .media
-            .iter()
-            .enumerate()
-            .map(|(index, media)| self.verdict(offer, index, media).is_accepted())
-            .collect();
-        let is_accepted = |index: usize| accepted.get(index).copied().unwrap_or(false);
+    pub(super) fn choose_transport(&self, offer: &Survey<'_>, verdicts: &[Verdict]) -> Option<usize> {
+        let is_accepted = |index: &usize| verdicts.get(*index).is_some_and(Verdict::is_accepted);
         let used = self.in_effect.as_ref().map(|in_effect| in_effect.remote.section);
-        let mut sections = 0..offer.media.len();
-        let same = used.and_then(|used| {
-            sections.clone().find(|index| is_accepted(*index) && shares(offer, used, *index))
-        });
-        let first = same.or_else(|| sections.find(|index| is_accepted(*index)))?;
-        let mid = offer.media.get(first)?.attributes.mid();
-        let group = mid.and_then(|mid| {
-            offer.attributes.groups().find(|group| group.semantics == "BUNDLE" && group.mids.contains(mid))
-        });
-        let members =
-            group.into_iter().flat_map(|group| &group.mids).filter_map(|mid| offer.media_by_mid(mid));
-        members.map(|(index, _)| index).find(|index| is_accepted(*index)).or(Some(first))
+        let mut sections = 0..verdicts.len();
+        let same = used
+            .and_then(|used| sections.clone().find(|index| is_accepted(index) && offer.shares(used, *index)));
+        let first = same.or_else(|| sections.find(is_accepted))?;
+        offer.bundled_with(first).find(is_accepted).or(Some(first))
     }
 
-    fn verdict(&self, offer: &Session, index: usize, media: &Media) -> Verdict {
+    fn verdict(&self, offer: &Survey<'_>, index: usize, media: &Media) -> Verdict {
         if !is_live(media) {
             return Verdict::Dead;
         }
@@ -100,7 +95,7 @@ impl Negotiator {
         if !is_savpf(media) {
             return Verdict::Refused(Refusal::Profile);
         }
-        let view = View::of(offer, index);
+        let view = offer.view(index);
         if view.credentials().is_none() {
             return Verdict::Refused(Refusal::Credentials);
         }
@@ -108,7 +103,7 @@ impl Negotiator {
             return Verdict::Refused(Refusal::Fingerprint);
         }
         // IDENTICAL by RFC 8859: a section in a bundle may leave it to the tagged one.
-        if !view.has(&Attribute::RtcpMux) {
+        if !view.rtcp_mux() {
             return Verdict::Refused(Refusal::RtcpMux);
         }
         let transceiver = self.transceiver_at(index);
@@ -122,18 +117,4 @@ impl Negotiator {
         }
         Verdict::Media(formats)
     }
-}
-
-/// Whether two sections are the same, or in one bundle.
-pub(super) fn shares(session: &Session, a: usize, b: usize) -> bool {
-    let mid = |index: usize| session.media.get(index).and_then(|media| media.attributes.mid());
-    a == b
-        || mid(a).zip(mid(b)).is_some_and(|(a, b)| {
-            let mut groups = session.attributes.groups().filter(|group| group.semantics == "BUNDLE");
-            groups.any(|group| group.mids.contains(a) && group.mids.contains(b))
-        })
-}
-
-fn transport_is_data(session: &Session, transport: usize) -> bool {
-    session.media.get(transport).is_some_and(Media::is_data)
 }

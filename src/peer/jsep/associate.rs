@@ -9,12 +9,13 @@ use crate::peer::jsep::direction::{self, receives, reversed, sends};
 use crate::peer::jsep::error::Side;
 use crate::peer::jsep::format;
 use crate::peer::jsep::matching;
+use crate::peer::jsep::mids::FreshMids;
 use crate::peer::jsep::negotiated::TrackChange;
 use crate::peer::jsep::negotiator::Negotiator;
-use crate::peer::jsep::offer::fresh_mid;
 use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section;
 use crate::peer::jsep::simulcast;
+use crate::peer::jsep::survey::Inherited;
 use crate::peer::jsep::transceiver::{Encoding, Life, Origin, Transceiver, TransceiverId};
 use crate::sdp::{Attribute, Direction, Media, Session, Token};
 
@@ -42,6 +43,8 @@ impl Negotiator {
     pub(super) fn associate_remote(&mut self, offer: &Session) {
         self.remember();
         self.disassociate(offer);
+        let inherited = Inherited::of(offer);
+        let mut fresh = None;
         for (index, media) in offer.media.iter().enumerate() {
             let Some(kind) = media_kind(media).filter(|_| is_savpf(media)) else { continue };
             let known = self.transceivers.iter_mut().find(|its| its.settled.section == Some(index));
@@ -52,15 +55,19 @@ impl Negotiator {
             if !is_live(media) {
                 continue;
             }
-            let Some(id) = self.taker(kind, direction::of(offer, media)) else { continue };
+            let Some(id) = self.taker(kind, direction::of(inherited, media)) else { continue };
             let mid = media.attributes.mid().cloned();
-            let mid = mid.unwrap_or_else(|| fresh_mid(offer, self.known_mids()));
+            let mid = mid.unwrap_or_else(|| {
+                let of_offer = offer.media.iter().filter_map(|media| media.attributes.mid());
+                let mids = || FreshMids::besides(of_offer.chain(self.known_mids()));
+                fresh.get_or_insert_with(mids).draw()
+            });
             if let Some(its) = self.transceivers.iter_mut().find(|its| its.id == id) {
                 its.settled.mid = Some(mid);
                 its.settled.section = Some(index);
             }
         }
-        self.follow_simulcast(offer);
+        self.follow_simulcast(offer, inherited);
     }
 
     /// The transceiver a new section of the peer's gets; none where there are as many as there may be.
@@ -102,13 +109,13 @@ impl Negotiator {
     }
 
     /// Layers follow what the peer's offer wants to receive; those of who is muted are not the offer's to take away.
-    fn follow_simulcast(&mut self, offer: &Session) {
+    fn follow_simulcast(&mut self, offer: &Session, inherited: Inherited) {
         let rng = &mut self.rng;
         for its in &mut self.transceivers {
             let media = its.settled.section.and_then(|index| offer.media.get(index));
             let Some(media) = media.filter(|media| is_live(media)) else { continue };
             let keeps = its.settled.layers.len() > 1 && !sends(its.direction());
-            if receives(direction::of(offer, media)) && !keeps {
+            if receives(direction::of(inherited, media)) && !keeps {
                 let wanted = simulcast::wanted(media);
                 simulcast::follow(&mut its.settled.layers, &wanted, its.kind == MediaKind::Video, rng);
             }
@@ -127,11 +134,12 @@ impl Negotiator {
             return Vec::new();
         }
         let mut changes = Vec::new();
+        let inherited = Inherited::of(session);
         for (index, media) in session.media.iter().enumerate() {
             let Some(at) = self.transceivers.iter().position(|its| its.settled.section == Some(index)) else {
                 continue;
             };
-            let seen = if is_live(media) { direction::of(session, media) } else { Direction::Inactive };
+            let seen = if is_live(media) { direction::of(inherited, media) } else { Direction::Inactive };
             let seen = if side == Side::Remote { reversed(seen) } else { seen };
             let streams = match side {
                 Side::Remote => self.streams_of(media),
@@ -229,6 +237,7 @@ impl Negotiator {
     pub(super) fn conclude(&mut self, ours: &Session, theirs: &Session) -> Vec<TrackChange> {
         let mut changes = Vec::new();
         let live = |session: &Session, index: usize| session.media.get(index).is_some_and(is_live);
+        let inherited = Inherited::of(ours);
         for its in &mut self.transceivers {
             its.before = None;
             its.made_by_offer = false;
@@ -256,7 +265,7 @@ impl Negotiator {
             }
             if let Some((our_media, their_media)) = both
                 && its.settled.layers.len() > 1
-                && sends(direction::of(ours, our_media))
+                && sends(direction::of(inherited, our_media))
             {
                 let wanted = simulcast::wanted(their_media);
                 let told = simulcast::of(our_media).map_or(&[][..], |simulcast| &simulcast.send);

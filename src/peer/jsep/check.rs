@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::peer::jsep::assess::shares;
 use crate::peer::jsep::description::SessionDescription;
 use crate::peer::jsep::error::NegotiationError;
-use crate::peer::jsep::remote::{View, is_live};
+use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section;
+use crate::peer::jsep::survey::Survey;
 use crate::sdp::{Attribute, Media, MediaKind, Session};
 
 /// Checks what one description says against itself.
 pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
-    let mut mids = BTreeSet::new();
+    let mut mids = BTreeMap::new();
     for (index, media) in session.media.iter().enumerate() {
-        if media.attributes.mid().is_some_and(|mid| !mids.insert(mid)) {
+        if media.attributes.mid().is_some_and(|mid| mids.insert(mid, (index, media)).is_some()) {
             return Err(NegotiationError::DuplicateMid(index));
         }
         // What is rejected has nothing to say.
@@ -23,16 +23,16 @@ pub(super) fn consistency(session: &Session) -> Result<(), NegotiationError> {
     }
     let mut bundled = BTreeSet::new();
     for group in session.attributes.groups().filter(|group| group.semantics == "BUNDLE") {
-        if group.mids.iter().any(|mid| !mids.contains(mid) || !bundled.insert(mid)) {
+        if group.mids.iter().any(|mid| !mids.contains_key(mid) || !bundled.insert(mid)) {
             return Err(NegotiationError::BadBundle);
         }
         // RFC 8859 §5.8 (SPECIAL), RFC 9143 §15: a number has one meaning in a bundle.
         let mut extensions = BTreeMap::new();
-        let members = group.mids.iter().filter_map(|mid| session.media_by_mid(mid));
+        let members = group.mids.iter().filter_map(|mid| mids.get(mid));
         for (index, media) in members.filter(|(_, media)| is_live(media)) {
             for map in media.attributes.extmaps() {
                 if extensions.insert(map.id, &map.uri).is_some_and(|before| *before != map.uri) {
-                    return Err(NegotiationError::DuplicateExtension { section: index, id: map.id });
+                    return Err(NegotiationError::DuplicateExtension { section: *index, id: map.id });
                 }
             }
         }
@@ -140,11 +140,12 @@ pub(super) fn answers(offer: &Session, answer: &Session) -> Result<(), Negotiati
         }
     }
     let Some(tagged) = section::tagged(answer) else { return Ok(()) };
+    let survey = Survey::of(answer);
     for (index, media) in answer.media.iter().enumerate().filter(|(_, media)| is_live(media)) {
-        if !shares(answer, tagged, index) {
+        if !survey.shares(tagged, index) {
             return Err(NegotiationError::NotBundled(index));
         }
-        if !media.is_data() && !View::of(answer, index).has(&Attribute::RtcpMux) {
+        if !media.is_data() && !survey.view(index).rtcp_mux() {
             return Err(NegotiationError::NoRtcpMux(index));
         }
     }

@@ -155,7 +155,7 @@ fn as_if_ours(peer: &mut Peer, offer: &Session) {
     for media in &offer.media {
         let kind = media_kind(media).filter(|_| is_live(media));
         let init = |direction| TransceiverInit { direction, ..TransceiverInit::default() };
-        let direction = super::direction::of(offer, media);
+        let direction = super::direction::of(super::survey::Inherited::of(offer), media);
         places.push(kind.map(|kind| peer.negotiator.add_transceiver(kind, init(direction)).unwrap()));
     }
     let created = Created { session: offer.clone(), places, refused: Vec::new() };

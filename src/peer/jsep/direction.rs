@@ -1,11 +1,11 @@
 //! Arithmetic of directions (RFC 3264 §6.1).
 
-use crate::sdp::{Attributes, Direction, Media, Session};
+use crate::peer::jsep::survey::Inherited;
+use crate::sdp::{Direction, Media};
 
 /// The direction of a section: its own, the session's, or both ways where neither says (RFC 8866 §6.7).
-pub(super) fn of(session: &Session, media: &Media) -> Direction {
-    let levels = [&media.attributes, &session.attributes];
-    levels.into_iter().find_map(Attributes::direction).copied().unwrap_or(Direction::SendRecv)
+pub(super) fn of(inherited: Inherited, media: &Media) -> Direction {
+    media.attributes.direction().copied().or(inherited.direction).unwrap_or(Direction::SendRecv)
 }
 
 /// A direction as the other side sees it.

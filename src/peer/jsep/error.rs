@@ -111,6 +111,14 @@ pub enum NegotiationError {
     /// Data channels without a `fingerprint` of a known hash function: not encrypted.
     #[error("media section {0} has no fingerprint")]
     MissingFingerprint(usize),
+    /// More fingerprints than are looked at.
+    #[error("media section {section} has more than {limit} fingerprints")]
+    TooManyFingerprints {
+        /// Which section.
+        section: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// Data channels without an `sctp-port` (RFC 8841 §5).
     #[error("media section {0} has no SCTP port")]
     MissingSctpPort(usize),

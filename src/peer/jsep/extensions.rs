@@ -1,8 +1,11 @@
 //! Header extensions of media sections (RFC 8285): their numbers, which are the same in all sections, and their directions.
 
+use std::collections::BTreeSet;
+
 use crate::peer::jsep::direction::{intersection, reversed};
+use crate::peer::jsep::survey::Inherited;
 use crate::sdp::attribute::Extmap;
-use crate::sdp::{Attribute, Attributes, Direction, Media, Word};
+use crate::sdp::{Attribute, Direction, Media, Word};
 use crate::wire::rtp::ExtensionKind;
 
 /// An extension as one description has it.
@@ -40,8 +43,8 @@ pub(super) fn read(media: &Media, mixed: bool) -> Vec<OfferedExtension> {
 }
 
 /// Whether both forms of headers may be mixed in a section (RFC 8285 §6: said of the section or of the session).
-pub(super) fn mixed(session: &Attributes, media: &Media) -> bool {
-    session.has(&Attribute::ExtmapAllowMixed) || media.attributes.has(&Attribute::ExtmapAllowMixed)
+pub(super) fn mixed(inherited: Inherited, media: &Media) -> bool {
+    inherited.mixed || media.attributes.has(&Attribute::ExtmapAllowMixed)
 }
 
 /// What an answer has for the extensions of an offer: those we know and want, the other way round. `wanted` says which way.
@@ -80,13 +83,16 @@ impl ExtensionIds {
         &mut self,
         wanted: &[ExtensionKind],
         present: &[OfferedExtension],
-        taken: &[(u16, Option<ExtensionKind>)],
+        taken: &BTreeSet<(u16, Option<ExtensionKind>)>,
     ) -> Vec<OfferedExtension> {
         let mut list: Vec<OfferedExtension> = Vec::new();
         for kind in wanted {
             let here = present.iter().find(|its| its.kind == *kind).map(|its| its.id);
             let before = self.0.iter().find(|(its, _)| its == kind).map(|(_, id)| *id);
-            let free = |id: &u8| taken.iter().all(|(its, of)| *its != u16::from(*id) || *of == Some(*kind));
+            let free = |id: &u8| {
+                let id = u16::from(*id);
+                taken.range((id, None)..(id + 1, None)).all(|(_, of)| *of == Some(*kind))
+            };
             let before = before.filter(free);
             let unused = |id: &u8| {
                 free(id) && !self.0.iter().any(|(_, its)| its == id) && !list.iter().any(|its| its.id == *id)

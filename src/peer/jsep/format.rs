@@ -171,6 +171,26 @@ fn common(ours: &[Feedback], theirs: &[Feedback], codec: &Codec) -> Vec<Feedback
     theirs.iter().copied().filter(|kind| carries && ours.contains(kind)).collect()
 }
 
+/// What payload types stand for in any section of either side.
+#[derive(Debug, Default)]
+pub(super) struct Taken(BTreeMap<u8, Vec<(MediaKind, Format)>>);
+
+impl Taken {
+    pub(super) fn add(&mut self, kind: MediaKind, format: &Format) {
+        let meanings = self.0.entry(format.payload_type).or_default();
+        // Nothing is the same as two that differ: which else there are does not matter.
+        if meanings.len() < 2 && !meanings.iter().any(|(its, other)| *its == kind && same(other, format)) {
+            meanings.push((kind, format.clone()));
+        }
+    }
+
+    /// Whether a number stands for nothing, or for this only.
+    fn is_free(&self, payload_type: u8, kind: MediaKind, wanted: &Format) -> bool {
+        let meanings = self.0.get(&payload_type).map_or(&[][..], Vec::as_slice);
+        meanings.iter().all(|(its, other)| *its == kind && same(other, wanted))
+    }
+}
+
 /// The numbers of an offer of ours.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PayloadTypes {
@@ -179,15 +199,14 @@ pub(super) struct PayloadTypes {
 }
 
 impl PayloadTypes {
-    /// The formats of an offer for one section. `present`: those the section has now, in the order of the last answer; `taken`: what
-    /// any section of either side has.
+    /// The formats of an offer for one section. `present`: those the section has now, in the order of the last answer.
     pub(super) fn offer(
         &mut self,
         kind: MediaKind,
         ours_all: &KindCapabilities,
         preferences: &[Codec],
         present: &[Format],
-        taken: &mut Vec<(MediaKind, Format)>,
+        taken: &mut Taken,
     ) -> Vec<Format> {
         let allowed = allowed(ours_all, preferences);
         let mut list = Vec::new();
@@ -219,13 +238,10 @@ impl PayloadTypes {
         kind: MediaKind,
         wanted: Format,
         present: &[Format],
-        taken: &mut Vec<(MediaKind, Format)>,
+        taken: &mut Taken,
     ) -> Option<Format> {
         let here = present.iter().find(|its| same(its, &wanted)).map(|its| its.payload_type);
-        let free = |payload_type: u8, taken: &[(MediaKind, Format)]| {
-            let mut others = taken.iter().filter(|(_, its)| its.payload_type == payload_type);
-            others.all(|(its_kind, its)| *its_kind == kind && same(its, &wanted))
-        };
+        let free = |payload_type: u8, taken: &Taken| taken.is_free(payload_type, kind, &wanted);
         let before = self.given.iter().filter(|(its_kind, its)| *its_kind == kind && same(its, &wanted));
         let before = before.map(|(_, its)| its.payload_type).find(|number| free(*number, taken));
         let unused = |number: &u8| {
@@ -233,7 +249,7 @@ impl PayloadTypes {
         };
         let number = here.or(before).or_else(|| candidates(&wanted.codec).find(unused))?;
         let format = Format { payload_type: number, ..wanted };
-        taken.push((kind, format.clone()));
+        taken.add(kind, &format);
         if !self
             .given
             .iter()

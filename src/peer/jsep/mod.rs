@@ -22,6 +22,7 @@ mod format;
 mod h264;
 mod matching;
 mod media_section;
+mod mids;
 mod needed;
 mod negotiated;
 mod negotiator;
@@ -36,6 +37,7 @@ mod simulcast;
 #[cfg(test)]
 mod simulcast_tests;
 mod state;
+mod survey;
 #[cfg(test)]
 mod symmetry_tests;
 #[cfg(test)]
@@ -44,6 +46,8 @@ mod transceiver;
 #[cfg(test)]
 mod transceiver_tests;
 mod transceivers;
+#[cfg(test)]
+mod work_tests;
 
 pub use capabilities::{KindCapabilities, MediaCapabilities};
 pub use codec::{Codec, CodecParameters, Feedback};

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::base::ops::Ops;
 use crate::crypto::Fingerprint;
 use crate::ice::Credentials;
 use crate::peer::jsep::apply::{Applied, InEffect};
@@ -15,6 +16,7 @@ use crate::peer::jsep::offer::OfferOptions;
 use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section;
 use crate::peer::jsep::state::SignalingState;
+use crate::peer::jsep::survey::Survey;
 use crate::peer::jsep::transceiver::{Life, Transceiver, TransceiverId};
 use crate::rng::Rng;
 use crate::sdp::{Attribute, Attributes, Candidate, Session, Text, Token};
@@ -92,6 +94,8 @@ pub(crate) struct Negotiator {
     pub(super) in_effect: Option<InEffect>,
     /// In effect since a provisional answer.
     pub(super) provisional: Option<InEffect>,
+    /// Steps of looking over descriptions of the peer's.
+    pub(super) ops: Ops,
 }
 
 impl Negotiator {
@@ -122,6 +126,7 @@ impl Negotiator {
             extension_ids: ExtensionIds::default(),
             in_effect: None,
             provisional: None,
+            ops: Ops::default(),
         }
     }
 
@@ -151,6 +156,7 @@ impl Negotiator {
             extension_ids: self.extension_ids.clone(),
             in_effect: self.in_effect.clone(),
             provisional: self.provisional.clone(),
+            ops: self.ops,
         }
     }
 
@@ -333,6 +339,13 @@ impl Negotiator {
             applied.describe_local(current.session());
         }
         applied
+    }
+
+    /// Looks over a description of the peer's.
+    pub(super) fn survey<'a>(&mut self, session: &'a Session) -> Survey<'a> {
+        let survey = Survey::of(session);
+        self.ops.add(survey.steps);
+        survey
     }
 
     /// A description of ours without sections: who, and with which options.

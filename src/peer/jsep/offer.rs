@@ -1,20 +1,26 @@
 //! State to offer (RFC 9429 §5.2).
 
+use std::collections::BTreeSet;
+
+use crate::base::limits;
 use crate::codec::MediaKind;
 use crate::ice::Credentials;
+use crate::peer::jsep::assess::media_kind;
 use crate::peer::jsep::capabilities::KindCapabilities;
 use crate::peer::jsep::codec::Feedback;
 use crate::peer::jsep::description::{SdpType, SessionDescription};
 use crate::peer::jsep::direction::{self, receives, sends};
 use crate::peer::jsep::error::{NegotiationError, Side};
 use crate::peer::jsep::extensions;
-use crate::peer::jsep::format::{self, Format};
+use crate::peer::jsep::format::{self, Taken};
 use crate::peer::jsep::media_section::{self, MediaSection, ReceiveLayer, RtcpFlags};
+use crate::peer::jsep::mids::FreshMids;
 use crate::peer::jsep::negotiator::{Created, LocalTransport, Negotiator};
 use crate::peer::jsep::remote::is_live;
 use crate::peer::jsep::section::{self, DataSection, TransportLines};
 use crate::peer::jsep::simulcast;
 use crate::peer::jsep::state::SignalingState;
+use crate::peer::jsep::survey::Inherited;
 use crate::peer::jsep::transceiver::{Transceiver, TransceiverId};
 use crate::sdp::attribute::Group;
 use crate::sdp::{Attribute, Direction, Media, MediaKind as SectionKind, Session, Setup, Text, Token};
@@ -34,6 +40,18 @@ enum Place {
     Dead,
     Data,
     Media(TransceiverId),
+}
+
+/// What the descriptions there are say that is the same for all sections of an offer.
+struct Known {
+    /// What sections of ours inherit.
+    local: Inherited,
+    /// What those of the last answer do.
+    answer: Inherited,
+    /// What payload types stand for, in any section of either side.
+    formats: Taken,
+    /// What ids of extensions stand for at the peer; `None` for what we do not know.
+    extensions: BTreeSet<(u16, Option<ExtensionKind>)>,
 }
 
 impl Negotiator {
@@ -147,7 +165,8 @@ impl Negotiator {
             credentials,
             fingerprints: transport.fingerprints,
         };
-        let mut taken = self.taken_formats();
+        let mut known = self.known();
+        let mut mids = self.fresh_mids(models);
         for (index, place) in places.iter().enumerate() {
             let model = models.get(index);
             let media = match place {
@@ -155,13 +174,13 @@ impl Negotiator {
                 Place::Data => {
                     let model = model.filter(|model| model.is_data() && self.is_alive(index, model));
                     let mid = model.and_then(|model| model.attributes.mid().cloned());
-                    let mid = mid.unwrap_or_else(|| self.fresh_mid_in(session, models));
+                    let mid = mid.unwrap_or_else(|| mids.draw());
                     Some(DataSection { mid: Some(mid), model }.build(&self.settings, &lines))
                 }
                 Place::Media(id) => {
                     let mid = self.transceiver(*id).and_then(|its| its.settled.mid.clone());
-                    let mid = mid.unwrap_or_else(|| self.fresh_mid_in(session, models));
-                    self.offer_media(*id, mid, index, &lines, &mut taken)
+                    let mid = mid.unwrap_or_else(|| mids.draw());
+                    self.offer_media(*id, mid, index, &lines, &mut known)
                 }
             };
             session.media.push(media.unwrap_or_else(|| section::dead(model)));
@@ -169,11 +188,11 @@ impl Negotiator {
         self.offer_groups(session, places);
     }
 
-    fn fresh_mid_in(&self, session: &Session, models: &[Media]) -> Token {
-        let models = models.iter().filter_map(|media| media.attributes.mid());
+    /// Mids that no section of either side has.
+    fn fresh_mids(&self, models: &[Media]) -> FreshMids {
         let remote = self.current_remote.as_ref().into_iter().flat_map(|remote| &remote.session().media);
-        let others = models.chain(remote.filter_map(|media| media.attributes.mid())).chain(self.known_mids());
-        fresh_mid(session, others)
+        let sections = models.iter().chain(remote);
+        FreshMids::besides(sections.filter_map(|media| media.attributes.mid()).chain(self.known_mids()))
     }
 
     /// The section of a transceiver.
@@ -183,34 +202,31 @@ impl Negotiator {
         mid: Token,
         index: usize,
         lines: &TransportLines<'_>,
-        taken: &mut Vec<(MediaKind, Format)>,
+        known: &mut Known,
     ) -> Option<Media> {
         let its = self.transceiver(id)?.clone();
         let is_old = its.settled.section == Some(index);
         let present = self.local_description().filter(|_| is_old);
-        let present = present
-            .map(SessionDescription::session)
-            .and_then(|session| Some((session, session.media.get(index)?)));
-        let mut ours = self.offered_capabilities(its.kind, index, is_old);
+        let present = present.map(SessionDescription::session).and_then(|session| session.media.get(index));
+        let mut ours = self.offered_capabilities(its.kind, index, is_old, known.answer);
         ours.extensions.retain(|kind| its.extension(*kind).is_some());
-        let (formats, extensions) = present.map_or((Vec::new(), Vec::new()), |(session, media)| {
-            (format::read(media), extensions::read(media, extensions::mixed(&session.attributes, media)))
+        let (formats, extensions) = present.map_or((Vec::new(), Vec::new()), |media| {
+            (format::read(media), extensions::read(media, extensions::mixed(known.local, media)))
         });
-        let tells_streams = present
-            .is_some_and(|(_, media)| media.attributes.iter().any(|a| matches!(a, Attribute::Msid(..))));
+        let tells_streams =
+            present.is_some_and(|media| media.attributes.iter().any(|a| matches!(a, Attribute::Msid(..))));
         let send_layers =
             if sends(its.direction) { media_section::layer_names(&its.settled.layers) } else { Vec::new() };
         // Layers that an answer of ours has taken stay asked for: an offer without them would end them (RFC 8853 §5.3.4).
         let asked = match present {
-            Some((session, media)) if its.receive_layers.is_empty() => {
-                let received = receives(direction::of(session, media));
+            Some(media) if its.receive_layers.is_empty() => {
+                let received = receives(direction::of(known.local, media));
                 if received { simulcast::asked(media) } else { its.settled.asked.clone() }
             }
             _ => its.receive_layers.clone(),
         };
         let receive_layers = if receives(its.direction) { asked } else { Vec::new() };
-        let taken_ids = self.taken_extensions();
-        let mut extensions = self.extension_ids.offer(&ours.extensions, &extensions, &taken_ids);
+        let mut extensions = self.extension_ids.offer(&ours.extensions, &extensions, &known.extensions);
         for extension in &mut extensions {
             extension.direction = its.extension(extension.kind).unwrap_or(Direction::SendRecv);
         }
@@ -220,7 +236,8 @@ impl Negotiator {
             // Without the number that it is about there is nothing to feed back.
             ours.feedback.retain(|kind| *kind != Feedback::TransportCc);
         }
-        let formats = self.payload_types.offer(its.kind, &ours, &its.preferences, &formats, taken);
+        let formats =
+            self.payload_types.offer(its.kind, &ours, &its.preferences, &formats, &mut known.formats);
         if formats.is_empty() {
             // Every number is taken: the section is there, and rejected.
             return None;
@@ -244,13 +261,18 @@ impl Negotiator {
     }
 
     /// What we offer for a section: all we have, or of header extensions and feedback what the last answer left (RFC 9429 §5.2.2).
-    fn offered_capabilities(&self, kind: MediaKind, index: usize, is_old: bool) -> KindCapabilities {
+    fn offered_capabilities(
+        &self,
+        kind: MediaKind,
+        index: usize,
+        is_old: bool,
+        inherited: Inherited,
+    ) -> KindCapabilities {
         let mut ours = self.settings.media.of(kind).clone();
         let answer = self.last_answer().filter(|_| is_old);
-        let answer = answer
-            .and_then(|session| Some((session, session.media.get(index).filter(|media| is_live(media))?)));
-        if let Some((session, media)) = answer {
-            let known = extensions::read(media, extensions::mixed(&session.attributes, media));
+        let answer = answer.and_then(|session| session.media.get(index).filter(|media| is_live(media)));
+        if let Some(media) = answer {
+            let known = extensions::read(media, extensions::mixed(inherited, media));
             ours.extensions.retain(|kind| known.iter().any(|its| its.kind == *kind));
             let formats = format::read(media);
             ours.feedback.retain(|kind| formats.iter().any(|format| format.feedback.contains(kind)));
@@ -269,20 +291,31 @@ impl Negotiator {
         both.into_iter().flatten().find(|its| its.kind() == SdpType::Answer).map(SessionDescription::session)
     }
 
-    /// What payload types stand for, in any section of either side.
-    fn taken_formats(&self) -> Vec<(MediaKind, Format)> {
-        let all = [self.local_description(), self.current_remote.as_ref()];
-        let sections =
-            all.into_iter().flatten().flat_map(|its| &its.session().media).filter(|media| is_live(media));
-        let sections =
-            sections.filter_map(|media| Some((crate::peer::jsep::assess::media_kind(media)?, media)));
-        sections
-            .flat_map(|(kind, media)| format::read(media).into_iter().map(move |format| (kind, format)))
-            .collect()
+    /// What the descriptions there are say that is the same for all sections of an offer.
+    fn known(&self) -> Known {
+        let inherited = |session: Option<&Session>| session.map_or_else(Inherited::default, Inherited::of);
+        Known {
+            local: inherited(self.local_description().map(SessionDescription::session)),
+            answer: inherited(self.last_answer()),
+            formats: self.taken_formats(),
+            extensions: self.taken_extensions(),
+        }
     }
 
-    /// What ids of extensions stand for at the peer.
-    fn taken_extensions(&self) -> Vec<(u16, Option<ExtensionKind>)> {
+    fn taken_formats(&self) -> Taken {
+        let all = [self.local_description(), self.current_remote.as_ref()];
+        let sections = all.into_iter().flatten().flat_map(|its| &its.session().media);
+        let mut taken = Taken::default();
+        for media in sections.filter(|media| is_live(media)) {
+            let Some(kind) = media_kind(media) else { continue };
+            for format in format::read(media) {
+                taken.add(kind, &format);
+            }
+        }
+        taken
+    }
+
+    fn taken_extensions(&self) -> BTreeSet<(u16, Option<ExtensionKind>)> {
         let remote = self.current_remote.as_ref().into_iter().flat_map(|remote| &remote.session().media);
         let maps = remote.filter(|media| is_live(media)).flat_map(|media| media.attributes.extmaps());
         maps.map(|map| (map.id, ExtensionKind::from_uri(&map.uri))).collect()
@@ -307,6 +340,8 @@ impl Negotiator {
                 groups.push(members);
             }
         }
+        // Beside the bundle, as many as are read.
+        groups.truncate(limits::MAX_SDP_GROUPS - 1);
         for mids in groups {
             session.attributes.push(Attribute::Group(Group { semantics: section::token("LS"), mids }));
         }
@@ -321,13 +356,4 @@ pub(super) fn bundle(session: &mut Session) {
     if !mids.is_empty() {
         session.attributes.insert(0, Attribute::Group(Group { semantics: section::token("BUNDLE"), mids }));
     }
-}
-
-/// The least number that is no section's mid, here or among `others`: short, for it rides in RTP headers.
-pub(super) fn fresh_mid<'a>(session: &'a Session, others: impl Iterator<Item = &'a Token>) -> Token {
-    let here = session.media.iter().filter_map(|media| media.attributes.mid());
-    let used: std::collections::BTreeSet<&str> = here.chain(others).map(Token::as_str).collect();
-    // One more number than there are mids: one of them is free.
-    let free = (0..=used.len()).map(|number| number.to_string()).find(|mid| !used.contains(mid.as_str()));
-    free.and_then(|mid| Token::new(mid).ok()).expect("a number is a token, and there is one more than mids")
 }

@@ -1,5 +1,7 @@
 //! Our sections: the transport, data channels, and rejections.
 
+use std::collections::BTreeMap;
+
 use crate::crypto::Fingerprint;
 use crate::ice::Credentials;
 use crate::peer::jsep::negotiator::{LocalTransport, Settings};
@@ -96,9 +98,21 @@ pub(super) fn dead(model: Option<&Media>) -> Media {
 pub(super) fn tagged(session: &Session) -> Option<usize> {
     let live = |index: &usize| session.media.get(*index).is_some_and(is_live);
     let bundle = session.attributes.groups().find(|group| group.semantics == "BUNDLE");
-    let members =
-        bundle.into_iter().flat_map(|group| &group.mids).filter_map(|mid| session.media_by_mid(mid));
-    members.map(|(index, _)| index).find(live).or_else(|| (0..session.media.len()).find(live))
+    let mids = bundle.map_or(&[][..], |group| &group.mids);
+    // As a rule it is the first.
+    let first = mids.first().and_then(|mid| session.media_by_mid(mid)).map(|(index, _)| index);
+    first.filter(live).or_else(|| live_member(session, mids)).or_else(|| (0..session.media.len()).find(live))
+}
+
+/// The first of these mids whose section is alive.
+fn live_member(session: &Session, mids: &[Token]) -> Option<usize> {
+    let mut live = BTreeMap::new();
+    for (index, media) in session.media.iter().enumerate() {
+        if let Some(mid) = media.attributes.mid() {
+            live.entry(mid).or_insert(is_live(media).then_some(index));
+        }
+    }
+    mids.iter().find_map(|mid| live.get(mid).copied().flatten())
 }
 
 /// The user fragment of our transport.

@@ -16,17 +16,18 @@ use crate::peer::jsep::negotiated::{
     LocalSource, NegotiatedCodec, NegotiatedExtension, NegotiatedMedia, RemoteLayer, RemoteSource,
 };
 use crate::peer::jsep::simulcast;
+use crate::peer::jsep::survey::Inherited;
 use crate::peer::jsep::transceiver::{Encoding, SendLayer, Transceiver};
 use crate::sdp::attribute::SimulcastId;
-use crate::sdp::{Attribute, Direction, Media, Session, Text, Token};
+use crate::sdp::{Attribute, Direction, Media, Text, Token};
 use crate::wire::rtp::ExtensionKind;
 
 /// One section in both descriptions.
 #[derive(Clone, Copy)]
 pub(super) struct Both<'a> {
     pub(super) index: usize,
-    pub(super) ours: (&'a Session, &'a Media),
-    pub(super) theirs: (&'a Session, &'a Media),
+    pub(super) ours: (Inherited, &'a Media),
+    pub(super) theirs: (Inherited, &'a Media),
     /// Whether the answer is ours.
     pub(super) we_answer: bool,
 }
@@ -71,7 +72,9 @@ pub(super) fn settle(
         send_codecs,
         receive_codecs,
         extensions,
-        extensions_mixed: [both.ours, both.theirs].iter().all(|(s, m)| extensions::mixed(&s.attributes, m)),
+        extensions_mixed: [both.ours, both.theirs]
+            .iter()
+            .all(|(inherited, m)| extensions::mixed(*inherited, m)),
         reduced_size_rtcp: [both.ours.1, theirs].iter().all(|m| m.attributes.has(&Attribute::RtcpRsize)),
         cname: cname.clone(),
         local_sources,
@@ -140,8 +143,8 @@ fn codecs(
 }
 
 fn common_extensions(both: &Both<'_>) -> Vec<NegotiatedExtension> {
-    let read = |(session, media): (&Session, &Media)| {
-        extensions::read(media, extensions::mixed(&session.attributes, media))
+    let read = |(inherited, media): (Inherited, &Media)| {
+        extensions::read(media, extensions::mixed(inherited, media))
     };
     let (ours, theirs) = (read(both.ours), read(both.theirs));
     let pair = |its: &OfferedExtension| {

@@ -1,5 +1,7 @@
 //! Simulcast by RID (RFC 8853, RFC 8851): which layers are sent and asked for.
 
+use std::collections::BTreeMap;
+
 use crate::base::limits;
 use crate::peer::jsep::format::Format;
 use crate::peer::jsep::media_section::ReceiveLayer;
@@ -21,11 +23,21 @@ pub(super) fn of(media: &Media) -> Option<&Simulcast> {
     }
 }
 
+/// The rids of one direction by their names; of one that is there twice the first.
+fn declared(media: &Media, sends: bool) -> BTreeMap<&str, &Rid> {
+    let mut rids = BTreeMap::new();
+    for rid in media.attributes.rids().filter(|rid| rid.sends == sends) {
+        rids.entry(rid.id.as_str()).or_insert(rid);
+    }
+    rids
+}
+
 /// The layers the describing side wants to receive, as name and whether it starts paused; of alternatives the first.
 pub(super) fn wanted(media: &Media) -> Vec<(Token, bool)> {
     let Some(simulcast) = of(media) else { return Vec::new() };
-    let declared = |id: &SimulcastId| media.attributes.rids().any(|rid| rid.id == id.rid && !rid.sends);
-    let firsts = simulcast.receive.iter().filter_map(|stream| stream.iter().find(|id| declared(id)));
+    let declared = declared(media, false);
+    let is_declared = |id: &&SimulcastId| declared.contains_key(id.rid.as_str());
+    let firsts = simulcast.receive.iter().filter_map(|stream| stream.iter().find(is_declared));
     firsts.take(limits::MAX_ENCODINGS).map(|id| (id.rid.clone(), id.paused)).collect()
 }
 
@@ -65,8 +77,9 @@ pub(super) fn restrictions(rid: &Rid) -> Option<Restrictions> {
 /// were accepted.
 pub(super) fn accepted(offered: &Media, formats: &[Format]) -> Vec<Vec<ReceiveLayer>> {
     let Some(simulcast) = of(offered) else { return Vec::new() };
+    let declared = declared(offered, true);
     let layer = |id: &SimulcastId| {
-        let rid = offered.attributes.rids().find(|rid| rid.id == id.rid && rid.sends)?;
+        let rid = declared.get(id.rid.as_str())?;
         let its = restrictions(rid)?;
         let kept =
             its.payload_types.iter().filter(|number| formats.iter().any(|f| f.payload_type == **number));
