@@ -3,6 +3,8 @@
 //! A relay-only policy does not exist yet: what exists to hide an address is a candidate that advertises another, and to name none.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[expect(dead_code, reason = "each test uses its part")]
+mod dtls_support;
 mod pair;
 
 use core::fmt::Debug;
@@ -11,7 +13,8 @@ use std::sync::mpsc;
 
 use antiphon::crypto::srtp_keys::{KeyingMaterial, SrtpProfile};
 use antiphon::ice::{self, Credentials};
-use antiphon::{Certificate, Config, LocalCandidate, OfferOptions, Rng, Router, Seed};
+use antiphon::srtp::{self, Side};
+use antiphon::{Certificate, Config, LocalCandidate, OfferOptions, Rng, Router, Seed, dtls};
 use pair::{Pair, UNIX, address, ms, secs, value};
 
 /// Every way a program that logs all it has might write `bytes`.
@@ -29,6 +32,8 @@ fn assert_hidden(shown: &str, secrets: &[String]) {
 
 #[test]
 fn n61_no_secret_is_in_what_is_logged_or_counted() {
+    #[cfg(feature = "tracing")]
+    let lines = listener::listen();
     let seed = [0xa7; 32];
     let certificate = Certificate::generate(&Seed::from_bytes(seed), UNIX).unwrap();
     let (_, key) = certificate.to_pem().unwrap();
@@ -61,6 +66,12 @@ fn n61_no_secret_is_in_what_is_logged_or_counted() {
         assert_hidden(&format!("{value:?}"), &secrets);
         assert_hidden(&format!("{value:#?}"), &secrets);
     }
+    #[cfg(feature = "tracing")]
+    {
+        let lines: Vec<String> = lines.try_iter().collect();
+        assert!(lines.iter().any(|line| line.contains("dtls connected")), "{lines:?}");
+        assert_hidden(&lines.concat(), &secrets);
+    }
 }
 
 #[test]
@@ -81,6 +92,81 @@ fn n61_the_parts_hide_their_secrets_as_well() {
     let material = KeyingMaterial::split(SrtpProfile::AeadAes128Gcm, &exported).unwrap();
     let key = material.client_key().to_vec();
     assert_hidden(&format!("{material:?}"), &spellings(&key));
+}
+
+#[test]
+fn n61_the_keys_of_a_handshake_are_hidden() {
+    let profiles = |config: &mut dtls::Config| config.srtp_profiles = vec![SrtpProfile::Aes128CmSha1_80];
+    let mut pair = dtls_support::Pair::with(profiles, profiles);
+    pair.run();
+    assert!(pair.is_connected());
+    let mut exported = [0; 48];
+    pair.ends[0].export_keying_material(b"EXPERIMENTAL", None, &mut exported).unwrap();
+    let keys = pair.ends[0].srtp_keying_material().unwrap();
+    let parts = [keys.client_key(), keys.client_salt(), keys.server_key(), keys.server_salt()];
+    let secrets: Vec<String> = parts.into_iter().chain([&exported[..]]).flat_map(spellings).collect();
+    let media = [Side::Client, Side::Server].map(|side| srtp::Session::new(&keys, side).unwrap());
+    let mut shown = vec![format!("{keys:?}{keys:#?}{media:?}{media:#?}")];
+    for end in &pair.ends {
+        let stats = end.stats();
+        shown.push(format!("{end:?}{end:#?}{stats:?}{}", serde_json::to_string(&stats).unwrap()));
+    }
+    shown.push(format!("{:?}", pair.events));
+    for shown in shown {
+        assert_hidden(&shown, &secrets);
+    }
+}
+
+/// Who takes down every line that is logged, with all its fields.
+#[cfg(feature = "tracing")]
+mod listener {
+    use core::fmt::{Debug, Write};
+    use std::sync::mpsc::{self, Receiver, Sender};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    struct Listener(Sender<String>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0, " {field}={value:?}").unwrap();
+        }
+    }
+
+    impl Subscriber for Listener {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(event.metadata().target().to_owned());
+            event.record(&mut line);
+            self.0.send(line.0).unwrap_or_default();
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// Every line from now on, of all threads.
+    pub(crate) fn listen() -> Receiver<String> {
+        let (sender, lines) = mpsc::channel();
+        tracing::subscriber::set_global_default(Listener(sender)).unwrap();
+        lines
+    }
 }
 
 /// Everything that leaves an end as bytes, and all it says of itself.
