@@ -3,7 +3,9 @@
 mod pair;
 
 use antiphon::peer::{NegotiationError, SdpType};
-use antiphon::{ConnectionState, DataChannelInit, Event, SessionDescription, SignalingState};
+use antiphon::{
+    ConnectionState, DataChannelInit, Event, IceCandidate, OfferOptions, SessionDescription, SignalingState,
+};
 use pair::{Pair, ms, replaced, secs, text, value};
 
 fn signalling(end: &pair::End) -> Vec<SignalingState> {
@@ -112,6 +114,26 @@ fn a_local_offer_rolled_back_leaves_no_trace() {
     pair.negotiate();
     pair.run_for(secs(60));
     assert_eq!(pair.states(), [ConnectionState::Connected; 2]);
+    pair.assert_talks(channels, ms(500));
+}
+
+#[test]
+fn a_candidate_that_comes_during_an_offer_of_our_own_outlives_its_rollback() {
+    let (mut pair, channels) = Pair::connected();
+    let of_peer = pair.ends[1].pc.local_description().unwrap().to_sdp();
+    pair.ends[0].offer_with(OfferOptions { ice_restart: true });
+    // The peer, which has not heard of the offer, has found another address under the credentials in force.
+    let candidate = IceCandidate {
+        candidate: "candidate:7 1 udp 1694498815 192.0.2.77 5000 typ host".into(),
+        sdp_mid: Some(value(&of_peer, "a=mid:").into()),
+        username_fragment: Some(value(&of_peer, "a=ice-ufrag:").into()),
+        ..IceCandidate::default()
+    };
+    pair.ends[0].pc.add_ice_candidate(Some(&candidate)).unwrap();
+    pair.ends[0].pc.set_local_description(Some(SessionDescription::rollback())).unwrap();
+    pair.wake();
+    let known = pair.ends[0].pc.stats(pair.now).ice.remote_candidates;
+    assert!(known.iter().any(|its| its.to_string().contains("192.0.2.77 5000")), "{known:?}");
     pair.assert_talks(channels, ms(500));
 }
 

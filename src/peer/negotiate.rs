@@ -75,6 +75,7 @@ impl PeerConnection {
                 self.unannounced = self.transport.ice.local_candidates().cloned().collect();
                 if taken_back {
                     self.forget_told();
+                    self.restore_remote_candidates();
                 } else {
                     self.gathering_state = IceGatheringState::New;
                 }
@@ -150,6 +151,14 @@ impl PeerConnection {
         let told: Vec<_> = media.flat_map(|media| media.attributes.candidates()).collect();
         let is_told = |c: &Candidate| told.iter().any(|t| (&t.address, t.port) == (&c.address, c.port));
         self.unannounced.retain(|candidate| !is_told(candidate));
+    }
+
+    /// The generation in force is back: candidates of the peer's that came meanwhile went to the one that was given up.
+    fn restore_remote_candidates(&mut self) {
+        for candidate in self.negotiator.candidates_in_force() {
+            // Those that are known or cannot be used change nothing.
+            self.transport.ice.add_remote_candidate(candidate).unwrap_or_default();
+        }
     }
 
     /// Offer and answer agree on data channels: SCTP gets its ports and limits.

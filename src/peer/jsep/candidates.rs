@@ -120,6 +120,13 @@ impl Negotiator {
         if elsewhere { Ok(None) } else { Err(RemoteCandidateError::UnknownUfrag) }
     }
 
+    /// The candidates of the peer's description in force, of the transport that all sections share.
+    pub(crate) fn candidates_in_force(&self) -> impl Iterator<Item = &Candidate> {
+        let both = self.in_effect.as_ref().zip(self.current_remote.as_ref());
+        let view = both.map(|(effect, remote)| View::of(remote.session(), effect.remote.section));
+        view.into_iter().flat_map(|view| view.candidates())
+    }
+
     /// Where candidates of a generation of ours belong: the index and the mid of its section, once a description has it.
     pub(crate) fn local_section(&self, of: &str) -> Option<(usize, Option<String>)> {
         let session = self.local_description()?.session();
