@@ -344,4 +344,14 @@ fn settings_out_of_their_range_are_named() {
         let error = new(&config).unwrap_err();
         assert!(is(&error), "{error}");
     }
+    for (config, text) in [
+        (base().mtu(1), "mtu 1 is not within 256 to 65535 bytes"),
+        (base().max_segments(65), "max_segments 65 is not within 1 to 64 datagrams"),
+        (base().ice_pacing(ms(4)), "ice_pacing 4ms is not within 5ms to 1s"),
+        (base().max_candidate_pairs(0), "max_candidate_pairs 0 is not within 1 to 1000"),
+        (base().receive_window(7), "receive_window 7 is not within 65536 to 2147483648 bytes"),
+        (base().max_data_channels(0), "max_data_channels 0 is not within 1 to 65535"),
+    ] {
+        assert_eq!(new(&config).unwrap_err().to_string(), text);
+    }
 }

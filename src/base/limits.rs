@@ -20,6 +20,8 @@ pub const ARENA_BLOCKS: usize = 8;
 
 // ---- stun, ice ------------------------------------------------------------------------------------------------
 
+/// Pairs that are checked, unless configured otherwise (RFC 8445 §6.1.2.5).
+pub const ICE_PAIRS: usize = 100;
 /// Most pairs a configuration may ask an agent to check: at the least pacing of 5 ms they take five seconds.
 pub const MAX_ICE_PAIRS: usize = 1000;
 /// Local candidates of one agent: more interfaces than a host has, times two families.
@@ -69,6 +71,8 @@ pub const DTLS_VERIFY_REQUESTS: u8 = 4;
 
 /// Data channels at a time: what Chromium allows.
 pub const DATA_CHANNELS: usize = 1024;
+/// Most data channels a configuration may ask for: as many as there are streams (RFC 8832 §6: 65535 is none).
+pub const MAX_DATA_CHANNELS: usize = 65_535;
 /// Bytes kept outside the association's window, over all channels: messages that overtook their OPEN or wait in a channel that the
 /// peer has closed.
 pub const DATA_HELD: usize = 512 * 1024;
@@ -81,6 +85,10 @@ pub const DATA_REFUSED_STREAMS: usize = 1024;
 pub const SCTP_PORT: u16 = 5000;
 /// Receive window: what browsers offer; at 50 ms it carries 838 Mbit/s.
 pub const SCTP_RECEIVE_WINDOW: usize = 5 * 1024 * 1024;
+/// Least receive window a configuration may ask for: one message of a peer that has not been told how long they may be (RFC 8841 §6.1).
+pub const MIN_RECEIVE_WINDOW: usize = 64 * 1024;
+/// Most: half of what the window's field can say (RFC 9260 §3.3.2).
+pub const MAX_RECEIVE_WINDOW: usize = 1 << 31;
 /// Most datagrams drawn at once: what Linux cuts in one call (`UDP_MAX_SEGMENTS`).
 pub const MAX_SEGMENTS: usize = 64;
 /// Unsent bytes of one stream above which `send` refuses.
@@ -183,6 +191,10 @@ pub const MAX_ROUTED_PATHS: usize = 32;
 pub const MAX_ROUTED_TRANSACTIONS: usize = 256;
 /// Transceivers of one connection: as many as a description may have sections.
 pub const MAX_TRANSCEIVERS: usize = MAX_SDP_MEDIA;
+/// Longest name of a stream (RFC 8830 §2).
+pub const MAX_STREAM_NAME: usize = 64;
+/// Longest name of a layer: what a one-byte header extension carries (RFC 8285 §4.2).
+pub const MAX_RID: usize = 16;
 /// Layers one transceiver sends: three are usual, and a mid is seldom cut finer than this.
 pub const MAX_ENCODINGS: usize = 8;
 /// Streams one track belongs to, and header extensions, sources or rids of one section that are looked at.

@@ -31,7 +31,7 @@ impl Default for Config {
             role: Role::Controlling,
             lite: false,
             pacing: None,
-            pair_limit: 100,
+            pair_limit: limits::ICE_PAIRS,
             remote_candidate_limit: 100,
             peer_reflexive_limit: 32,
             mtu: limits::DEFAULT_MTU,

@@ -51,13 +51,13 @@ impl Config {
             certificate: None,
             ice_lite: false,
             ice_pacing: None,
-            max_candidate_pairs: 100,
+            max_candidate_pairs: limits::ICE_PAIRS,
             mtu: limits::DEFAULT_MTU,
             max_segments: 1,
-            max_message_size: 256 * 1024,
-            max_buffered_amount: 1024 * 1024,
-            receive_window: 5 * 1024 * 1024,
-            max_data_channels: 1024,
+            max_message_size: limits::SCTP_MAX_MESSAGE,
+            max_buffered_amount: limits::SCTP_SEND_LIMIT,
+            receive_window: limits::SCTP_RECEIVE_WINDOW,
+            max_data_channels: limits::DATA_CHANNELS,
             extended_master_secret_required: true,
         }
     }
@@ -168,10 +168,10 @@ impl Config {
         if self.max_buffered_amount == 0 {
             return Err(E::MaxBufferedAmount);
         }
-        if !(64 * 1024..=1 << 31).contains(&self.receive_window) {
+        if !(limits::MIN_RECEIVE_WINDOW..=limits::MAX_RECEIVE_WINDOW).contains(&self.receive_window) {
             return Err(E::ReceiveWindow { bytes: self.receive_window });
         }
-        if !(1..=65_535).contains(&self.max_data_channels) {
+        if !(1..=limits::MAX_DATA_CHANNELS).contains(&self.max_data_channels) {
             return Err(E::MaxDataChannels { channels: self.max_data_channels });
         }
         Ok(())

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::jsep::RemoteCandidateError;
+use crate::base::limits;
 use crate::crypto::CryptoError;
 use crate::sdp::candidate::CandidateParseError;
 use crate::{dtls, ice, rtp};
@@ -12,25 +13,29 @@ use crate::{dtls, ice, rtp};
 #[non_exhaustive]
 pub enum ConfigError {
     /// `mtu`.
-    #[error("mtu {bytes} is not within 256 to 65535 bytes")]
+    #[error("mtu {bytes} is not within {} to {} bytes", limits::MIN_MTU, limits::MAX_DATAGRAM)]
     Mtu {
         /// The value given.
         bytes: usize,
     },
     /// `max_segments`.
-    #[error("max_segments {datagrams} is not within 1 to 64 datagrams")]
+    #[error("max_segments {datagrams} is not within 1 to {} datagrams", limits::MAX_SEGMENTS)]
     MaxSegments {
         /// The value given.
         datagrams: usize,
     },
     /// `ice_pacing`.
-    #[error("ice_pacing {interval:?} is not within 5 ms to 1 s")]
+    #[error(
+        "ice_pacing {interval:?} is not within {:?} to {:?}",
+        ice::Config::MIN_PACING,
+        ice::Config::MAX_PACING
+    )]
     IcePacing {
         /// The value given.
         interval: Duration,
     },
     /// `max_candidate_pairs`.
-    #[error("max_candidate_pairs {pairs} is not within 1 to 1000")]
+    #[error("max_candidate_pairs {pairs} is not within 1 to {}", limits::MAX_ICE_PAIRS)]
     MaxCandidatePairs {
         /// The value given.
         pairs: usize,
@@ -42,13 +47,17 @@ pub enum ConfigError {
     #[error("max_buffered_amount is 0, which would refuse every message")]
     MaxBufferedAmount,
     /// `receive_window`.
-    #[error("receive_window {bytes} is not within 64 KiB to 2 GiB")]
+    #[error(
+        "receive_window {bytes} is not within {} to {} bytes",
+        limits::MIN_RECEIVE_WINDOW,
+        limits::MAX_RECEIVE_WINDOW
+    )]
     ReceiveWindow {
         /// The value given.
         bytes: usize,
     },
     /// `max_data_channels`.
-    #[error("max_data_channels {channels} is not within 1 to 65535")]
+    #[error("max_data_channels {channels} is not within 1 to {}", limits::MAX_DATA_CHANNELS)]
     MaxDataChannels {
         /// The value given.
         channels: usize,

@@ -119,7 +119,7 @@ pub enum TransceiverError {
         /// How many.
         limit: usize,
     },
-    /// The name of a stream is empty or longer than 64 characters.
+    /// The name of a stream is longer than 64 characters. An empty one is no token, and cannot come here.
     #[error("the name of stream {0} is too long")]
     StreamName(usize),
     /// More streams than there may be.

@@ -16,11 +16,6 @@ use crate::peer::jsep::transceiver::{
 use crate::sdp::{Direction, Text, Token};
 use crate::wire::rtp::ExtensionKind;
 
-/// Longest name of a stream (RFC 8830 §2).
-const STREAM_NAME: usize = 64;
-/// Longest name of a layer: what a one-byte header extension carries.
-const RID: usize = 16;
-
 impl Negotiator {
     /// The transceivers, in the order they were made.
     pub(crate) fn transceivers(&self) -> impl Iterator<Item = &Transceiver> {
@@ -382,7 +377,7 @@ impl Settled {
 
 /// W3C: letters and digits only, though RFC 8851 §10 has `-` and `_` too, which some do not take.
 fn is_rid(rid: &Token) -> bool {
-    rid.len() <= RID && rid.chars().all(|c| c.is_ascii_alphanumeric())
+    rid.len() <= limits::MAX_RID && rid.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 /// Each name once, and none too long.
@@ -390,7 +385,7 @@ fn check_streams(streams: Vec<Token>) -> Result<Vec<Token>, TransceiverError> {
     let limit = limits::MAX_STREAMS;
     let mut list: Vec<Token> = Vec::new();
     for (index, name) in streams.into_iter().enumerate() {
-        if name.len() > STREAM_NAME {
+        if name.len() > limits::MAX_STREAM_NAME {
             return Err(TransceiverError::StreamName(index));
         }
         if !list.contains(&name) {
