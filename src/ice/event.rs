@@ -38,21 +38,21 @@ pub enum IceConnectionState {
     Closed,
 }
 
-/// The W3C's `RTCIceGatheringState`.
+/// How far gathering local candidates has come: the W3C's `RTCIceGatheringState`, of an agent or of a connection.
 ///
 /// ```
 /// use antiphon::ice::IceGatheringState;
 /// assert_eq!(IceGatheringState::default(), IceGatheringState::New);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum IceGatheringState {
-    /// No candidate has been added.
+    /// No candidate has been added, or no local description says yet where they belong.
     #[default]
     New,
     /// More candidates may follow.
     Gathering,
-    /// The caller has ended the local candidates, and no gathering is pending.
+    /// All local candidates have been reported: none is gathered, and none follows unless it is added later.
     Complete,
 }
 

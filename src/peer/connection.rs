@@ -15,7 +15,7 @@ use super::jsep::{
 };
 use super::receiver::Receiver;
 use super::sender::Sender;
-use super::state::{ConnectionState, IceGatheringState};
+use super::state::ConnectionState;
 use super::stats::Stats;
 use super::transceiver::Transceiver;
 use super::transport::Transport;
@@ -24,7 +24,7 @@ use crate::base::outbox::Outbox;
 use crate::codec::MediaKind;
 use crate::crypto::Certificate;
 use crate::data::{ChannelId, Channels, DataChannelError, DataChannelInit};
-use crate::ice::{Agent, CandidateError, IceConnectionState, LocalCandidate};
+use crate::ice::{Agent, CandidateError, IceConnectionState, IceGatheringState, LocalCandidate};
 use crate::machine::{Machine, Output};
 use crate::net::{Datagram, Path};
 use crate::rng::{Rng, Seed};

@@ -1,10 +1,10 @@
 //! What a [`PeerConnection`](super::PeerConnection) reports.
 
 use super::jsep::{SignalingState, TransceiverId};
-use super::state::{ConnectionState, IceGatheringState};
+use super::state::ConnectionState;
 use crate::base::bitrate::Bitrate;
 use crate::data::{ChannelId, DataChannelFailure};
-use crate::ice::IceConnectionState;
+use crate::ice::{IceConnectionState, IceGatheringState};
 use crate::rtp::KeyframeRequest;
 
 /// An ICE candidate as it travels over signalling: the W3C's `RTCIceCandidateInit`.

@@ -30,6 +30,7 @@ mod transceiver;
 mod transport;
 mod transports;
 
+pub use crate::ice::IceGatheringState;
 pub use config::Config;
 pub use connection::PeerConnection;
 pub use data_channel::DataChannel;
@@ -46,7 +47,7 @@ pub use jsep::{
 pub use receiver::Receiver;
 pub use router::{ConnectionId, Router, RouterStats};
 pub use sender::Sender;
-pub use state::{ConnectionState, IceGatheringState};
+pub use state::ConnectionState;
 pub use stats::{DatagramStats, InboundRtp, MediaStats, OutboundRtp, Stats};
 pub use stats_entries::{
     CandidateEntry, CandidatePairEntry, CertificateEntry, CodecEntry, DataChannelEntry, DtlsTransportState,

@@ -10,11 +10,11 @@ use super::jsep::{
 };
 use super::media::Media;
 use super::setup;
-use super::state::{DtlsState, IceGatheringState};
+use super::state::DtlsState;
 use crate::base::limits;
 use crate::crypto::FingerprintHash;
 use crate::dtls::{self, Connection};
-use crate::ice::Role;
+use crate::ice::{IceGatheringState, Role};
 use crate::sdp::{Candidate, CandidateParseError};
 
 impl PeerConnection {

@@ -26,19 +26,6 @@ pub enum ConnectionState {
     Closed,
 }
 
-/// How far gathering local candidates has come (W3C WebRTC §4.3.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
-pub enum IceGatheringState {
-    /// No local description yet.
-    #[default]
-    New,
-    /// Candidates may still come.
-    Gathering,
-    /// Every local candidate has been reported.
-    Complete,
-}
-
 /// The DTLS part of the aggregate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum DtlsState {

@@ -1,8 +1,9 @@
 //! One snapshot of every layer.
 
-use super::state::{ConnectionState, IceGatheringState};
+use super::state::ConnectionState;
 use crate::codec::MediaKind;
 use crate::crypto::srtp_keys::SrtpProfile;
+use crate::ice::IceGatheringState;
 use crate::time::Instant;
 use crate::{data, dtls, ice, rtp, sctp, srtp};
 

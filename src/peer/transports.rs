@@ -5,10 +5,10 @@ use bytes::Bytes;
 
 use super::connection::{Life, PeerConnection};
 use super::jsep::TransceiverId;
-use super::state::{DtlsState, IceGatheringState};
+use super::state::DtlsState;
 use super::stats_entries::DtlsTransportState;
 use crate::dtls;
-use crate::ice::{Credentials, IceConnectionState, Role};
+use crate::ice::{Credentials, IceConnectionState, IceGatheringState, Role};
 use crate::sctp::State;
 use crate::sdp::Candidate;
 
