@@ -10,7 +10,7 @@ pub enum Protocol {
     /// One datagram is one packet.
     #[default]
     Udp,
-    /// A stream with RFC 4571 framing, done by the crate.
+    /// A stream with RFC 4571 framing. What it names can be told and understood; nothing in the crate frames streams or runs over them yet.
     Tcp,
 }
 
