@@ -6,7 +6,11 @@ mod answer;
 mod apply;
 mod assess;
 mod associate;
+#[cfg(test)]
+mod association_tests;
 mod candidates;
+#[cfg(test)]
+mod candidates_tests;
 mod capabilities;
 mod check;
 mod codec;
@@ -20,6 +24,8 @@ mod error;
 mod extensions;
 mod format;
 mod h264;
+#[cfg(test)]
+mod history_tests;
 mod matching;
 mod media_section;
 mod mids;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::crypto::Fingerprint;
 use crate::ice::Credentials;
-use crate::peer::jsep::apply::{Applied, Negotiated};
+use crate::peer::jsep::apply::{Applied, Negotiated, NegotiatedData, NegotiatedTransport};
 use crate::peer::jsep::capabilities::MediaCapabilities;
 use crate::peer::jsep::description::SessionDescription;
 use crate::peer::jsep::direction::reversed;
@@ -165,4 +165,57 @@ fn one_way(sender: &NegotiatedMedia, receiver: &NegotiatedMedia) {
     {
         assert_eq!((local.ssrc, Some(&sender.cname)), (announced.ssrc, announced.cname.as_ref()));
     }
+}
+
+pub(super) fn with_data(seed: u8) -> Peer {
+    let mut peer = peer(seed);
+    assert!(peer.negotiator.need_data_channel());
+    peer
+}
+
+/// What was settled about a description of data.
+pub(super) struct Settled {
+    pub(super) transport: NegotiatedTransport,
+    pub(super) data: NegotiatedData,
+}
+
+impl core::ops::Deref for Settled {
+    type Target = NegotiatedTransport;
+
+    fn deref(&self) -> &NegotiatedTransport {
+        &self.transport
+    }
+}
+
+impl Settled {
+    pub(super) fn of(negotiated: Negotiated) -> Option<Self> {
+        let (transport, data) = negotiated.transport.zip(negotiated.data)?;
+        Some(Self { transport, data })
+    }
+}
+
+/// One whole exchange; returns what each side settled.
+pub(super) fn exchange(offerer: &mut Peer, answerer: &mut Peer) -> (Option<Settled>, Option<Settled>) {
+    let (at_offerer, at_answerer) = exchange_media(offerer, answerer);
+    (Settled::of(at_offerer), Settled::of(at_answerer))
+}
+
+/// A remote offer of one data section with these media-level lines.
+pub(super) fn offer_of(lines: &str) -> SessionDescription {
+    let text = format!(
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n{lines}"
+    );
+    SessionDescription::offer(&text).unwrap()
+}
+
+pub(super) const ICE: &str = "a=ice-ufrag:Vs3v\r\na=ice-pwd:J681eCENDm/XxbRJzXGMFU7q\r\n";
+pub(super) const FINGERPRINT: &str = "a=fingerprint:sha-256 40:4A:1F:54:07:D2:15:1F:62:C9:19:BE:B2:51:5C:11:E0:E9:B7:E1:94:62:AE:B2:72:29:82:56:0E:8F:20:F6\r\n";
+pub(super) const SCTP: &str = "a=sctp-port:5000\r\n";
+
+pub(super) fn offer_with_setup(setup: &str) -> SessionDescription {
+    offer_of(&format!("{ICE}{FINGERPRINT}{SCTP}a=setup:{setup}\r\n"))
+}
+
+pub(super) fn candidate(port: u16) -> Candidate {
+    format!("candidate:1 1 udp 2130706431 192.0.2.1 {port} typ host").parse().unwrap()
 }
