@@ -364,7 +364,14 @@ fn n60_two_sessions_with_one_user_fragment_do_not_harm_anybody() {
     assert!(sent < 300, "{sent} datagrams in five seconds");
 }
 
-/// What a connection draws at random and shows: user fragment, password, session, fingerprint, first transaction.
+/// The value of an RTP or RTCP packet that names who sent it.
+fn source(packet: &[u8]) -> u32 {
+    let at = if matches!(packet[1], 192..=223) { 4 } else { 8 };
+    u32::from_be_bytes(packet[at..at + 4].try_into().unwrap())
+}
+
+/// What a connection draws at random and shows: user fragment, password, session, fingerprint, first transaction, names and sources of
+/// media.
 fn shown(seed: u8) -> Vec<String> {
     let mut pair = Pair::seeded([&Config::new(), &Config::new()], [&[address(0)], &[address(1)]], seed);
     let (sender, receiver) = std::sync::mpsc::channel();
@@ -374,18 +381,35 @@ fn shown(seed: u8) -> Vec<String> {
             sender.send(format!("{from} {:?}", &bytes[8..20])).unwrap_or_default();
         } else if bytes.first() == Some(&22) && matches!(bytes[13], 1 | 2) && bytes.len() > 59 {
             sender.send(format!("{from} {:?}", &bytes[27..59])).unwrap_or_default();
+        } else if bytes.first().is_some_and(|first| matches!(first, 128..=191)) {
+            sender.send(format!("{from} source {}", source(bytes))).unwrap_or_default();
         }
         true
     });
     pair.create_channels();
+    let tracks = pair.ends.each_mut().map(|end| end.pc.add_track(MediaKind::Audio, Vec::new()).unwrap());
     pair.negotiate();
     pair.run_for(secs(2));
+    for (end, track) in tracks.into_iter().enumerate() {
+        let now = pair.now;
+        let frame = Frame::new(vec![0x5a; 80], 0);
+        pair.ends[end].pc.sender(track).unwrap().write(now, &frame).unwrap();
+        pair.drain(end);
+    }
+    pair.run_for(secs(6));
     let mut shown: Vec<String> = receiver.try_iter().collect();
     for end in 0..2 {
         let sdp = pair.local_sdp(end);
         for prefix in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "o="] {
             shown.push(format!("{end} {}", value(&sdp, prefix)));
         }
+        let (described, name) = value(&sdp, "a=ssrc:").split_once(" cname:").unwrap();
+        let track = value(&sdp, "a=msid:").split_once(' ').unwrap().1;
+        shown.extend([format!("{end} {name}"), format!("{end} {track}")]);
+        // What is described is what comes, and nothing else does.
+        let sent: std::collections::BTreeSet<_> =
+            shown.iter().filter(|value| value.starts_with(&format!("{end} source "))).cloned().collect();
+        assert_eq!(sent.into_iter().collect::<Vec<_>>(), [format!("{end} source {described}")]);
     }
     shown
 }
