@@ -194,12 +194,12 @@ fn n57_lists() {
                 let region = Region::new(GLOBAL);
                 let taken = SessionDescription::offer(&text);
                 let change = region.change();
-                let (on_the_way, held) =
+                let (on_the_way, left) =
                     (change.bytes_allocated, change.bytes_allocated.saturating_sub(change.bytes_deallocated));
                 let what = format!("n57: {lines} of {} with {entries}", line.split_at(12).0);
                 assert!(on_the_way < 12 << 20, "{what} cost {on_the_way} bytes on the way");
-                assert!(held < 4 << 20, "{what} hold {held} bytes");
-                assert!(taken.is_ok() || held == 0, "{what}: {held} bytes of what was refused");
+                assert!(left < 4 << 20, "{what} hold {left} bytes");
+                assert!(taken.is_ok() || left == 0, "{what}: {left} bytes of what was refused");
             }
         }
     }

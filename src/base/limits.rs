@@ -171,7 +171,8 @@ pub const MAX_SDP_LISTED: usize = 32 * 1024;
 pub const MAX_SDP_GROUPS: usize = MAX_SDP_MEDIA;
 /// Layers that one `a=simulcast` names: of as many streams as are looked at, as many alternatives.
 pub const MAX_SIMULCAST_LAYERS: usize = MAX_STREAMS * MAX_STREAMS;
-/// Longest candidate: what it is made of fits with a name of 255 bytes and a user fragment of 256, twice over.
+/// Bytes of the extensions of one candidate, and longest text of one that waits for its description: a name of 255 bytes and a user fragment
+/// of 256 fit, twice over.
 pub const MAX_CANDIDATE_BYTES: usize = 2048;
 /// Extensions of one candidate; deployed endpoints write four, and each is a value of a hundred bytes.
 pub const MAX_CANDIDATE_EXTENSIONS: usize = 16;

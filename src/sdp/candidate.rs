@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use nom::bytes::complete::{take_till, take_till1};
 use nom::character::complete::{char, digit1, space1};
 use nom::combinator::{all_consuming, opt};
-use nom::multi::many0;
-use nom::sequence::{preceded, terminated};
+use nom::multi::many_m_n;
+use nom::sequence::preceded;
 use nom::{IResult, Parser};
 use thiserror::Error;
 
@@ -133,7 +133,7 @@ pub enum CandidateParseError {
     /// A type that is not known.
     #[error("unknown candidate type")]
     Kind,
-    /// Longer than is looked at.
+    /// More text than is looked at, or extensions that are longer than is kept.
     #[error("a candidate of {bytes} bytes, of {limit}")]
     TooLong {
         /// How long it is.
@@ -159,6 +159,8 @@ impl CandidateParseError {
 
 /// Longest foundation that is accepted: RFC 8839 §5.1 allows 32, deployed endpoints write more.
 const MAX_FOUNDATION: usize = 64;
+/// Most pairs after the type: extensions, and the four that have a meaning.
+const MAX_PAIRS: usize = limits::MAX_CANDIDATE_EXTENSIONS + 4;
 
 impl FromStr for Candidate {
     type Err = CandidateParseError;
@@ -187,10 +189,10 @@ impl From<Candidate> for String {
 impl Candidate {
     /// Reads what follows `candidate:`.
     pub(in crate::sdp) fn parse_value(text: &str) -> Result<Self, CandidateParseError> {
-        if text.len() > limits::MAX_CANDIDATE_BYTES {
-            let (bytes, limit) = (text.len(), limits::MAX_CANDIDATE_BYTES);
-            return Err(CandidateParseError::TooLong { bytes, limit });
-        }
+        let within = |bytes, limit| {
+            if bytes > limit { Err(CandidateParseError::TooLong { bytes, limit }) } else { Ok(()) }
+        };
+        within(text.len(), limits::MAX_SDP_LINE_BYTES)?;
         // What `clean` would leave out when writing is not read: a line is written as it was read.
         if text.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')) {
             return Err(CandidateParseError::Incomplete);
@@ -207,6 +209,9 @@ impl Candidate {
         if rest.others.len() > limits::MAX_CANDIDATE_EXTENSIONS {
             return Err(CandidateParseError::TooManyExtensions { limit: limits::MAX_CANDIDATE_EXTENSIONS });
         }
+        // What is kept, not what stands between it: a line that is read is still read once it is written.
+        let kept = rest.others.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        within(kept + rest.username_fragment.map_or(0, str::len), limits::MAX_CANDIDATE_BYTES)?;
         let component =
             number(component).filter(|c| (1..=256).contains(c)).ok_or(CandidateParseError::Component)?;
         let priority = number(priority).ok_or(CandidateParseError::Priority)?;
@@ -241,7 +246,11 @@ fn line(input: &str) -> IResult<&str, Line<'_>> {
     }
     let value = opt(preceded(char(' '), take_till(|c: char| c == ' ')));
     let pair = (preceded(space1, word()), value.map(Option::unwrap_or_default));
-    let (input, pairs) = all_consuming(terminated(many0(pair), opt(space1))).parse(input)?;
+    // More are too many, whatever they are: what follows is not looked at.
+    let (mut input, pairs) = many_m_n(0, MAX_PAIRS + 1, pair).parse(input)?;
+    if pairs.len() <= MAX_PAIRS {
+        (input, _) = all_consuming(opt(space1)).parse(input)?;
+    }
     Ok((input, (fields, pairs)))
 }
 

@@ -74,11 +74,15 @@ fn what_is_read_is_written_as_it_was_read() {
 #[test]
 fn what_is_too_long_is_refused_with_its_limit() {
     let host = "candidate:1 1 udp 1 192.0.2.1 5000 typ host";
-    let long = format!("{host} name {}", "x".repeat(2048));
+    let long = |len: usize| format!("{host} name {}", "x".repeat(len));
+    let fits: Candidate = long(2044).parse().unwrap();
+    assert_eq!(fits.to_string().parse(), Ok(fits));
     assert_eq!(
-        long.parse::<Candidate>(),
-        Err(CandidateParseError::TooLong { bytes: long.len() - "candidate:".len(), limit: 2048 })
+        long(2045).parse::<Candidate>(),
+        Err(CandidateParseError::TooLong { bytes: 2049, limit: 2048 })
     );
+    let spaces = format!("{host}{}", " ".repeat(16 * 1024));
+    assert!(matches!(spaces.parse::<Candidate>(), Err(CandidateParseError::TooLong { limit: 16_384, .. })));
     // What has a meaning is no extension.
     let known = format!("{host} raddr 192.0.2.2 rport 1 ufrag abcd{}", " a b".repeat(16));
     assert_eq!(known.parse::<Candidate>().unwrap().extensions.len(), 16);
