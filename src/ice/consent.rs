@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::base::limits;
 use crate::base::slots::Key;
 use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Usage};
@@ -19,8 +20,6 @@ pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
 const MISSED: u8 = 3;
 /// A check as late as that was not late but slept through: it may be the last before the expiry, and leaves only once.
 const OVERSLEPT: Duration = Duration::from_secs(4);
-/// Checks whose answers are awaited: as many as leave within the expiry.
-const OUTSTANDING: usize = 8;
 
 /// The consent checks of the path in use.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +75,7 @@ impl Consent {
     /// A check leaves: sent once, under an id of its own.
     pub(crate) fn leaves(&mut self, now: Instant, id: Tid, role: Role, rng: &mut Rng) {
         self.due = false;
-        if self.outstanding.len() >= OUTSTANDING {
+        if self.outstanding.len() >= limits::MAX_CONSENT_CHECKS {
             self.outstanding.pop_front();
         }
         self.outstanding.push_back((id, now, role));

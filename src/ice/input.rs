@@ -12,7 +12,7 @@ use crate::ice::agent::{Agent, Closing, Usage};
 use crate::ice::candidate::{self, Local, canonical, screen};
 use crate::ice::check::{Tid, Transaction};
 use crate::ice::event::{Attached, Event};
-use crate::ice::reply::{Answer, MAX_UNKNOWN, Reply};
+use crate::ice::reply::{Answer, Reply};
 use crate::ice::role::{Claim, Role, judge};
 use crate::ice::session::{Early, Phase};
 use crate::net::{Datagram, Path};
@@ -22,12 +22,6 @@ use crate::stun::{
     AttributeType, Class, ErrorCode, IntegrityKey, IntegrityKind, Message, Method, TransactionId,
 };
 use crate::time::Instant;
-
-/// Local candidates that checks have shown behind a NAT, kept for statistics.
-const MAX_LOCAL_REFLEXIVE: usize = 16;
-
-/// Conflicts in one generation after which a peer that still disputes the role is no better than one that is silent.
-const MAX_CONFLICTS: u8 = 32;
 
 /// A request's answer is owed, and this is what the request asks besides.
 #[derive(Clone, Copy)]
@@ -102,7 +96,7 @@ impl Agent {
         let reply = |answer| Reply { path, id: message.transaction_id(), answer, previous, integrity };
         if message.unknown_required().next().is_some() {
             self.counters.unknown_attributes += 1;
-            let mut kinds = [0; MAX_UNKNOWN];
+            let mut kinds = [0; limits::MAX_UNKNOWN_ATTRIBUTES];
             kinds.iter_mut().zip(message.unknown_required()).for_each(|(kind, unknown)| *kind = unknown.0);
             self.reply(reply(Answer::Unknown(kinds)));
             return;
@@ -433,7 +427,7 @@ impl Agent {
     fn on_role_conflict(&mut self, key: Key, transaction: &Transaction) {
         self.give_way(transaction.role);
         self.current.conflicts = self.current.conflicts.saturating_add(1);
-        if self.current.conflicts > MAX_CONFLICTS {
+        if self.current.conflicts > limits::MAX_ROLE_CONFLICTS {
             self.check_failed(key, transaction);
         } else if let Some(pair) = self.current.list.get(key) {
             if pair.state != State::Succeeded {
@@ -529,7 +523,7 @@ impl Agent {
             self.recompute_priorities();
         }
         let known = self.reflexive.iter().any(|other| other.address() == Some(mapped));
-        if !known && self.reflexive.len() < MAX_LOCAL_REFLEXIVE {
+        if !known && self.reflexive.len() < limits::MAX_LOCAL_REFLEXIVE {
             self.reflexive.push(learned);
         }
     }
