@@ -314,6 +314,61 @@ fn n05_ten_thousand_forged_addresses_cost_bounded_work_and_leave_the_path_alone(
     }
 }
 
+// The same check again and again, from as many addresses as are learned: each has ours cancelled and begun anew.
+#[test]
+fn n05_checks_that_are_repeated_from_thirty_two_addresses_are_a_bounded_table() {
+    let mut world = World::full(1);
+    world.describe();
+    world.lost = Box::new(|_| true);
+    world.run_until(at(10));
+    let check = Forged::check(&world.agents[0]).bytes();
+    let (before, mut bytes, mut most) = (world.agents[0].ops(), 0, 0);
+    for step in 1..=4000_u64 {
+        for n in 0..8 {
+            let source = format!("10.66.0.{}:5000", 1 + (step * 8 + n) % 32);
+            world.inject(0, host(0, 0), addr(&source), &check);
+            bytes += check.len() as u64;
+        }
+        world.run_until(at(10 + step * 50));
+        most = most.max(world.agents[0].checks_held());
+    }
+    assert!(most <= 1 + 32 + 128, "{most} checks held");
+    let out: usize = world.sent.iter().map(|packet| packet.data.len()).sum();
+    assert!(out as u64 <= 3 * bytes, "{out} bytes for {bytes}");
+    let work = world.agents[0].ops() - before;
+    assert!(work <= 20 * bytes, "{work} candidates, pairs and checks looked at for {bytes} bytes");
+    world.run_until(at(1_000_000));
+    assert_eq!(world.agents[0].checks_held(), 0);
+}
+
+// Each replaces one whose pairs have failed, while the table of checks is as full as it gets.
+#[test]
+fn n05_candidates_that_replace_others_cost_bounded_work() {
+    let mut world = World::full(1);
+    world.describe();
+    let mut forged = Forged::check(&world.agents[0]);
+    let mut from = |world: &mut World, n: u32| {
+        forged.id[..4].copy_from_slice(&n.to_be_bytes());
+        let data = forged.bytes();
+        let source = format!("10.{}.{}.7:{}", 100 + n / 2500, n % 250, 1000 + n / 10);
+        world.inject(0, host(0, 0), addr(&source), &data);
+        world.run_until(world.now);
+        data.len() as u64
+    };
+    world.run_until(at(1000));
+    let (before, mut bytes) = (world.agents[0].ops(), 0);
+    for n in 0..1000 {
+        bytes += from(&mut world, n);
+        // The first of them fail after a time.
+        world.run_until(at(1000 + u64::from(n) * 100));
+    }
+    let counters = *world.agents[0].counters();
+    assert!(counters.checks_sent > 2 * 32, "places were taken again: {counters:?}");
+    let work = world.agents[0].ops() - before;
+    assert!(work <= 20 * bytes, "{work} candidates, pairs and checks looked at for {bytes} bytes");
+    assert_eq!(world.agents[0].active_path(), Some(Path::udp(host(0, 0), host(1, 0))));
+}
+
 #[test]
 fn n06_broken_messages_are_counted() {
     let mut world = lonely();

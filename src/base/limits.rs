@@ -26,6 +26,9 @@ pub const MAX_ICE_PAIRS: usize = 1000;
 pub const MAX_LOCAL_CANDIDATES: usize = 64;
 /// Answers that may wait for a caller who does not draw them.
 pub const MAX_ICE_REPLIES: usize = 64;
+/// Checks that were cancelled and whose answers still count: at the default pacing of 50 ms those of the last six seconds, which is longer
+/// than an answer is under way.
+pub const MAX_CANCELLED_CHECKS: usize = 128;
 /// Consent checks whose answers are awaited: as many as leave within the expiry.
 pub const MAX_CONSENT_CHECKS: usize = 8;
 /// Local candidates that checks have shown behind a NAT, kept for statistics: one for each interface that a host behind NATs has.

@@ -56,6 +56,7 @@ impl Agent {
         let moved = self.current.list.compact();
         let new_key = |key: Key| moved.iter().find(|(old, _)| *old == key).map(|(_, new)| *new);
         if !moved.is_empty() {
+            self.current.list.looked_at += (self.current.transactions.len() * moved.len()) as u64;
             self.current.transactions.retain(new_key);
             if let Some(usage) = self.usage.as_mut().filter(|usage| !usage.previous)
                 && let Some(pair) = new_key(usage.pair)

@@ -172,6 +172,12 @@ impl Session {
     /// Removes the pairs of which `doomed` is true by their local and remote positions.
     pub(crate) fn drop_pairs(&mut self, doomed: impl Fn(u16, u16) -> bool) {
         self.list.retain(|pair| !doomed(pair.local, pair.remote));
+        self.forget_orphans();
+    }
+
+    /// Forgets the checks of pairs that are gone.
+    fn forget_orphans(&mut self) {
+        self.list.looked_at += self.transactions.len() as u64;
         let list = &self.list;
         self.transactions.retain(|key| list.get(key).map(|_| key));
     }
@@ -200,8 +206,7 @@ impl Session {
     /// Drops every pair that does not work and is not being nominated.
     pub(crate) fn keep_valid(&mut self) {
         self.list.retain(|pair| pair.is_valid() || pair.nominating || pair.revoked);
-        let list = &self.list;
-        self.transactions.retain(|key| list.get(key).map(|_| key));
+        self.forget_orphans();
         self.early = Vec::new();
         self.nominate.stop();
     }
