@@ -7,9 +7,9 @@ mod world;
 
 use antiphon::Path;
 use antiphon::ice::{
-    CandidateError, CandidatePairState, Event, IceConnectionState, LocalCandidate, Role, Stats,
+    CandidateError, CandidatePairState, Config, Event, IceConnectionState, LocalCandidate, Role, Stats,
 };
-use antiphon::sdp::candidate::{Candidate, CandidateAddress, TcpType, Transport};
+use antiphon::sdp::candidate::{Candidate, CandidateAddress, CandidateKind, TcpType, Transport};
 use antiphon::stun::{AttributeType, Builder, Class, IntegrityKey, Method, TransactionId};
 
 use crate::world::{Forged, World, addr, answer, at, host, is_request, ms};
@@ -500,6 +500,78 @@ fn n12_an_authenticated_address_is_answered_once_and_checked_seven_times() {
     assert_eq!((checks, answers.len()), (7, 1), "RFC 8489 §6.2.1: Rc");
     assert!(there.iter().all(|p| p.data.len() <= check.len() + 24));
     assert!(answers[0].data.len() <= check.len());
+}
+
+// A lite agent believes checks, and so a copy of one from anywhere: it is answered there, and what else is sent stays with the peer, whatever
+// the description said of its address.
+#[test]
+fn n12_a_copied_nomination_does_not_move_what_a_lite_agent_sends() {
+    let kinds = [(CandidateKind::Host, 126), (CandidateKind::ServerReflexive, 100), (CandidateKind::Relayed, 0)];
+    for signalled in [None, Some(kinds[0]), Some(kinds[1]), Some(kinds[2])] {
+        let mut world = World::new(&Config::new(), &Config::new().lite(true));
+        for side in 0..2 {
+            world.agents[side].add_local_candidate(LocalCandidate::udp(host(side, 0))).unwrap();
+        }
+        world.describe_to(0);
+        let parameters = world.parameters(0);
+        world.agents[1].set_remote(parameters);
+        if let Some((kind, preference)) = signalled {
+            let ours = world.agents[0].local_candidates().next().unwrap().clone();
+            let priority = (ours.priority & 0x00ff_ffff) | (preference << 24);
+            world.agents[1].add_remote_candidate(&Candidate { kind, priority, ..ours }).unwrap();
+        }
+        world.run_until(at(2000));
+        let path = Some(Path::udp(host(1, 0), host(0, 0)));
+        assert_eq!(world.agents[1].active_path(), path, "{signalled:?}");
+        let victim = addr("10.66.0.1:5000");
+        let (mut said, first) = (0, world.sent.iter().find(|p| world::nominates(p)).unwrap().data.clone());
+        for second in 3..100 {
+            world.run_until(at(second * 1000));
+            // All that the peer has ever asked; what has just left comes from there before it comes from the peer.
+            let copies: Vec<_> =
+                world.sent.iter().filter(|p| p.from == 0 && is_request(p)).map(|p| p.data.clone()).collect();
+            for copy in copies {
+                world.inject(1, host(1, 0), victim, &copy);
+                said += copy.len();
+                assert_eq!(world.agents[1].active_path(), path, "{signalled:?}");
+            }
+        }
+        // One that is so old that nobody remembers it.
+        world.run_until(at(600_000));
+        world.inject(1, host(1, 0), victim, &first);
+        world.run_until(at(601_000));
+        assert_eq!(world.agents[1].active_path(), path, "{signalled:?}");
+        assert!(world.agents[1].counters().request_repeated > 1000);
+        let there: usize =
+            world.sent.iter().filter(|p| p.path.remote == victim).map(|p| p.data.len()).sum();
+        assert!(there <= said, "{there} bytes for {said}");
+        assert!(world.agents[1].stats().remote_candidates.len() <= 2);
+    }
+}
+
+// Nor when the peer is silent for a while: copies of what it said do not stand for it.
+#[test]
+fn n12_copies_do_not_keep_what_a_lite_agent_sends() {
+    let mut world = World::new(&Config::new(), &Config::new().lite(true));
+    for side in 0..2 {
+        world.agents[side].add_local_candidate(LocalCandidate::udp(host(side, 0))).unwrap();
+    }
+    world.describe();
+    world.run_until(at(20_000));
+    let copies: Vec<_> =
+        world.sent.iter().filter(|p| p.from == 0 && is_request(p)).map(|p| p.data.clone()).collect();
+    world.lost = Box::new(|_| true);
+    let victim = addr("10.66.0.1:5000");
+    for second in 21..60 {
+        world.run_until(at(second * 1000));
+        for copy in &copies {
+            world.inject(1, host(1, 0), victim, copy);
+            world.inject(1, host(1, 0), host(0, 0), copy);
+        }
+        assert_ne!(world.agents[1].active_path().map(|path| path.remote), Some(victim));
+    }
+    assert_eq!(world.agents[1].active_path(), None);
+    assert_eq!(world.agents[1].state(), IceConnectionState::Failed);
 }
 
 #[test]

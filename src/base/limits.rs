@@ -29,6 +29,9 @@ pub const MAX_ICE_REPLIES: usize = 64;
 /// Checks that were cancelled and whose answers still count: at the default pacing of 50 ms those of the last six seconds, which is longer
 /// than an answer is under way.
 pub const MAX_CANCELLED_CHECKS: usize = 128;
+/// Checks that a lite agent knows again when they are played a second time: at the four to six seconds between two that keep consent, those
+/// of the last five minutes.
+pub const MAX_KNOWN_CHECKS: usize = 64;
 /// Consent checks whose answers are awaited: as many as leave within the expiry.
 pub const MAX_CONSENT_CHECKS: usize = 8;
 /// Local candidates that checks have shown behind a NAT, kept for statistics: one for each interface that a host behind NATs has.

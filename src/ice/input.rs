@@ -114,10 +114,13 @@ impl Agent {
         let asked = Asked { local, remote, priority: message.priority(), nominates: message.use_candidate() };
         if previous {
             self.count_request(now, true, &asked);
-        } else if self.current.peer.is_some() {
-            self.on_check(now, &asked);
-        } else {
+        } else if self.current.peer.is_none() {
             self.remember(asked, theirs.as_bytes());
+        } else if self.config.lite && !self.current.is_news(message.transaction_id()) {
+            // What it asked for was done when it came first; a copy says nothing of where the peer is, and a lite agent does not ask.
+            self.counters.request_repeated += 1;
+        } else {
+            self.on_check(now, &asked);
         }
     }
 
@@ -228,6 +231,7 @@ impl Agent {
         let at = session.find_remote(asked.remote)?;
         let key = session.list.find(asked.local, at)?;
         let pair = session.list.get_mut(key)?;
+        pair.carried = asked.priority;
         pair.tally.requests_received = pair.tally.requests_received.saturating_add(1);
         pair.tally.responses_sent = pair.tally.responses_sent.saturating_add(1);
         if lite {

@@ -1,6 +1,7 @@
 //! One generation of an agent: both sides' credentials, the peer's candidates and the checks between.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::base::limits;
@@ -8,10 +9,11 @@ use crate::base::slots::Key;
 use crate::ice::candidate::Remote;
 use crate::ice::check::Transactions;
 use crate::ice::checklist::Checklist;
+use crate::ice::pair::Pair;
 use crate::ice::{Config, Credentials, RemoteParameters};
 use crate::net::Path;
 use crate::sdp::candidate::{CandidateKind, Transport};
-use crate::stun::IntegrityKey;
+use crate::stun::{IntegrityKey, TransactionId};
 use crate::time::{Instant, Timer};
 
 /// The peer's side of a generation.
@@ -60,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) list: Checklist,
     pub(crate) transactions: Transactions,
     pub(crate) early: Vec<Early>,
+    /// The latest checks that a lite agent has acted on.
+    known: VecDeque<TransactionId>,
     /// Where the peer has checked since the pair was dropped with the end of our checks: it may send there (RFC 8445 §12.2).
     pub(crate) heard: Vec<Path>,
     pub(crate) phase: Phase,
@@ -92,6 +96,7 @@ impl Session {
             list: Checklist::new(config.pair_limit),
             transactions: Transactions::default(),
             early: Vec::new(),
+            known: VecDeque::new(),
             heard: Vec::new(),
             phase: Phase::Running,
             pacing: Config::DEFAULT_PACING,
@@ -128,8 +133,7 @@ impl Session {
     /// The candidate that a check from an unknown address makes (RFC 8445 §7.3.1.3). At the limit the place of one
     /// whose pairs all failed is taken; `None` if there is none such.
     pub(crate) fn learn(&mut self, address: SocketAddr, priority: u32, limit: usize) -> Option<u16> {
-        let learned = |remote: &Remote| remote.kind == CandidateKind::PeerReflexive;
-        let full = self.remotes.iter().filter(|remote| learned(remote)).count() >= limit;
+        let full = self.remotes.iter().filter(|remote| remote.is_learned()).count() >= limit;
         let place = if full { Some(self.hopeless()?) } else { None };
         let group = self.fresh_group();
         let remote = Remote {
@@ -209,6 +213,26 @@ impl Session {
         self.forget_orphans();
         self.early = Vec::new();
         self.nominate.stop();
+    }
+
+    /// Notes a check of the peer's; false if it has come before.
+    pub(crate) fn is_news(&mut self, id: TransactionId) -> bool {
+        self.list.looked_at += self.known.len() as u64;
+        if self.known.contains(&id) {
+            return false;
+        }
+        if self.known.len() >= limits::MAX_KNOWN_CHECKS {
+            self.known.pop_front();
+        }
+        self.known.push_back(id);
+        true
+    }
+
+    /// Whether the peer's end of one pair is the other's by all that its checks say, and nothing but a check has told of it: what a copy
+    /// of a check from another address makes.
+    pub(crate) fn is_like(&self, pair: &Pair, other: &Pair) -> bool {
+        let learned = self.remotes.get(usize::from(pair.remote)).is_some_and(Remote::is_learned);
+        learned && pair.carried == other.carried
     }
 
     /// Notes a path without a pair on which the peer is heard; the latest are kept.
