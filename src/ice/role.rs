@@ -60,4 +60,14 @@ mod tests {
         assert_eq!(judge(Controlled, 1, Controlled, 2), Claim::Refuse);
         assert_eq!(judge(Controlled, 1, Controlling, 2), Claim::Agreed);
     }
+
+    // RFC 8445 §7.3.1.1: "larger than or equal to" in both bullets.
+    #[test]
+    fn of_equal_tie_breakers_the_receiver_is_controlling() {
+        use Role::{Controlled, Controlling};
+        for tie in [0, 7, u64::MAX] {
+            assert_eq!(judge(Controlling, tie, Controlling, tie), Claim::Refuse);
+            assert_eq!(judge(Controlled, tie, Controlled, tie), Claim::Yield);
+        }
+    }
 }
