@@ -139,6 +139,18 @@ impl Agent {
         matches.then_some((previous, theirs))
     }
 
+    /// Whether a message is the peer's by both user fragments and the password of a living generation, or answers with the peer's password:
+    /// what tells agents apart that drew the same fragment or the same transaction.
+    pub(crate) fn is_from_peer(&self, message: &Message<'_>) -> bool {
+        if message.class() == Class::Request {
+            let found = self.generation_of(message.username());
+            let session = found.and_then(|(previous, _)| self.session(previous));
+            return session.is_some_and(|session| message.verify_integrity(&session.local_key).is_ok());
+        }
+        let peers = [Some(&self.current), self.previous.as_deref()].into_iter().flatten();
+        peers.filter_map(|session| session.peer.as_ref()).any(|peer| is_authentic(message, &peer.key))
+    }
+
     /// Consent for this pair has ended: nothing goes there any more.
     fn is_revoked(&self, previous: bool, local: u16, remote: SocketAddr) -> bool {
         let Some(session) = self.session(previous) else { return true };
