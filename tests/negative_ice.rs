@@ -543,7 +543,8 @@ fn n12_an_authenticated_address_is_answered_once_and_checked_seven_times() {
 // the description said of its address.
 #[test]
 fn n12_a_copied_nomination_does_not_move_what_a_lite_agent_sends() {
-    let kinds = [(CandidateKind::Host, 126), (CandidateKind::ServerReflexive, 100), (CandidateKind::Relayed, 0)];
+    let kinds =
+        [(CandidateKind::Host, 126), (CandidateKind::ServerReflexive, 100), (CandidateKind::Relayed, 0)];
     for signalled in [None, Some(kinds[0]), Some(kinds[1]), Some(kinds[2])] {
         let mut world = World::new(&Config::new(), &Config::new().lite(true));
         for side in 0..2 {
@@ -579,8 +580,7 @@ fn n12_a_copied_nomination_does_not_move_what_a_lite_agent_sends() {
         world.run_until(at(601_000));
         assert_eq!(world.agents[1].active_path(), path, "{signalled:?}");
         assert!(world.agents[1].counters().request_repeated > 1000);
-        let there: usize =
-            world.sent.iter().filter(|p| p.path.remote == victim).map(|p| p.data.len()).sum();
+        let there: usize = world.sent.iter().filter(|p| p.path.remote == victim).map(|p| p.data.len()).sum();
         assert!(there <= said, "{there} bytes for {said}");
         assert!(world.agents[1].stats().remote_candidates.len() <= 2);
     }

@@ -453,7 +453,6 @@ fn n60_two_connections_of_one_user_fragment_get_each_their_own_checks() {
     world.router.remove(world.ids[0]).unwrap();
     world.run(Duration::from_secs(60));
     assert_eq!(world.router.get(world.ids[1]).unwrap().connection_state(), ConnectionState::Connected);
-    assert!(world.router.stats().unknown_path > 0 || world.router.stats().routed > 0);
     world.router.remove(world.ids[1]).unwrap();
     assert_eq!(world.router.handle_input(world.now, Datagram::udp(server(), client(1), &forged)), None);
 }

@@ -213,8 +213,9 @@ impl PeerConnection {
         self.transport.ice.remove_local_candidate(local);
         // What nobody has been told of is told to nobody any more.
         let ice = &self.transport.ice;
-        let same =
-            |a: &Candidate, b: &Candidate| (&a.address, a.port, a.priority) == (&b.address, b.port, b.priority);
+        let same = |a: &Candidate, b: &Candidate| {
+            (&a.address, a.port, a.priority) == (&b.address, b.port, b.priority)
+        };
         self.unannounced.retain(|waits| ice.local_candidates().any(|lives| same(lives, waits)));
     }
 
