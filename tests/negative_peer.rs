@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 
 use antiphon::codec::MediaKind;
-use antiphon::peer::{SdpType, TransceiverId, TransceiverInit, WriteError};
+use antiphon::peer::{SdpType, Stats, TransceiverId, TransceiverInit, WriteError};
 use antiphon::rtp::Frame;
 use antiphon::{Config, ConnectionState, Event, Failure, IceConnectionState, OfferOptions};
 use pair::{Pair, ms, replaced, secs, text, value};
@@ -27,6 +27,11 @@ fn overhear(pair: &mut Pair, from: usize, kinds: &'static [u8]) -> mpsc::Receive
         true
     });
     receiver
+}
+
+/// What there is to grow: candidates of the peer, pairs, and sources of media.
+fn tables(stats: &Stats) -> (usize, usize, usize) {
+    (stats.ice.remote_candidates.len(), stats.ice.pairs.len(), stats.inbound_rtp.len())
 }
 
 fn is_media(bytes: &[u8]) -> bool {
@@ -192,6 +197,7 @@ fn n11_the_path_of_before_a_migration_is_not_believed() {
         "DTLS from the address that is not validated any more"
     );
     assert_eq!(after.dtls.unwrap().records_received, before.dtls.unwrap().records_received);
+    assert_eq!(tables(&after), tables(&before));
     // What was in it has been repeated over the new path.
     assert_eq!(pair.received(0, channels[0]), ["late"]);
     pair.assert_talks(channels, secs(3));
@@ -224,11 +230,12 @@ fn n11_media_from_the_path_of_before_a_migration_is_not_believed() {
     let after = pair.ends[0].pc.stats(pair.now);
     assert_eq!(after.datagrams.unvalidated_path - before.datagrams.unvalidated_path, 2 * 3);
     assert_eq!((believed(&pair, 0), heard(&mut pair, 0, ours)), (count, 0));
-    let srtp = |stats: &antiphon::peer::Stats| {
+    let srtp = |stats: &Stats| {
         let srtp = stats.srtp.unwrap();
         (srtp.unauthenticated, srtp.replayed, srtp.malformed)
     };
     assert_eq!(srtp(&after), srtp(&before), "it was not even looked at");
+    assert_eq!(tables(&after), tables(&before));
     // It was the way that was wrong: the packets are the peer's.
     for packet in &late {
         pair.inject(0, fresh, packet);
@@ -395,8 +402,7 @@ fn n23_no_media_passes_where_the_fingerprint_is_wrong() {
         let (before, liars) = (pair.ends[deceived].pc.stats(pair.now), pair.ends[liar].addr);
         pair.inject(deceived, liars, &[0x80; 80]);
         let after = pair.ends[deceived].pc.stats(pair.now);
-        let dropped =
-            |stats: &antiphon::peer::Stats| stats.media.before_keys + stats.datagrams.unvalidated_path;
+        let dropped = |stats: &Stats| stats.media.before_keys + stats.datagrams.unvalidated_path;
         assert_eq!(dropped(&after), dropped(&before) + 1);
         for end in 0..2 {
             assert_eq!((believed(&pair, end), heard(&mut pair, end, ids[end])), (0, 0));
