@@ -267,7 +267,7 @@ impl Agent {
                 self.counters.request_incomplete += 1;
                 return;
             };
-            at = self.current.learn(asked.remote, priority, limit);
+            at = self.current.learn(asked.remote, priority, limit, self.config.lite.then_some(now));
             moved = true;
         }
         let Some(at) = at else {

@@ -131,10 +131,17 @@ impl Session {
     }
 
     /// The candidate that a check from an unknown address makes (RFC 8445 §7.3.1.3). At the limit the place of one
-    /// whose pairs all failed is taken; `None` if there is none such.
-    pub(crate) fn learn(&mut self, address: SocketAddr, priority: u32, limit: usize) -> Option<u16> {
+    /// whose pairs all failed is taken; `None` if there is none such. A lite agent's pairs do not fail: it says the time, and those on which the
+    /// peer has long been silent count as failed.
+    pub(crate) fn learn(
+        &mut self,
+        address: SocketAddr,
+        priority: u32,
+        limit: usize,
+        lite: Option<Instant>,
+    ) -> Option<u16> {
         let full = self.remotes.iter().filter(|remote| remote.is_learned()).count() >= limit;
-        let place = if full { Some(self.hopeless()?) } else { None };
+        let place = if full { Some(self.hopeless(lite)?) } else { None };
         let group = self.fresh_group();
         let remote = Remote {
             address: Some(address),
@@ -159,12 +166,13 @@ impl Session {
 
     /// A learned candidate whose pairs have all failed. One pass over the pairs, however many candidates there are: checks from
     /// ever new addresses are cheap to send.
-    fn hopeless(&mut self) -> Option<u16> {
+    fn hopeless(&mut self, lite: Option<Instant>) -> Option<u16> {
         for remote in &mut self.remotes {
             remote.hopeful = remote.kind != CandidateKind::PeerReflexive;
         }
         let failed = crate::ice::CandidatePairState::Failed;
-        for (_, pair) in self.list.iter().filter(|(_, pair)| pair.state != failed || pair.revoked) {
+        let works = |pair: &Pair| lite.map_or(pair.state != failed, |now| pair.is_usable(now));
+        for (_, pair) in self.list.iter().filter(|(_, pair)| works(pair) || pair.revoked) {
             if let Some(remote) = self.remotes.get_mut(usize::from(pair.remote)) {
                 remote.hopeful = true;
             }
