@@ -11,9 +11,9 @@ use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Closing, Usage};
 use crate::ice::candidate::{self, Local, canonical, screen};
 use crate::ice::check::{Tid, Transaction};
-use crate::ice::event::{Attached, Event};
+use crate::ice::event::Attached;
 use crate::ice::reply::{Answer, Reply};
-use crate::ice::role::{Claim, Role, judge};
+use crate::ice::role::Role;
 use crate::ice::session::{Early, Phase};
 use crate::net::{Datagram, Path};
 use crate::sdp::candidate::{CandidateAddress, CandidateKind};
@@ -158,48 +158,8 @@ impl Agent {
         found.and_then(|key| session.list.get(key)).is_some_and(|pair| pair.revoked)
     }
 
-    /// RFC 8445 §7.3.1.1. False if the request is to be answered with 487.
-    fn settle_roles(&mut self, message: &Message<'_>) -> bool {
-        let controlling = message.ice_controlling().map(|tie| (Role::Controlling, tie));
-        let claim = controlling.or_else(|| message.ice_controlled().map(|tie| (Role::Controlled, tie)));
-        let Some((claimed, theirs)) = claim else { return true };
-        // A lite agent cannot nominate, and one that faces it must (RFC 8445 §6.1.1): that role is not disputed.
-        let fixed = self.current.peer.is_some() && self.is_role_fixed();
-        match judge(self.role, self.tie_breaker, claimed, theirs) {
-            Claim::Agreed => true,
-            Claim::Yield if !fixed => {
-                self.counters.role_conflicts_yielded += 1;
-                self.switch_role(self.role.other());
-                true
-            }
-            Claim::Yield | Claim::Refuse => {
-                self.counters.role_conflicts_refused += 1;
-                false
-            }
-        }
-    }
-
-    /// Exactly one side is lite: the full one controls.
-    fn is_role_fixed(&self) -> bool {
-        let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
-        self.config.lite != peer_is_lite
-    }
-
-    fn switch_role(&mut self, role: Role) {
-        self.role = role;
-        // What the flag means depends on the role: a nomination of ours is void, one of the peer's as well.
-        for (_, pair) in self.current.list.iter_mut() {
-            pair.nominating = false;
-        }
-        if let Phase::Nominating(_) = self.current.phase {
-            self.current.phase = Phase::Running;
-        }
-        self.recompute_priorities();
-        self.events.push(Event::RoleChange(role));
-    }
-
     /// Opaque attributes of an authentic message go to the parent.
-    fn take_attributes(&mut self, message: &Message<'_>) {
+    pub(crate) fn take_attributes(&mut self, message: &Message<'_>) {
         let value = |kind| message.get(kind).map(Bytes::copy_from_slice);
         let attached = Attached {
             data: value(AttributeType::META_DTLS),
@@ -384,75 +344,6 @@ impl Agent {
         self.choose_path(now);
     }
 
-    /// RFC 7675 §5.1: an answer counts if it is authentic, from the right place, and says success.
-    fn on_consent_response(&mut self, now: Instant, usage: Usage, path: Path, message: &Message<'_>) {
-        let id = tid(message.transaction_id());
-        let session = if usage.previous { self.previous.as_deref_mut() } else { Some(&mut self.current) };
-        let Some((session, true)) = session.map(|session| {
-            let authentic = session.peer.as_ref().is_some_and(|peer| is_authentic(message, &peer.key));
-            (session, authentic)
-        }) else {
-            self.counters.response_bad_integrity += 1;
-            return;
-        };
-        let Some(pair) = session.list.get_mut(usage.pair) else { return };
-        if !same(&pair.path, &path) {
-            self.counters.response_asymmetric += 1;
-            self.consent.discard(id);
-            return;
-        }
-        pair.tally.responses_received = pair.tally.responses_received.saturating_add(1);
-        self.busy = true;
-        let Some((sent_at, role)) = self.consent.sent(id) else { return };
-        if message.unknown_required().next().is_some() {
-            self.counters.response_unknown_attributes += 1;
-            self.consent.discard(id);
-            return;
-        }
-        if message.class() == Class::Success {
-            pair.measure(now.saturating_duration_since(sent_at));
-            pair.confirmed_at = Some(now);
-            pair.stale = false;
-            self.counters.consent_received += 1;
-            self.paths_changed |= self.consent.is_stale();
-            self.consent.answered(id);
-            self.take_attributes(message);
-            self.choose_path(now);
-            return;
-        }
-        self.consent.discard(id);
-        match message.error_code().map(|error| error.code) {
-            // RFC 7675 §5.2: authentic, and revokes at once.
-            Some(ErrorCode::FORBIDDEN) => {
-                self.revoke(usage);
-                self.choose_path(now);
-            }
-            Some(ErrorCode::ROLE_CONFLICT) if !usage.previous => self.give_way(role),
-            _ => {}
-        }
-    }
-
-    /// RFC 8445 §7.2.5.1: the role that a request of ours claimed is the peer's, unless we have left it since.
-    fn give_way(&mut self, claimed: Role) {
-        if claimed == self.role && !self.is_role_fixed() {
-            self.switch_role(self.role.other());
-        }
-        self.tie_breaker = self.rng.u64();
-    }
-
-    fn on_role_conflict(&mut self, key: Key, transaction: &Transaction) {
-        self.give_way(transaction.role);
-        self.current.conflicts = self.current.conflicts.saturating_add(1);
-        if self.current.conflicts > limits::MAX_ROLE_CONFLICTS {
-            self.check_failed(key, transaction);
-        } else if let Some(pair) = self.current.list.get(key) {
-            if pair.state != State::Succeeded {
-                self.current.list.set_state(key, State::Waiting);
-            }
-            self.current.list.trigger(key, false);
-        }
-    }
-
     /// RFC 8445 §7.2.5.3.
     fn check_succeeded(&mut self, now: Instant, key: Key, transaction: &Transaction, mapped: SocketAddr) {
         self.note_mapping(key, canonical(mapped));
@@ -562,7 +453,7 @@ const LITE_SILENCE: Duration = Duration::from_secs(8);
 
 /// Whether an answer is the peer's. Our requests carry MESSAGE-INTEGRITY alone, and the answer's must be of the same kind
 /// (RFC 8489 §9.1.4).
-fn is_authentic(message: &Message<'_>, key: &IntegrityKey) -> bool {
+pub(crate) fn is_authentic(message: &Message<'_>, key: &IntegrityKey) -> bool {
     message.verify_integrity(key) == Ok(IntegrityKind::Sha1)
 }
 

@@ -127,8 +127,8 @@ impl Agent {
         let rank = |(key, pair): &(Key, &Pair)| {
             let answers = !pair.stale && pair.confirmed_at > silent_since;
             let stays = !answers && in_use == Some(*key);
-            let like = used.filter(|used| lite && session.is_like(pair, used));
-            let priority = like.map_or(pair.priority, |used| pair.priority.min(used.priority));
+            let twin = used.filter(|used| lite && session.is_like(pair, used));
+            let priority = twin.map_or(pair.priority, |used| pair.priority.min(used.priority));
             (answers, stays, pair.nominated, priority, lite && in_use == Some(*key))
         };
         let candidates = session.list.iter().filter(|(_, pair)| allowed(pair));
