@@ -389,8 +389,8 @@ fn n23_no_media_passes_where_the_fingerprint_is_wrong() {
         pair.wake();
         let mut refused = 0;
         for n in 0..200 {
-            for end in 0..2 {
-                let written = say(&mut pair, end, ids[end], n);
+            for (end, id) in ids.into_iter().enumerate() {
+                let written = say(&mut pair, end, id, n);
                 refused += usize::from(end == deceived && written == Err(WriteError::NotConnected));
             }
             pair.run_for(ms(20));
@@ -404,8 +404,8 @@ fn n23_no_media_passes_where_the_fingerprint_is_wrong() {
         let after = pair.ends[deceived].pc.stats(pair.now);
         let dropped = |stats: &Stats| stats.media.before_keys + stats.datagrams.unvalidated_path;
         assert_eq!(dropped(&after), dropped(&before) + 1);
-        for end in 0..2 {
-            assert_eq!((believed(&pair, end), heard(&mut pair, end, ids[end])), (0, 0));
+        for (end, id) in ids.into_iter().enumerate() {
+            assert_eq!((believed(&pair, end), heard(&mut pair, end, id)), (0, 0));
             let rtp = pair.ends[end].pc.stats(pair.now).rtp.map_or(0, |rtp| rtp.rtp_received);
             assert_eq!(rtp, 0);
         }
