@@ -13,6 +13,7 @@ use std::sync::mpsc;
 
 use antiphon::crypto::srtp_keys::{KeyingMaterial, SrtpProfile};
 use antiphon::ice::{self, Credentials};
+use antiphon::peer::SdpType;
 use antiphon::srtp::{self, Side};
 use antiphon::{Certificate, Config, LocalCandidate, OfferOptions, Rng, Router, Seed, dtls};
 use pair::{Pair, UNIX, address, ms, secs, value};
@@ -215,6 +216,52 @@ fn n61_an_address_that_is_not_advertised_is_not_told() {
             assert!(!datagram.windows(4).any(|window| window == address), "{datagram:?}");
         }
     }
+}
+
+#[test]
+fn n61_an_address_that_is_gone_before_the_description_is_not_told() {
+    let mut pair = Pair::default_pair();
+    pair.create_channels();
+    let [gone, other] = [7, 8].map(|last| SocketAddr::from(([10, 77, 88, last], 5000)));
+    let pc = &mut pair.ends[0].pc;
+    // Again and again, as an interface comes and goes: what waits to be told does not grow.
+    for _ in 0..2000 {
+        for local in [gone, other] {
+            pc.add_local_candidate(LocalCandidate::udp(local)).unwrap();
+            pc.remove_local_candidate(local);
+        }
+    }
+    // One that came back is told once, as it is now.
+    pc.add_local_candidate(LocalCandidate::udp(other)).unwrap();
+    let offer = pair.ends[0].offer();
+    pair.wake();
+    let told = pair.ends[0].candidates();
+    let words = format!("{offer}{}{told:?}", pair.local_sdp(0));
+    assert!(!words.contains("10.77.88.7"), "{words}");
+    assert_eq!(told.iter().flatten().count(), 2, "{told:?}");
+    let lines = |sdp: &str| sdp.lines().filter(|line| line.starts_with("a=candidate:")).count();
+    assert_eq!(lines(&pair.local_sdp(0)), 2);
+    assert_eq!(told.last(), Some(&None), "and the end of them");
+}
+
+// Where there was no other address, there is nothing to tell: candidates are not at their end.
+#[test]
+fn n61_the_only_address_that_is_gone_leaves_nothing_to_tell() {
+    let mut pair = Pair::default_pair();
+    pair.create_channels();
+    let pc = &mut pair.ends[0].pc;
+    pc.remove_local_candidate(address(0));
+    let offer = pair.ends[0].offer();
+    pair.wake();
+    assert_eq!(pair.ends[0].candidates(), []);
+    assert!(!offer.contains("a=candidate") && !pair.local_sdp(0).contains("192.0.2.1"), "{offer}");
+    // The next one is told, and the connection is made.
+    pair.ends[0].pc.add_local_candidate(LocalCandidate::udp(address(0))).unwrap();
+    pair.wake();
+    let answer = pair.ends[1].answer(&pair.local_sdp(0)).unwrap();
+    pair.ends[0].take(SdpType::Answer, &answer).unwrap();
+    pair.wake();
+    pair.connect();
 }
 
 #[test]

@@ -408,6 +408,55 @@ fn a_restart_is_followed_by_its_new_fragment() {
     assert_eq!(world.router.stats().unknown_stun, 0);
 }
 
+// Two connections of one seed, which a caller must not make: they have the same user fragment, password and transactions. Their peers differ, and
+// so each check and each answer finds whose it is.
+#[test]
+fn n60_two_connections_of_one_user_fragment_get_each_their_own_checks() {
+    let mut world = World::new(0);
+    for index in 0..2 {
+        let mut browser = connection(world.now, 100 + index, client(index));
+        let mut pc = connection(world.now, 9, server());
+        browser.create_data_channel("chat", DataChannelInit::default()).unwrap();
+        exchange(&mut browser, &mut pc);
+        world.ids.push(world.router.insert(pc));
+        world.clients.push(browser);
+        world.places.push(index);
+    }
+    let names: Vec<_> =
+        world.ids.iter().map(|id| ufrag(world.router.get(*id).unwrap().local_description())).collect();
+    assert_eq!(names[0], names[1]);
+    world.run(Duration::from_secs(5));
+    world.heard.sort();
+    assert_eq!(world.heard, [(0, "I am 0".into()), (1, "I am 1".into())]);
+    let counters = |world: &World| {
+        let of = |id: &ConnectionId| world.router.get(*id).unwrap().stats(world.now).ice.counters;
+        [of(&world.ids[0]), of(&world.ids[1])]
+    };
+    for its in counters(&world) {
+        assert_eq!((its.request_bad_username, its.request_bad_integrity), (0, 0), "{its:?}");
+        assert_eq!((its.response_unknown, its.response_bad_integrity), (0, 0), "{its:?}");
+    }
+    assert_eq!((world.router.stats().unknown_stun, world.router.stats().unknown_path), (0, 0));
+    // What is neither peer's goes to the first, who counts it.
+    let before = counters(&world);
+    let forged = request(&format!("{}:{}", names[0], names[0]), "not the password of anybody");
+    let to = world.router.handle_input(world.now, Datagram::udp(server(), client(1), &forged));
+    assert_eq!(to, Some(world.ids[0]));
+    let after = counters(&world);
+    assert_eq!(after[0].request_bad_username, before[0].request_bad_username + 1);
+    assert_eq!(after[1], before[1]);
+    // Consent is kept on both, and when one is gone the other is still found.
+    world.run(Duration::from_secs(60));
+    for id in &world.ids {
+        assert_eq!(world.router.get(*id).unwrap().connection_state(), ConnectionState::Connected);
+    }
+    world.router.remove(world.ids[0]).unwrap();
+    world.run(Duration::from_secs(60));
+    assert_eq!(world.router.get(world.ids[1]).unwrap().connection_state(), ConnectionState::Connected);
+    world.router.remove(world.ids[1]).unwrap();
+    assert_eq!(world.router.handle_input(world.now, Datagram::udp(server(), client(1), &forged)), None);
+}
+
 #[test]
 fn stale_ids_name_nobody() {
     let mut world = World::new(2);

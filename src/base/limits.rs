@@ -28,6 +28,21 @@ pub const MAX_ICE_PAIRS: usize = 1000;
 pub const MAX_LOCAL_CANDIDATES: usize = 64;
 /// Answers that may wait for a caller who does not draw them.
 pub const MAX_ICE_REPLIES: usize = 64;
+/// Checks that were cancelled and whose answers still count: at the default pacing of 50 ms those of the last six seconds, which is longer
+/// than an answer is under way.
+pub const MAX_CANCELLED_CHECKS: usize = 128;
+/// Checks that a lite agent knows again when they are played a second time: at the four to six seconds between two that keep consent, those
+/// of the last five minutes.
+pub const MAX_KNOWN_CHECKS: usize = 64;
+/// Consent checks whose answers are awaited: as many as leave within the expiry.
+pub const MAX_CONSENT_CHECKS: usize = 8;
+/// Local candidates that checks have shown behind a NAT, kept for statistics: one for each interface that a host behind NATs has.
+pub const MAX_LOCAL_REFLEXIVE: usize = 16;
+/// Conflicts in one generation after which a peer that still disputes the role is no better than one that is silent: an honest one gives
+/// way at the first, and a few of its checks are under way by then.
+pub const MAX_ROLE_CONFLICTS: u8 = 32;
+/// Types that an answer lists as not understood: more than any peer has, and the answer is no longer than its request.
+pub const MAX_UNKNOWN_ATTRIBUTES: usize = 16;
 /// Checks remembered until the peer's description comes (RFC 8445 §7.3).
 pub const MAX_EARLY_CHECKS: usize = 16;
 /// Paths besides the valid ones over which the peer still checks, and so may send (RFC 8445 §12.2).

@@ -100,6 +100,11 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// Whether only a check has told of it.
+    pub(crate) fn is_learned(&self) -> bool {
+        self.kind == CandidateKind::PeerReflexive
+    }
+
     /// The candidate as statistics show it.
     pub(crate) fn to_candidate(&self) -> Candidate {
         let unnamed = || CandidateAddress::Ip(IpAddr::V6(Ipv6Addr::UNSPECIFIED));

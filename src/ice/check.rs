@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::base::limits;
 use crate::base::slots::Key;
 use crate::ice::role::Role;
 use crate::time::Instant;
@@ -76,6 +77,8 @@ pub(crate) struct Transactions {
     by_id: BTreeMap<Tid, Transaction>,
     due: BTreeSet<(Instant, Tid)>,
     resend: VecDeque<Tid>,
+    /// The latest that were cancelled, oldest first; some may have ended since.
+    cancelled: VecDeque<Tid>,
 }
 
 impl Transactions {
@@ -97,14 +100,25 @@ impl Transactions {
         Some(transaction)
     }
 
-    /// Stops its retransmission; an answer is awaited for as long as it would have lived.
+    /// How many there are, cancelled ones too.
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Stops its retransmission; an answer is awaited for as long as it would have lived, unless many are cancelled after it: who repeats a
+    /// check, or the peer's from elsewhere, has one of ours cancelled each time.
     pub(crate) fn cancel(&mut self, id: Tid) {
-        if let Some(mut transaction) = self.remove(id) {
-            transaction.cancelled = true;
-            transaction.due_at = transaction.sent_at + transaction.rto * LIFETIME;
-            self.due.insert((transaction.due_at, id));
-            self.by_id.insert(id, transaction);
+        let Some(mut transaction) = self.remove(id) else { return };
+        transaction.cancelled = true;
+        transaction.due_at = transaction.sent_at + transaction.rto * LIFETIME;
+        self.due.insert((transaction.due_at, id));
+        self.by_id.insert(id, transaction);
+        if self.cancelled.len() >= limits::MAX_CANCELLED_CHECKS
+            && let Some(oldest) = self.cancelled.pop_front()
+        {
+            self.remove(oldest);
         }
+        self.cancelled.push_back(id);
     }
 
     /// Takes one transaction that is due to end; those due to be sent again are set aside for [`Self::pop_resend`].
@@ -150,19 +164,20 @@ impl Transactions {
         }
     }
 
-    /// Forgets those whose pair is gone, and tells the others where theirs has moved.
+    /// Forgets those whose pair is gone, and tells the others where theirs has moved. One pass, which the caller counts.
     pub(crate) fn retain(&mut self, pair_of: impl Fn(Key) -> Option<Key>) {
-        let old = core::mem::take(self);
-        for (id, mut transaction) in old.by_id {
-            let Some(pair) = pair_of(transaction.pair) else { continue };
+        let due = &mut self.due;
+        self.by_id.retain(|id, transaction| {
+            let Some(pair) = pair_of(transaction.pair) else {
+                due.remove(&(transaction.due_at, *id));
+                return false;
+            };
             transaction.pair = pair;
-            if old.due.contains(&(transaction.due_at, id)) {
-                self.due.insert((transaction.due_at, id));
-            } else {
-                self.resend.push_back(id);
-            }
-            self.by_id.insert(id, transaction);
-        }
+            true
+        });
+        let known = &self.by_id;
+        self.resend.retain(|id| known.contains_key(id));
+        self.cancelled.retain(|id| known.contains_key(id));
     }
 }
 
@@ -202,5 +217,43 @@ mod tests {
         assert_eq!(all.expire(ms(39_499)), None);
         assert!(!all.has_resend() && all.get(7).is_some());
         assert_eq!(all.expire(ms(39_500)), Some(Expired::Forgotten));
+    }
+
+    #[test]
+    fn of_many_cancelled_checks_the_latest_are_remembered() {
+        let key = Slots::new().insert(());
+        let mut all = Transactions::default();
+        let many = 10 * limits::MAX_CANCELLED_CHECKS as Tid;
+        let (first, last) = (many - limits::MAX_CANCELLED_CHECKS as Tid, many - 1);
+        for id in 0..many {
+            all.insert(id, Transaction::new(key, ms(0), MIN_RTO, Role::Controlling), ms(0));
+            all.cancel(id);
+        }
+        assert_eq!(all.len(), limits::MAX_CANCELLED_CHECKS);
+        assert!(all.get(first - 1).is_none() && all.get(first).is_some() && all.get(last).is_some());
+        // One that was answered is forgotten once.
+        assert!(all.remove(last).is_some());
+        assert_eq!(all.due.len(), all.len());
+        while all.expire(ms(39_500)).is_some() {}
+        assert_eq!((all.len(), all.due.len()), (0, 0));
+    }
+
+    #[test]
+    fn checks_of_pairs_that_are_gone_are_forgotten_and_the_others_move() {
+        let mut pairs = Slots::new();
+        let (gone, old, new) = (pairs.insert(()), pairs.insert(()), pairs.insert(()));
+        let mut all = Transactions::default();
+        for (id, pair) in [(1, gone), (2, old), (3, old), (4, gone)] {
+            all.insert(id, Transaction::new(pair, ms(0), MIN_RTO, Role::Controlling), ms(0));
+        }
+        all.cancel(3);
+        // Two of them wait to be sent again.
+        all.cancel(4);
+        assert_eq!(all.expire(ms(500)), None);
+        all.retain(|pair| (pair == old).then_some(new));
+        assert_eq!((all.len(), all.due.len(), all.cancelled.len()), (2, 1, 1));
+        let (id, again) = all.pop_resend(ms(500)).unwrap();
+        assert_eq!((id, again.pair, all.has_resend()), (2, new, false));
+        assert_eq!(all.get(3).map(|check| check.pair), Some(new));
     }
 }

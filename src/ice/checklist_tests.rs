@@ -12,6 +12,7 @@ fn pair(n: u16, priority: u64, foundation: (u16, u16)) -> Pair {
         foundation,
         local_priority: 1,
         priority,
+        carried: None,
         state: State::Frozen,
         path: Path::udp(address(n), address(n)),
         queued: false,

@@ -3,14 +3,17 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::base::limits;
 use crate::base::slots::Key;
 use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Usage};
 use crate::ice::check::{MIN_RTO, Tid};
-use crate::ice::input::same;
+use crate::ice::input::{is_authentic, same, tid};
 use crate::ice::role::Role;
 use crate::ice::session::Phase;
+use crate::net::Path;
 use crate::rng::Rng;
+use crate::stun::{Class, ErrorCode, Message};
 use crate::time::{Instant, Timer, earliest};
 
 /// RFC 7675 §5.1: "Consent expires after 30 seconds."
@@ -19,8 +22,6 @@ pub(crate) const EXPIRY: Duration = Duration::from_secs(30);
 const MISSED: u8 = 3;
 /// A check as late as that was not late but slept through: it may be the last before the expiry, and leaves only once.
 const OVERSLEPT: Duration = Duration::from_secs(4);
-/// Checks whose answers are awaited: as many as leave within the expiry.
-const OUTSTANDING: usize = 8;
 
 /// The consent checks of the path in use.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +77,7 @@ impl Consent {
     /// A check leaves: sent once, under an id of its own.
     pub(crate) fn leaves(&mut self, now: Instant, id: Tid, role: Role, rng: &mut Rng) {
         self.due = false;
-        if self.outstanding.len() >= OUTSTANDING {
+        if self.outstanding.len() >= limits::MAX_CONSENT_CHECKS {
             self.outstanding.pop_front();
         }
         self.outstanding.push_back((id, now, role));
@@ -132,6 +133,60 @@ impl Agent {
             return None;
         }
         session.list.get(usage.pair)?.confirmed_at.map(|at| at + EXPIRY)
+    }
+
+    /// RFC 7675 §5.1: an answer counts if it is authentic, from the right place, and says success.
+    pub(crate) fn on_consent_response(
+        &mut self,
+        now: Instant,
+        usage: Usage,
+        path: Path,
+        message: &Message<'_>,
+    ) {
+        let id = tid(message.transaction_id());
+        let session = if usage.previous { self.previous.as_deref_mut() } else { Some(&mut self.current) };
+        let Some((session, true)) = session.map(|session| {
+            let authentic = session.peer.as_ref().is_some_and(|peer| is_authentic(message, &peer.key));
+            (session, authentic)
+        }) else {
+            self.counters.response_bad_integrity += 1;
+            return;
+        };
+        let Some(pair) = session.list.get_mut(usage.pair) else { return };
+        if !same(&pair.path, &path) {
+            self.counters.response_asymmetric += 1;
+            self.consent.discard(id);
+            return;
+        }
+        pair.tally.responses_received = pair.tally.responses_received.saturating_add(1);
+        self.busy = true;
+        let Some((sent_at, role)) = self.consent.sent(id) else { return };
+        if message.unknown_required().next().is_some() {
+            self.counters.response_unknown_attributes += 1;
+            self.consent.discard(id);
+            return;
+        }
+        if message.class() == Class::Success {
+            pair.measure(now.saturating_duration_since(sent_at));
+            pair.confirmed_at = Some(now);
+            pair.stale = false;
+            self.counters.consent_received += 1;
+            self.paths_changed |= self.consent.is_stale();
+            self.consent.answered(id);
+            self.take_attributes(message);
+            self.choose_path(now);
+            return;
+        }
+        self.consent.discard(id);
+        match message.error_code().map(|error| error.code) {
+            // RFC 7675 §5.2: authentic, and revokes at once.
+            Some(ErrorCode::FORBIDDEN) => {
+                self.revoke(usage);
+                self.choose_path(now);
+            }
+            Some(ErrorCode::ROLE_CONFLICT) if !usage.previous => self.give_way(role),
+            _ => {}
+        }
     }
 
     /// Lets consent checks fall due and consent expire.

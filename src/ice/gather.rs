@@ -189,8 +189,7 @@ impl Agent {
             self.improve_remote(known, candidate);
             return Ok(());
         }
-        let learned = |remote: &&Remote| remote.kind == CandidateKind::PeerReflexive;
-        let signalled = self.current.remotes.len() - self.current.remotes.iter().filter(learned).count();
+        let signalled = self.current.remotes.iter().filter(|remote| !remote.is_learned()).count();
         if signalled >= self.config.remote_candidate_limit {
             return Err(CandidateError::TooMany { limit: self.config.remote_candidate_limit });
         }
@@ -286,6 +285,7 @@ impl Agent {
             foundation: (ours.foundation, theirs.group),
             local_priority: ours.candidate.priority,
             priority: pair_priority(self.role, ours.candidate.priority, theirs.priority),
+            carried: None,
             state: CandidatePairState::Frozen,
             path: Path { protocol: ours.protocol, local: ours.base, remote: scoped(address, ours.base) },
             queued: false,

@@ -11,9 +11,9 @@ use crate::ice::CandidatePairState as State;
 use crate::ice::agent::{Agent, Closing, Usage};
 use crate::ice::candidate::{self, Local, canonical, screen};
 use crate::ice::check::{Tid, Transaction};
-use crate::ice::event::{Attached, Event};
-use crate::ice::reply::{Answer, MAX_UNKNOWN, Reply};
-use crate::ice::role::{Claim, Role, judge};
+use crate::ice::event::Attached;
+use crate::ice::reply::{Answer, Reply};
+use crate::ice::role::Role;
 use crate::ice::session::{Early, Phase};
 use crate::net::{Datagram, Path};
 use crate::sdp::candidate::{CandidateAddress, CandidateKind};
@@ -22,12 +22,6 @@ use crate::stun::{
     AttributeType, Class, ErrorCode, IntegrityKey, IntegrityKind, Message, Method, TransactionId,
 };
 use crate::time::Instant;
-
-/// Local candidates that checks have shown behind a NAT, kept for statistics.
-const MAX_LOCAL_REFLEXIVE: usize = 16;
-
-/// Conflicts in one generation after which a peer that still disputes the role is no better than one that is silent.
-const MAX_CONFLICTS: u8 = 32;
 
 /// A request's answer is owed, and this is what the request asks besides.
 #[derive(Clone, Copy)]
@@ -102,7 +96,7 @@ impl Agent {
         let reply = |answer| Reply { path, id: message.transaction_id(), answer, previous, integrity };
         if message.unknown_required().next().is_some() {
             self.counters.unknown_attributes += 1;
-            let mut kinds = [0; MAX_UNKNOWN];
+            let mut kinds = [0; limits::MAX_UNKNOWN_ATTRIBUTES];
             kinds.iter_mut().zip(message.unknown_required()).for_each(|(kind, unknown)| *kind = unknown.0);
             self.reply(reply(Answer::Unknown(kinds)));
             return;
@@ -120,10 +114,13 @@ impl Agent {
         let asked = Asked { local, remote, priority: message.priority(), nominates: message.use_candidate() };
         if previous {
             self.count_request(now, true, &asked);
-        } else if self.current.peer.is_some() {
-            self.on_check(now, &asked);
-        } else {
+        } else if self.current.peer.is_none() {
             self.remember(asked, theirs.as_bytes());
+        } else if self.config.lite && !self.current.is_news(message.transaction_id()) {
+            // What it asked for was done when it came first; a copy says nothing of where the peer is, and a lite agent does not ask.
+            self.counters.request_repeated += 1;
+        } else {
+            self.on_check(now, &asked);
         }
     }
 
@@ -142,6 +139,18 @@ impl Agent {
         matches.then_some((previous, theirs))
     }
 
+    /// Whether a message is the peer's by both user fragments and the password of a living generation, or answers with the peer's password:
+    /// what tells agents apart that drew the same fragment or the same transaction.
+    pub(crate) fn is_from_peer(&self, message: &Message<'_>) -> bool {
+        if message.class() == Class::Request {
+            let found = self.generation_of(message.username());
+            let session = found.and_then(|(previous, _)| self.session(previous));
+            return session.is_some_and(|session| message.verify_integrity(&session.local_key).is_ok());
+        }
+        let peers = [Some(&self.current), self.previous.as_deref()].into_iter().flatten();
+        peers.filter_map(|session| session.peer.as_ref()).any(|peer| is_authentic(message, &peer.key))
+    }
+
     /// Consent for this pair has ended: nothing goes there any more.
     fn is_revoked(&self, previous: bool, local: u16, remote: SocketAddr) -> bool {
         let Some(session) = self.session(previous) else { return true };
@@ -149,48 +158,8 @@ impl Agent {
         found.and_then(|key| session.list.get(key)).is_some_and(|pair| pair.revoked)
     }
 
-    /// RFC 8445 §7.3.1.1. False if the request is to be answered with 487.
-    fn settle_roles(&mut self, message: &Message<'_>) -> bool {
-        let controlling = message.ice_controlling().map(|tie| (Role::Controlling, tie));
-        let claim = controlling.or_else(|| message.ice_controlled().map(|tie| (Role::Controlled, tie)));
-        let Some((claimed, theirs)) = claim else { return true };
-        // A lite agent cannot nominate, and one that faces it must (RFC 8445 §6.1.1): that role is not disputed.
-        let fixed = self.current.peer.is_some() && self.is_role_fixed();
-        match judge(self.role, self.tie_breaker, claimed, theirs) {
-            Claim::Agreed => true,
-            Claim::Yield if !fixed => {
-                self.counters.role_conflicts_yielded += 1;
-                self.switch_role(self.role.other());
-                true
-            }
-            Claim::Yield | Claim::Refuse => {
-                self.counters.role_conflicts_refused += 1;
-                false
-            }
-        }
-    }
-
-    /// Exactly one side is lite: the full one controls.
-    fn is_role_fixed(&self) -> bool {
-        let peer_is_lite = self.current.peer.as_ref().is_some_and(|peer| peer.parameters.lite);
-        self.config.lite != peer_is_lite
-    }
-
-    fn switch_role(&mut self, role: Role) {
-        self.role = role;
-        // What the flag means depends on the role: a nomination of ours is void, one of the peer's as well.
-        for (_, pair) in self.current.list.iter_mut() {
-            pair.nominating = false;
-        }
-        if let Phase::Nominating(_) = self.current.phase {
-            self.current.phase = Phase::Running;
-        }
-        self.recompute_priorities();
-        self.events.push(Event::RoleChange(role));
-    }
-
     /// Opaque attributes of an authentic message go to the parent.
-    fn take_attributes(&mut self, message: &Message<'_>) {
+    pub(crate) fn take_attributes(&mut self, message: &Message<'_>) {
         let value = |kind| message.get(kind).map(Bytes::copy_from_slice);
         let attached = Attached {
             data: value(AttributeType::META_DTLS),
@@ -234,6 +203,7 @@ impl Agent {
         let at = session.find_remote(asked.remote)?;
         let key = session.list.find(asked.local, at)?;
         let pair = session.list.get_mut(key)?;
+        pair.carried = asked.priority;
         pair.tally.requests_received = pair.tally.requests_received.saturating_add(1);
         pair.tally.responses_sent = pair.tally.responses_sent.saturating_add(1);
         if lite {
@@ -257,7 +227,7 @@ impl Agent {
                 self.counters.request_incomplete += 1;
                 return;
             };
-            at = self.current.learn(asked.remote, priority, limit);
+            at = self.current.learn(asked.remote, priority, limit, self.config.lite.then_some(now));
             moved = true;
         }
         let Some(at) = at else {
@@ -374,75 +344,6 @@ impl Agent {
         self.choose_path(now);
     }
 
-    /// RFC 7675 §5.1: an answer counts if it is authentic, from the right place, and says success.
-    fn on_consent_response(&mut self, now: Instant, usage: Usage, path: Path, message: &Message<'_>) {
-        let id = tid(message.transaction_id());
-        let session = if usage.previous { self.previous.as_deref_mut() } else { Some(&mut self.current) };
-        let Some((session, true)) = session.map(|session| {
-            let authentic = session.peer.as_ref().is_some_and(|peer| is_authentic(message, &peer.key));
-            (session, authentic)
-        }) else {
-            self.counters.response_bad_integrity += 1;
-            return;
-        };
-        let Some(pair) = session.list.get_mut(usage.pair) else { return };
-        if !same(&pair.path, &path) {
-            self.counters.response_asymmetric += 1;
-            self.consent.discard(id);
-            return;
-        }
-        pair.tally.responses_received = pair.tally.responses_received.saturating_add(1);
-        self.busy = true;
-        let Some((sent_at, role)) = self.consent.sent(id) else { return };
-        if message.unknown_required().next().is_some() {
-            self.counters.response_unknown_attributes += 1;
-            self.consent.discard(id);
-            return;
-        }
-        if message.class() == Class::Success {
-            pair.measure(now.saturating_duration_since(sent_at));
-            pair.confirmed_at = Some(now);
-            pair.stale = false;
-            self.counters.consent_received += 1;
-            self.paths_changed |= self.consent.is_stale();
-            self.consent.answered(id);
-            self.take_attributes(message);
-            self.choose_path(now);
-            return;
-        }
-        self.consent.discard(id);
-        match message.error_code().map(|error| error.code) {
-            // RFC 7675 §5.2: authentic, and revokes at once.
-            Some(ErrorCode::FORBIDDEN) => {
-                self.revoke(usage);
-                self.choose_path(now);
-            }
-            Some(ErrorCode::ROLE_CONFLICT) if !usage.previous => self.give_way(role),
-            _ => {}
-        }
-    }
-
-    /// RFC 8445 §7.2.5.1: the role that a request of ours claimed is the peer's, unless we have left it since.
-    fn give_way(&mut self, claimed: Role) {
-        if claimed == self.role && !self.is_role_fixed() {
-            self.switch_role(self.role.other());
-        }
-        self.tie_breaker = self.rng.u64();
-    }
-
-    fn on_role_conflict(&mut self, key: Key, transaction: &Transaction) {
-        self.give_way(transaction.role);
-        self.current.conflicts = self.current.conflicts.saturating_add(1);
-        if self.current.conflicts > MAX_CONFLICTS {
-            self.check_failed(key, transaction);
-        } else if let Some(pair) = self.current.list.get(key) {
-            if pair.state != State::Succeeded {
-                self.current.list.set_state(key, State::Waiting);
-            }
-            self.current.list.trigger(key, false);
-        }
-    }
-
     /// RFC 8445 §7.2.5.3.
     fn check_succeeded(&mut self, now: Instant, key: Key, transaction: &Transaction, mapped: SocketAddr) {
         self.note_mapping(key, canonical(mapped));
@@ -529,7 +430,7 @@ impl Agent {
             self.recompute_priorities();
         }
         let known = self.reflexive.iter().any(|other| other.address() == Some(mapped));
-        if !known && self.reflexive.len() < MAX_LOCAL_REFLEXIVE {
+        if !known && self.reflexive.len() < limits::MAX_LOCAL_REFLEXIVE {
             self.reflexive.push(learned);
         }
     }
@@ -552,7 +453,7 @@ const LITE_SILENCE: Duration = Duration::from_secs(8);
 
 /// Whether an answer is the peer's. Our requests carry MESSAGE-INTEGRITY alone, and the answer's must be of the same kind
 /// (RFC 8489 §9.1.4).
-fn is_authentic(message: &Message<'_>, key: &IntegrityKey) -> bool {
+pub(crate) fn is_authentic(message: &Message<'_>, key: &IntegrityKey) -> bool {
     message.verify_integrity(key) == Ok(IntegrityKind::Sha1)
 }
 

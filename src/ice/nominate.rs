@@ -56,6 +56,7 @@ impl Agent {
         let moved = self.current.list.compact();
         let new_key = |key: Key| moved.iter().find(|(old, _)| *old == key).map(|(_, new)| *new);
         if !moved.is_empty() {
+            self.current.list.looked_at += (self.current.transactions.len() * moved.len()) as u64;
             self.current.transactions.retain(new_key);
             if let Some(usage) = self.usage.as_mut().filter(|usage| !usage.previous)
                 && let Some(pair) = new_key(usage.pair)
@@ -111,7 +112,8 @@ impl Agent {
         self.current.phase != Phase::Concluded && self.current.patience.at().is_some_and(|at| at > now)
     }
 
-    /// The best path of a generation. One that no longer answers gives way only to one that has answered since.
+    /// The best path of a generation. One that no longer answers gives way only to one that has answered since. Of a lite agent, which is told
+    /// where to send by checks alone, the one in use gives way to none that a copy of its checks could have made.
     fn best_of(&self, now: Instant, session: Option<&Session>, previous: bool) -> Option<Usage> {
         let session = session?;
         let lite = self.config.lite;
@@ -120,14 +122,14 @@ impl Agent {
             if lite { pair.is_valid() && pair.nominated } else { pair.is_usable(now) }
         };
         let in_use = self.usage.filter(|usage| usage.previous == previous).map(|usage| usage.pair);
-        let silent_since = in_use
-            .and_then(|key| session.list.get(key))
-            .filter(|pair| pair.stale && allowed(pair))
-            .and_then(|pair| pair.confirmed_at);
+        let used = in_use.and_then(|key| session.list.get(key)).filter(|pair| allowed(pair));
+        let silent_since = used.filter(|pair| pair.stale).and_then(|pair| pair.confirmed_at);
         let rank = |(key, pair): &(Key, &Pair)| {
             let answers = !pair.stale && pair.confirmed_at > silent_since;
             let stays = !answers && in_use == Some(*key);
-            (answers, stays, pair.nominated, pair.priority)
+            let twin = used.filter(|used| lite && session.is_like(pair, used));
+            let priority = twin.map_or(pair.priority, |used| pair.priority.min(used.priority));
+            (answers, stays, pair.nominated, priority, lite && in_use == Some(*key))
         };
         let candidates = session.list.iter().filter(|(_, pair)| allowed(pair));
         candidates.max_by_key(rank).map(|(pair, _)| Usage { previous, pair })

@@ -265,10 +265,16 @@ impl Agent {
         &self.counters
     }
 
-    /// How many candidates and pairs were looked at in this generation: what the peer's input costs.
+    /// How many candidates, pairs and checks were looked at in this generation: what the peer's input costs.
     #[cfg(feature = "sim")]
     pub const fn ops(&self) -> u64 {
         self.current.list.looked_at
+    }
+
+    /// How many checks of this generation await an answer, those included that another took the place of.
+    #[cfg(feature = "sim")]
+    pub fn checks_held(&self) -> usize {
+        self.current.transactions.len()
     }
 
     /// Pairs, candidates and counters.

@@ -20,6 +20,8 @@ pub(crate) struct Pair {
     /// The local candidate's priority; a reflexive one's once a check has shown a NAT between.
     pub(crate) local_priority: u32,
     pub(crate) priority: u64,
+    /// The priority that the peer's latest check of it carried.
+    pub(crate) carried: Option<u32>,
     pub(crate) state: CandidatePairState,
     pub(crate) path: Path,
     /// It waits in the triggered-check queue.

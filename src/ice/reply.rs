@@ -11,9 +11,6 @@ use crate::stun::{
     Attribute, AttributeType, Builder, Class, ErrorCode, IntegrityKey, IntegrityKind, Method, TransactionId,
 };
 
-/// How many types a 420 lists.
-pub(crate) const MAX_UNKNOWN: usize = 16;
-
 /// What an answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -21,7 +18,7 @@ pub(crate) enum Answer {
     /// 487.
     RoleConflict,
     /// 420 with these types; 0 fills the rest.
-    Unknown([u16; MAX_UNKNOWN]),
+    Unknown([u16; limits::MAX_UNKNOWN_ATTRIBUTES]),
 }
 
 /// One answer that waits.

@@ -1,6 +1,7 @@
 //! One generation of an agent: both sides' credentials, the peer's candidates and the checks between.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::base::limits;
@@ -8,10 +9,11 @@ use crate::base::slots::Key;
 use crate::ice::candidate::Remote;
 use crate::ice::check::Transactions;
 use crate::ice::checklist::Checklist;
+use crate::ice::pair::Pair;
 use crate::ice::{Config, Credentials, RemoteParameters};
 use crate::net::Path;
 use crate::sdp::candidate::{CandidateKind, Transport};
-use crate::stun::IntegrityKey;
+use crate::stun::{IntegrityKey, TransactionId};
 use crate::time::{Instant, Timer};
 
 /// The peer's side of a generation.
@@ -60,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) list: Checklist,
     pub(crate) transactions: Transactions,
     pub(crate) early: Vec<Early>,
+    /// The latest checks that a lite agent has acted on.
+    known: VecDeque<TransactionId>,
     /// Where the peer has checked since the pair was dropped with the end of our checks: it may send there (RFC 8445 §12.2).
     pub(crate) heard: Vec<Path>,
     pub(crate) phase: Phase,
@@ -92,6 +96,7 @@ impl Session {
             list: Checklist::new(config.pair_limit),
             transactions: Transactions::default(),
             early: Vec::new(),
+            known: VecDeque::new(),
             heard: Vec::new(),
             phase: Phase::Running,
             pacing: Config::DEFAULT_PACING,
@@ -126,11 +131,17 @@ impl Session {
     }
 
     /// The candidate that a check from an unknown address makes (RFC 8445 §7.3.1.3). At the limit the place of one
-    /// whose pairs all failed is taken; `None` if there is none such.
-    pub(crate) fn learn(&mut self, address: SocketAddr, priority: u32, limit: usize) -> Option<u16> {
-        let learned = |remote: &Remote| remote.kind == CandidateKind::PeerReflexive;
-        let full = self.remotes.iter().filter(|remote| learned(remote)).count() >= limit;
-        let place = if full { Some(self.hopeless()?) } else { None };
+    /// whose pairs all failed is taken; `None` if there is none such. A lite agent's pairs do not fail: it says the time, and those on which the
+    /// peer has long been silent count as failed.
+    pub(crate) fn learn(
+        &mut self,
+        address: SocketAddr,
+        priority: u32,
+        limit: usize,
+        lite: Option<Instant>,
+    ) -> Option<u16> {
+        let full = self.remotes.iter().filter(|remote| remote.is_learned()).count() >= limit;
+        let place = if full { Some(self.hopeless(lite)?) } else { None };
         let group = self.fresh_group();
         let remote = Remote {
             address: Some(address),
@@ -155,12 +166,13 @@ impl Session {
 
     /// A learned candidate whose pairs have all failed. One pass over the pairs, however many candidates there are: checks from
     /// ever new addresses are cheap to send.
-    fn hopeless(&mut self) -> Option<u16> {
+    fn hopeless(&mut self, lite: Option<Instant>) -> Option<u16> {
         for remote in &mut self.remotes {
             remote.hopeful = remote.kind != CandidateKind::PeerReflexive;
         }
         let failed = crate::ice::CandidatePairState::Failed;
-        for (_, pair) in self.list.iter().filter(|(_, pair)| pair.state != failed || pair.revoked) {
+        let works = |pair: &Pair| lite.map_or(pair.state != failed, |now| pair.is_usable(now));
+        for (_, pair) in self.list.iter().filter(|(_, pair)| works(pair) || pair.revoked) {
             if let Some(remote) = self.remotes.get_mut(usize::from(pair.remote)) {
                 remote.hopeful = true;
             }
@@ -172,6 +184,12 @@ impl Session {
     /// Removes the pairs of which `doomed` is true by their local and remote positions.
     pub(crate) fn drop_pairs(&mut self, doomed: impl Fn(u16, u16) -> bool) {
         self.list.retain(|pair| !doomed(pair.local, pair.remote));
+        self.forget_orphans();
+    }
+
+    /// Forgets the checks of pairs that are gone.
+    fn forget_orphans(&mut self) {
+        self.list.looked_at += self.transactions.len() as u64;
         let list = &self.list;
         self.transactions.retain(|key| list.get(key).map(|_| key));
     }
@@ -200,10 +218,29 @@ impl Session {
     /// Drops every pair that does not work and is not being nominated.
     pub(crate) fn keep_valid(&mut self) {
         self.list.retain(|pair| pair.is_valid() || pair.nominating || pair.revoked);
-        let list = &self.list;
-        self.transactions.retain(|key| list.get(key).map(|_| key));
+        self.forget_orphans();
         self.early = Vec::new();
         self.nominate.stop();
+    }
+
+    /// Notes a check of the peer's; false if it has come before.
+    pub(crate) fn is_news(&mut self, id: TransactionId) -> bool {
+        self.list.looked_at += self.known.len() as u64;
+        if self.known.contains(&id) {
+            return false;
+        }
+        if self.known.len() >= limits::MAX_KNOWN_CHECKS {
+            self.known.pop_front();
+        }
+        self.known.push_back(id);
+        true
+    }
+
+    /// Whether the peer's end of one pair is the other's by all that its checks say, and nothing but a check has told of it: what a copy
+    /// of a check from another address makes.
+    pub(crate) fn is_like(&self, pair: &Pair, other: &Pair) -> bool {
+        let learned = self.remotes.get(usize::from(pair.remote)).is_some_and(Remote::is_learned);
+        learned && pair.carried == other.carried
     }
 
     /// Notes a path without a pair on which the peer is heard; the latest are kept.

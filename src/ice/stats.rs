@@ -33,6 +33,8 @@ pub struct Counters {
     pub request_bad_username: u64,
     /// A request that lacks what a check must carry.
     pub request_incomplete: u64,
+    /// A check that had come to a lite agent before: a repetition, or a copy from elsewhere. It is answered, and changes nothing.
+    pub request_repeated: u64,
     /// A response that answers no request of ours.
     pub response_unknown: u64,
     /// A response without MESSAGE-INTEGRITY, or with a wrong one.

@@ -211,6 +211,12 @@ impl PeerConnection {
     pub fn remove_local_candidate(&mut self, local: SocketAddr) {
         self.idle = Idle::No;
         self.transport.ice.remove_local_candidate(local);
+        // What nobody has been told of is told to nobody any more.
+        let ice = &self.transport.ice;
+        let same = |a: &Candidate, b: &Candidate| {
+            (&a.address, a.port, a.priority) == (&b.address, b.port, b.priority)
+        };
+        self.unannounced.retain(|waits| ice.local_candidates().any(|lives| same(lives, waits)));
     }
 
     /// Adds a candidate of the peer's, or says that it has no more. One that comes before the remote description waits for it.

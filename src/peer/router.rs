@@ -50,6 +50,64 @@ struct Entry {
     transactions: VecDeque<TransactionId>,
 }
 
+/// Connections by names that are meant to be one connection's own. Two that were made of one seed, or drew the same, have the same; both stay
+/// to be found.
+#[derive(Debug)]
+struct Names<K> {
+    first: BTreeMap<K, ConnectionId>,
+    /// Who else has the name, nearly always nobody: as many entries as there are connections at the most.
+    others: BTreeMap<K, BTreeSet<ConnectionId>>,
+}
+
+impl<K> Default for Names<K> {
+    fn default() -> Self {
+        Self { first: BTreeMap::new(), others: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord> Names<K> {
+    /// Gives a connection a name; false if it has it.
+    fn insert(&mut self, name: K, id: ConnectionId) -> bool {
+        match self.first.get(&name) {
+            None => {
+                self.first.insert(name, id);
+                true
+            }
+            Some(first) => *first != id && self.others.entry(name).or_default().insert(id),
+        }
+    }
+
+    /// Takes a connection's name away.
+    fn remove<Q>(&mut self, name: &Q, id: ConnectionId)
+    where
+        K: core::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let mut others = self.others.get_mut(name);
+        let Some(first) = self.first.get_mut(name) else { return };
+        if *first != id {
+            others.as_mut().map(|others| others.remove(&id));
+        } else if let Some(next) = others.as_mut().and_then(|others| others.pop_first()) {
+            *first = next;
+        } else {
+            self.first.remove(name);
+        }
+        if others.is_some_and(|others| others.is_empty()) {
+            self.others.remove(name);
+        }
+    }
+
+    /// Who has the name: who had it first, and who else has.
+    fn find<Q>(&self, name: &Q) -> Option<(ConnectionId, Option<&BTreeSet<ConnectionId>>)>
+    where
+        K: core::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let others = if self.others.is_empty() { None } else { self.others.get(name) };
+        Some((*self.first.get(name)?, others))
+    }
+}
+
 /// What happened to datagrams that no connection was given.
 ///
 /// ```
@@ -70,7 +128,8 @@ pub struct RouterStats {
 
 /// Connections that share sockets. A datagram finds its connection in O(log n): a STUN request by the user fragment in its USERNAME,
 /// a STUN response by its transaction, all else by its addresses, which are entered only after authenticated STUN, and taken from another
-/// connection only by an answered check (so that a forged or reused address captures nobody's traffic). The router also keeps everybody's deadline.
+/// connection only by an answered check (so that a forged or reused address captures nobody's traffic). Where two connections have the same
+/// fragment, the peer's fragment and the password tell them apart. The router also keeps everybody's deadline.
 ///
 /// ```
 /// use antiphon::peer::Router;
@@ -92,9 +151,9 @@ pub struct RouterStats {
 #[derive(Debug, Default)]
 pub struct Router {
     connections: Slots<Entry>,
-    by_ufrag: BTreeMap<String, ConnectionId>,
+    by_ufrag: Names<String>,
     by_path: BTreeMap<Path, ConnectionId>,
-    by_transaction: BTreeMap<TransactionId, ConnectionId>,
+    by_transaction: Names<TransactionId>,
     deadlines: BTreeSet<(Instant, ConnectionId)>,
     stats: RouterStats,
 }
@@ -125,13 +184,13 @@ impl Router {
         self.mark_due(id, None);
         let entry = self.connections.remove(id.0)?;
         for ufrag in entry.ufrags {
-            remove_if(&mut self.by_ufrag, &ufrag, id);
+            self.by_ufrag.remove(&ufrag, id);
         }
         for path in entry.paths {
             remove_if(&mut self.by_path, &path, id);
         }
         for transaction in entry.transactions {
-            remove_if(&mut self.by_transaction, &transaction, id);
+            self.by_transaction.remove(&transaction, id);
         }
         Some(entry.pc)
     }
@@ -234,10 +293,27 @@ impl Router {
         if let Some(username) = stun::binding_username(datagram.data) {
             // RFC 8445 §7.2.2: the receiver's fragment comes first.
             let ufrag = username.split(|byte| *byte == b':').next()?;
-            return self.by_ufrag.get(core::str::from_utf8(ufrag).ok()?).copied();
+            let named = self.by_ufrag.find(core::str::from_utf8(ufrag).ok()?)?;
+            return Some(self.meant(named, datagram));
         }
         let (_, transaction) = transaction(datagram.data)?;
-        self.by_transaction.get(&transaction).or_else(|| self.by_path.get(&datagram.path)).copied()
+        let asked = self.by_transaction.find(&transaction).map(|asked| self.meant(asked, datagram));
+        asked.or_else(|| self.by_path.get(&datagram.path).copied())
+    }
+
+    /// Of those that share a name the one whose peer's message this is, by the other half of the name and by the password; what is
+    /// nobody's goes to the first, who counts it.
+    fn meant(
+        &self,
+        (first, others): (ConnectionId, Option<&BTreeSet<ConnectionId>>),
+        datagram: &Datagram<'_>,
+    ) -> ConnectionId {
+        let Some(others) = others else { return first };
+        let Ok(message) = stun::Message::parse(datagram.data) else { return first };
+        let is_its = |id: &&ConnectionId| {
+            self.connections.get(id.0).is_some_and(|entry| entry.pc.transport.ice.is_from_peer(&message))
+        };
+        core::iter::once(&first).chain(others).find(is_its).copied().unwrap_or(first)
     }
 
     fn mark_due(&mut self, id: ConnectionId, due: Option<Instant>) {
@@ -265,7 +341,7 @@ impl Router {
         if entry.ufrags.len() > 2
             && let Some(old) = entry.ufrags.pop_front()
         {
-            remove_if(&mut self.by_ufrag, &old, id);
+            self.by_ufrag.remove(&old, id);
         }
         self.by_ufrag.insert(ufrag, id);
     }
@@ -274,10 +350,15 @@ impl Router {
     /// where its peer has answered a check of ours there: it reuses its port. An authentic request alone proves no address, since its
     /// source may be forged by a peer that has the password of its own connection.
     fn enter_path(&mut self, id: ConnectionId, path: Path) {
-        let held = self.by_path.get(&path).is_some_and(|holder| *holder != id);
+        let holder = self.by_path.get(&path);
+        // What nearly every datagram comes by: one look, where the proof may take one at every pair.
+        if holder == Some(&id) {
+            return;
+        }
+        let held = holder.is_some();
         let Some(entry) = self.connections.get_mut(id.0) else { return };
         let proved = if held { entry.pc.has_validated(&path) } else { entry.pc.has_authenticated(&path) };
-        if entry.paths.contains(&path) || !proved {
+        if !proved {
             return;
         }
         if entry.paths.len() >= limits::MAX_ROUTED_PATHS {
@@ -298,14 +379,14 @@ impl Router {
 
     fn enter_transaction(&mut self, id: ConnectionId, transaction: TransactionId) {
         let Some(entry) = self.connections.get_mut(id.0) else { return };
-        if self.by_transaction.insert(transaction, id) == Some(id) {
+        if !self.by_transaction.insert(transaction, id) {
             return; // A retransmission.
         }
         entry.transactions.push_back(transaction);
         if entry.transactions.len() > limits::MAX_ROUTED_TRANSACTIONS
             && let Some(old) = entry.transactions.pop_front()
         {
-            remove_if(&mut self.by_transaction, &old, id);
+            self.by_transaction.remove(&old, id);
         }
     }
 }

@@ -78,6 +78,28 @@ fn a_lite_agent_leaves_a_pair_that_its_peer_has_left() {
     assert_eq!(world.agents[1].active_path(), Some(used));
 }
 
+/// A peer that roams for hours has another address every minute. What it has left makes room for what it is at.
+#[test]
+fn a_lite_agent_follows_a_peer_that_roams_for_ever() {
+    let mut world = world(&Config::new(), &Config::new().lite(true), 1);
+    world.describe();
+    world.run_until(at(1000));
+    world.lost = Box::new(|_| true);
+    let mut check = Forged { nominates: true, ..Forged::check(&world.agents[1]) };
+    for n in 0..100_u64 {
+        let place = host(0, 1 + usize::try_from(n).unwrap());
+        for second in [0, 5, 10, 15] {
+            world.run_until(at(2000 + n * 20_000 + second * 1000));
+            check.id[..8].copy_from_slice(&(n * 20 + second).to_be_bytes());
+            world.inject(1, host(1, 0), place, &check.bytes());
+        }
+        assert_eq!(world.agents[1].active_path(), Some(Path::udp(host(1, 0), place)), "move {n}");
+    }
+    let stats = world.agents[1].stats();
+    assert_eq!(stats.counters.peer_reflexive_refused, 0);
+    assert!(stats.remote_candidates.len() <= 1 + 32 && stats.pairs.len() <= 1 + 32);
+}
+
 #[test]
 fn two_lite_agents_use_the_best_pair_unasked() {
     let lite = Config::new().lite(true);
