@@ -208,6 +208,30 @@ fn n47_init_acks_with_impossible_values() {
     }
 }
 
+// A cookie that fits no packet could never be echoed: the attempt would wait for ever, and nobody would know why.
+#[test]
+fn n47_an_init_ack_whose_cookie_fits_no_packet() {
+    let most = Config::default().mtu - 12 - 4;
+    for (len, fits) in [(most, true), (most + 1, false), (30_000, false)] {
+        let mut at = attacked(|| {
+            let mut hand = Hand::new(&Config::default());
+            hand.sctp.connect();
+            let init = hand.took().remove(0);
+            hand.learn(&init);
+            hand
+        });
+        let cookie = vec![7; len];
+        at.hand.give(|packet| packet.init_ack(&Hand::init(), [Parameter::StateCookie(&cookie)]).unwrap());
+        assert_eq!(at.hand.names(), [[if fits { "COOKIE_ECHO" } else { "ABORT" }]], "{len}");
+        assert_eq!(at.hand.sctp.stats().drops.bad_init, u64::from(!fits));
+        if !fits {
+            assert_eq!(at.hand.events, [Event::Closed(CloseReason::ProtocolViolation)]);
+            drop(cookie);
+            assert!(at.grown() <= JUNK);
+        }
+    }
+}
+
 // ---- 48 -----------------------------------------------------------------------------------------------------------
 
 #[test]

@@ -150,8 +150,8 @@ impl Association {
             return Output::Event(event);
         }
         if self.agenda.work && !buf.is_empty() {
+            self.agenda.stale = true;
             if let Some(len) = self.draw(now, buf) {
-                self.agenda.stale = true;
                 self.stats.packets_sent += 1;
                 self.stats.bytes_sent += len as u64;
                 return Output::Transmit(Transmit::new((), len));

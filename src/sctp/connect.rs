@@ -14,7 +14,7 @@ use crate::base::limits;
 use crate::base::serial::Tsn;
 use crate::log;
 use crate::time::Instant;
-use crate::wire::sctp::{Init, Parameter, kind, parameter};
+use crate::wire::sctp::{COMMON_HEADER_LEN, Init, Parameter, kind, parameter};
 
 /// What the parameters of INIT or INIT ACK say.
 #[derive(Default)]
@@ -93,6 +93,12 @@ fn host_name(name: &[u8]) -> Bytes {
     parameter.put_u16(length);
     parameter.put_slice(name);
     parameter.freeze()
+}
+
+/// Length of a packet that does nothing but echo this cookie.
+pub(super) const fn cookie_echo_len(cookie: &[u8]) -> usize {
+    const CHUNK_HEADER_LEN: usize = 4;
+    COMMON_HEADER_LEN + CHUNK_HEADER_LEN + cookie.len().next_multiple_of(4)
 }
 
 /// Why an INIT or INIT ACK is answered with an ABORT (§3.3.2, §3.3.3).
@@ -192,7 +198,7 @@ impl Association {
         });
     }
 
-    /// INIT ACK: our INIT is answered (§5.1 C).
+    /// INIT ACK: our INIT is answered (§5.1 C). A cookie that fits no packet could never be echoed: it is refused.
     pub(super) fn on_init_ack(&mut self, now: Instant, ack: &Init<'_>) {
         let Phase::CookieWait { init } = &self.phase else {
             self.stats.drops.unexpected_chunk += 1;
@@ -201,14 +207,16 @@ impl Association {
         let rtt = (init.sent == 1).then(|| now.saturating_duration_since(init.first_at));
         let offer = Offer::read(ack, &self.config);
         let peer = self.peer_of(ack, &offer);
-        let missing = offer.cookie.is_none().then_some(AbortCause::MissingCookie);
         let refusal = if ack.initiate_tag == 0 { Some(AbortCause::NoTag) } else { refusal_of(ack, &offer) };
-        if let Some(cause) = refusal.or(missing) {
-            self.stats.drops.bad_init += 1;
-            self.refuse_init_ack(peer, cause);
-            return;
-        }
-        let cookie = offer.cookie.unwrap_or_default();
+        let cookie = match (refusal, offer.cookie) {
+            (None, Some(cookie)) if cookie_echo_len(cookie) <= self.config.mtu => cookie,
+            (refusal, cookie) => {
+                let unfit = cookie.map_or(AbortCause::MissingCookie, |_| AbortCause::ProtocolViolation);
+                self.stats.drops.bad_init += 1;
+                self.refuse_init_ack(peer, refusal.unwrap_or(unfit));
+                return;
+            }
+        };
         self.peer = Some(peer);
         self.stats.peer_implementation = PeerImplementation::of_cookie(cookie);
         if let Some(rtt) = rtt {
