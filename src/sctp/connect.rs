@@ -131,11 +131,12 @@ impl Association {
         Local { tag, initial_tsn: Tsn(self.rng.u32()) }
     }
 
-    /// The fixed part of our INIT and INIT ACK.
+    /// The fixed part of our INIT and INIT ACK. However little is free, less than the least window would be refused (§3.3.2, §3.3.3).
     pub(super) fn own_init(&self, local: Local) -> Init<'static> {
+        let free = u32::try_from(self.rx.free()).unwrap_or(u32::MAX);
         Init {
             initiate_tag: local.tag,
-            a_rwnd: u32::try_from(self.rx.free()).unwrap_or(u32::MAX),
+            a_rwnd: free.max(limits::SCTP_MIN_WINDOW),
             outbound_streams: self.config.streams,
             inbound_streams: self.config.inbound_streams,
             initial_tsn: local.initial_tsn,

@@ -320,6 +320,25 @@ fn a_cookie_past_its_life_is_reported_and_the_caller_begins_again() {
     assert_eq!(world.received(1), ["patience"]);
 }
 
+// RFC 9260 §3.3.3: the window of an INIT ACK "MUST NOT be smaller than 1500", and who gets such a one must discard it.
+#[test]
+fn a_peer_that_begins_anew_while_the_window_is_full_can_take_the_answer() {
+    let config = Config { receive_window: 10_000, max_receive_message_size: 10_000, ..Config::default() };
+    let mut hand = Hand::established(&config);
+    for n in 0..12 {
+        hand.give_data(n, 1, n as u16, WHOLE, &[1; 1000]);
+    }
+    assert!(hand.sctp.stats().held_bytes > 10_000 - 1500);
+    hand.took();
+    hand.give_tagged(0, |packet| packet.init(&Init { initiate_tag: 99, ..Hand::init() }, []).unwrap());
+    let answer = hand.took().remove(0);
+    let Some(Ok(Chunk::InitAck(ack))) = Packet::parse(&answer).unwrap().chunks().next() else { panic!() };
+    assert_eq!(ack.a_rwnd, 1500);
+    let cookie = hand.learn(&answer).unwrap();
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    assert!(hand.events.contains(&Event::Restarted));
+}
+
 // Where the MTU shrinks under an INIT ACK that had been accepted, the cookie has to leave nevertheless, as a long chunk does.
 #[test]
 fn a_cookie_that_fits_no_longer_leaves_in_a_longer_packet() {
