@@ -1,12 +1,10 @@
 //! The handshake: INIT, cookies, collisions and restarts (RFC 9260 §5).
 
-use core::time::Duration;
-
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::association::Association;
 use super::config::Config;
-use super::cookie::{Cookie, Unsealed};
+use super::cookie::Cookie;
 use super::event::{CloseReason, Event};
 use super::state::{AbortCause, Answer, Local, Peer, Phase, Repeat};
 use super::stats::PeerImplementation;
@@ -254,20 +252,31 @@ impl Association {
         self.resets.begin(self.local.initial_tsn, peer.initial_tsn);
     }
 
-    /// COOKIE ECHO (§5.1 D, §5.2.4). Whether the rest of the packet belongs to an association of ours.
-    pub(super) fn on_cookie_echo(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> bool {
-        let cookie = match self.jar.open(now, sealed) {
-            Ok(cookie) => cookie,
-            Err(Unsealed::Forged) => {
-                self.stats.drops.bad_cookie += 1;
-                return false;
-            }
-            Err(Unsealed::Stale { by }) => return self.on_stale_cookie(sealed, by),
+    /// The cookie of a packet under `tag`, if it is one of ours and of that tag. Whoever comes too late with it is told, unless it is of the
+    /// association there is: then its age is nothing (§5.2.4 step 3).
+    fn unseal(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> Option<Cookie> {
+        let Some((cookie, late)) = self.jar.open(now, sealed) else {
+            self.stats.drops.bad_cookie += 1;
+            return None;
         };
         if tag != cookie.local.tag {
             self.stats.drops.verification_tag += 1;
-            return false;
+            return None;
         }
+        let both = cookie.local.tag == self.local.tag
+            && self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
+        if !late.is_zero() && !both {
+            self.stats.drops.stale_cookie += 1;
+            let micros = u32::try_from(late.as_micros()).unwrap_or(u32::MAX);
+            self.answer(Answer::StaleCookie { to: cookie.peer.tag, micros });
+            return None;
+        }
+        Some(cookie)
+    }
+
+    /// COOKIE ECHO (§5.1 D, §5.2.4). Whether the rest of the packet belongs to an association of ours.
+    pub(super) fn on_cookie_echo(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> bool {
+        let Some(cookie) = self.unseal(now, tag, sealed) else { return false };
         let ours = cookie.local.tag == self.local.tag;
         let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
         let tied = cookie.tie == (self.local.tag, self.peer.map_or(0, |peer| peer.tag));
@@ -307,24 +316,6 @@ impl Association {
         }
         self.cookie_ack_due = true;
         true
-    }
-
-    /// A cookie of ours that is too old: the peer is told, unless it has an association with us by it (§5.2.4 step 3).
-    fn on_stale_cookie(&mut self, sealed: &[u8], by: Duration) -> bool {
-        self.stats.drops.stale_cookie += 1;
-        let lived = self.config.cookie_lifetime + by;
-        let then = self.latest.now() - lived;
-        if let Ok(cookie) = self.jar.open(then, sealed) {
-            let ours = cookie.local.tag == self.local.tag;
-            let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
-            if ours && theirs && self.phase.is_up() {
-                self.cookie_ack_due = true;
-                return true;
-            }
-            let micros = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
-            self.answer(Answer::StaleCookie { to: cookie.peer.tag, micros });
-        }
-        false
     }
 
     /// The peer says that our cookie came too late: once more from the start (§5.2.6).

@@ -339,6 +339,26 @@ fn a_peer_that_begins_anew_while_the_window_is_full_can_take_the_answer() {
     assert!(hand.events.contains(&Event::Restarted));
 }
 
+// RFC 9260 §5.2.4 step 3: where both tags match, the cookie is valid "even if the lifespan is exceeded", in any state (D of the table).
+#[test]
+fn a_cookie_of_the_association_that_is_being_set_up_is_good_past_its_life() {
+    let mut hand = Hand::new(&Config::default());
+    hand.sctp.connect();
+    hand.took();
+    let cookie = hand.call(&Hand::init());
+    hand.give(|packet| packet.init_ack(&Hand::init(), [Parameter::StateCookie(b"theirs")]).unwrap());
+    assert_eq!(hand.sctp.state(), State::CookieEchoed);
+    hand.wait(Duration::from_secs(61));
+    hand.took();
+    // Under another tag it is nobody's.
+    hand.give_tagged(hand.tag ^ 1, |packet| packet.cookie_echo(&cookie).unwrap());
+    assert_eq!((hand.took().len(), hand.sctp.stats().drops.verification_tag), (0, 1));
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    assert_eq!(hand.names(), [["COOKIE_ACK"]]);
+    assert_eq!((hand.sctp.state(), hand.sctp.stats().drops.stale_cookie), (State::Established, 0));
+    assert_eq!(hand.events, [Event::Connected]);
+}
+
 // Where the MTU shrinks under an INIT ACK that had been accepted, the cookie has to leave nevertheless, as a long chunk does.
 #[test]
 fn a_cookie_that_fits_no_longer_leaves_in_a_longer_packet() {
