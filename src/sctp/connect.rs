@@ -6,6 +6,7 @@ use super::association::Association;
 use super::config::Config;
 use super::cookie::Cookie;
 use super::event::{CloseReason, Event};
+use super::heartbeat::Heartbeat;
 use super::state::{AbortCause, Answer, Local, Peer, Phase, Repeat};
 use super::stats::PeerImplementation;
 use crate::base::limits;
@@ -362,6 +363,8 @@ impl Association {
         self.phase = Phase::Established;
         self.errors = 0;
         self.tx.rto.collapse();
+        // One that the peer before has not answered nobody owes an answer to.
+        self.heartbeat = Heartbeat::default();
         self.heartbeat.active(now);
         self.rest_heartbeat(now);
         self.shutdown_guard.stop();
