@@ -123,7 +123,9 @@ impl Association {
         self.queue_response(number, result);
     }
 
+    /// A SACK goes with it, so that what the peer has to send again for the reset's sake it sends soon (§5.2.1).
     fn queue_response(&mut self, number: u32, result: ReConfigResult) {
+        self.rx.acks.hurry();
         if self.resets.responses.len() < limits::SCTP_RECONFIG_PARAMETERS {
             self.resets.responses.push_back((number, result));
         } else {

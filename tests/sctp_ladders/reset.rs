@@ -347,6 +347,25 @@ fn what_was_in_progress_may_be_asked_under_the_next_number_and_is_performed_once
     assert_eq!(incoming_resets(&hand), 2);
 }
 
+// RFC 6525 §5.2.1: "a selective acknowledgment (SACK) chunk SHOULD be sent back and MAY be bundled with the RE-CONFIG chunk".
+#[test]
+fn the_answer_to_a_request_takes_an_acknowledgement_along() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give_data(0, 1, 0, WHOLE, b"0");
+    hand.took();
+    hand.give_data(1, 1, 1, WHOLE, b"1");
+    assert_eq!(hand.took().len(), 0, "it waits for company");
+    ask(&mut hand, 0, 2, &[1]);
+    assert_eq!(hand.names(), [["SACK", "RE_CONFIG"]], "what is missing shows");
+    hand.give_data(2, 1, 2, WHOLE, b"2");
+    assert_eq!(hand.names(), [["SACK", "RE_CONFIG"]], "the reset that waited");
+    ask(&mut hand, 0, 2, &[1]);
+    assert_eq!(hand.names(), [["SACK", "RE_CONFIG"]], "a request that comes again");
+    // A response asks for nothing.
+    answer(&mut hand, 0, ReConfigResult::Performed);
+    assert_eq!(hand.took().len(), 0);
+}
+
 #[test]
 fn forward_tsn_lets_a_waiting_reset_happen() {
     let mut hand = Hand::established(&Config::default());
