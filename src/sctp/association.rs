@@ -191,7 +191,7 @@ impl Association {
             return None;
         }
         let setup = self.phase.repeat().and_then(|repeat| repeat.timer.at());
-        let data = earliest(self.tx.t3_at(), self.rx.acks.deadline());
+        let data = earliest(self.tx.deadline(), self.rx.acks.deadline());
         let others = earliest(self.heartbeat.at(), self.resets.at());
         earliest(earliest(setup, data), earliest(others, self.shutdown_guard.at()))
     }

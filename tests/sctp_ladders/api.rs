@@ -35,7 +35,8 @@ fn each_stream_is_refused_at_its_own_limit() {
     let config = Config { send_limit: 10_000, ..Config::default() };
     let mut hand = Hand::established(&config);
     hand.give_sack(0, &[], 0);
-    hand.send(9, 100); // In flight: nothing more leaves.
+    hand.send(9, 100);
+    hand.wait_for_packet(); // In flight: nothing more leaves.
     let mut send = |stream| hand.sctp.send(hand.now, &message(stream, 6000), SendOptions::default());
     assert_eq!((send(1), send(1)), (Ok(()), Ok(())), "whatever its length, below the limit");
     assert_eq!(send(1), Err(SendError::BufferFull { buffered: 12_000, limit: 10_000 }));

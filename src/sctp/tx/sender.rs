@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::congestion::{Ack, CongestionControl, Departure, Loss, Start};
 use super::outstanding::{Acked, Outstanding};
 use super::pacer::Pacer;
+use super::probe::WindowProbe;
 use super::queue::{Room, SendQueue};
 use super::rto::Rto;
 use crate::base::limits;
@@ -13,7 +14,7 @@ use crate::base::serial::{Ssn, Tsn, UNWRAPPED_BASE};
 use crate::sctp::config::Config;
 use crate::sctp::event::Event;
 use crate::sctp::stats::Stats;
-use crate::time::{Instant, Timer};
+use crate::time::{Instant, Timer, earliest};
 use crate::wire::sctp::{COMMON_HEADER_LEN, Data, ForwardTsn, PacketWriter, Sack, Skipped};
 
 /// FORWARD TSN (RFC 3758 §3.5).
@@ -55,6 +56,8 @@ pub(crate) struct Sender {
     answered: Option<Duration>,
     /// One packet is in flight though the peer has no room.
     probing: bool,
+    /// When one may be.
+    probe: WindowProbe,
     /// T3 has run out and nothing been acknowledged since: "only one packet is allowed to be in flight" (RFC 9260 §7.2.1).
     alone: bool,
     /// TSNs below this that are lost are so because T3 ran out.
@@ -85,6 +88,7 @@ impl Sender {
             quiet_since: None,
             answered: None,
             probing: false,
+            probe: WindowProbe::default(),
             alone: false,
             timed_out_below: 0,
             measured_from: Instant::ZERO,
@@ -113,6 +117,7 @@ impl Sender {
         self.t3.stop();
         self.forced = false;
         self.probing = false;
+        self.probe.end();
         self.alone = false;
         self.timed_out_below = 0;
     }
@@ -146,6 +151,7 @@ impl Sender {
     /// Nothing more will be sent.
     pub(crate) fn stop(&mut self) {
         self.t3.stop();
+        self.probe.end();
         self.pacer.release();
     }
 
@@ -158,8 +164,9 @@ impl Sender {
         self.out.is_empty()
     }
 
-    pub(crate) fn t3_at(&self) -> Option<Instant> {
-        self.t3.at()
+    /// When the next timer is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        earliest(self.t3.at(), self.probe.deadline())
     }
 
     /// When a packet held back by pacing may leave.
@@ -193,7 +200,8 @@ impl Sender {
             self.measured_from = now;
         }
         acked.rtt = acked.rtt.filter(|rtt| now - *rtt >= self.measured_from);
-        self.peer_window = sack.a_rwnd as usize;
+        let window_before = core::mem::replace(&mut self.peer_window, sack.a_rwnd as usize);
+        let probed = self.probing;
         if acked.advanced || acked.bytes > 0 {
             self.rto.acknowledged();
             self.probing = false;
@@ -227,12 +235,17 @@ impl Sender {
                 }
             }
         }
-        if self.probing && self.peer_window >= limits::SCTP_LEAST_FRAGMENT {
-            // The peer has room again; what it did not take meanwhile need not wait for the doubled timer.
-            self.probing = false;
+        if self.peer_window >= limits::SCTP_LEAST_FRAGMENT && self.peer_window > window_before {
+            self.probe.end();
+        }
+        if probed && self.peer_window >= limits::SCTP_LEAST_FRAGMENT {
+            // The peer has room again: how often it was asked says nothing about the path.
             self.rto.collapse();
-            self.out.lose_all(&mut self.queue);
-            self.t3.stop();
+            if core::mem::take(&mut self.probing) {
+                // What it did not take meanwhile need not wait for the doubled timer.
+                self.out.lose_all(&mut self.queue);
+                self.t3.stop();
+            }
         }
         self.out.find_reneged(&mut self.queue);
         if self.partial && sack.gap_blocks().len() > 0 {
@@ -293,6 +306,7 @@ impl Sender {
 
     /// Runs T3 if it is due; whether it was.
     pub(crate) fn on_timer(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        self.probe.on_timer(now);
         if !self.t3.take_due(now) {
             return false;
         }
@@ -356,16 +370,18 @@ impl Sender {
         if self.out.loss.has_lost() {
             return self.forced || self.window_open();
         }
-        self.queue.has_more() && self.window_open() && self.peer_room() > 0
+        let room = if self.out.in_flight_chunks == 0 { !self.probe.is_waiting() } else { self.peer_room() > 0 };
+        self.queue.has_more() && self.window_open() && room
     }
 
     fn window_open(&self) -> bool {
         self.out.in_flight_bytes < self.congestion.window()
     }
 
-    /// Bytes of new data that the peer has room for; a packet if nothing is in flight (RFC 9260 §6.1 A).
+    /// Bytes of new data that the peer has room for; a chunk of any length if nothing is in flight and the peer is to be asked, or has
+    /// never had more (RFC 9260 §6.1 A).
     fn peer_room(&self) -> usize {
-        if self.out.in_flight_chunks == 0 {
+        if self.out.in_flight_chunks == 0 && (self.probe.is_due() || self.peer_window >= self.first_window) {
             return usize::MAX;
         }
         if self.out.next_tsn() - self.out.cumulative() > limits::SCTP_MAX_TSN_DISTANCE {
@@ -440,7 +456,15 @@ impl Sender {
         let bytes = self.out.in_flight_bytes - before.min(self.out.in_flight_bytes);
         if bytes == 0 {
             self.pacer.release();
+            let nothing_out = self.out.in_flight_chunks == 0 && !self.out.loss.has_lost();
+            if nothing_out && self.queue.has_more() && self.window_open() {
+                self.probe.wait(now, self.rto.doubled(self.probe.asked()));
+            }
             return false;
+        }
+        if self.probe.left() {
+            // Unanswered, it is repeated after twice the time.
+            self.rto.expired();
         }
         self.forced = false;
         self.pacer.sent(bytes + limits::SCTP_PACKET_OVERHEAD, rate);
