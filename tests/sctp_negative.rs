@@ -510,6 +510,125 @@ fn n51_forward_tsn_with_every_stream() {
     assert_eq!(at.hand.read(), ["goes on"]);
 }
 
+/// An association whose peer may use every stream there is.
+fn every_stream() -> Hand {
+    let mut hand = Hand::new(&Config::default());
+    let cookie = hand.call(&Init { outbound_streams: u16::MAX, inbound_streams: u16::MAX, ..Hand::init() });
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    assert_eq!(hand.sctp.streams().1, u16::MAX);
+    // Looking at each of them after every packet would take long.
+    hand.checked = false;
+    hand
+}
+
+/// What a stream that the peer has named may cost for as long as the association lives.
+const NAMED: isize = 36;
+
+/// Skips on all of the 65 535 streams, five packets a round, the `n`th message of each with the `n`th round.
+fn skips(rounds: impl IntoIterator<Item = u16>, tag: u32) -> Vec<Bytes> {
+    const SHARE: u16 = u16::MAX / 5;
+    let each = rounds.into_iter().flat_map(|ssn| (0..5).map(move |part| (ssn, part)));
+    let packet = |(n, (ssn, part)): (u32, (u16, u16))| {
+        let skipped =
+            (part * SHARE..(part + 1) * SHARE).map(move |stream| Skipped { stream, ssn: Ssn(ssn) });
+        let tsn = Tsn(HAND_TSN).plus(n);
+        Bytes::from(written(tag, |packet| packet.forward_tsn(tsn, skipped).unwrap()))
+    };
+    (0..).zip(each).map(packet).collect()
+}
+
+#[test]
+fn n51_forward_tsn_with_every_stream_there_is() {
+    let mut at = attacked(every_stream);
+    let packets = skips(0..4, at.hand.tag);
+    let count = packets.len() as u32;
+    let steps = at.steps_per_byte(&packets);
+    assert!(steps <= BOUND, "{steps} steps a byte");
+    drop(packets);
+    assert_eq!((at.hand.sctp.state(), at.hand.sctp.stats().held_bytes), (State::Established, 0));
+    let grown = at.grown();
+    assert!(grown <= 65_535 * NAMED + JUNK, "{grown}");
+    at.hand.sctp.check();
+    // Each has remembered what was skipped.
+    at.hand.give_data(count, 65_534, 4, WHOLE, b"goes on");
+    at.hand.give_data(count + 1, 0, 3, WHOLE, b"skipped");
+    assert_eq!(at.hand.read(), ["goes on"]);
+}
+
+// The number before the first: what a stream that nothing came on says anyway.
+#[test]
+fn n51_skips_that_say_nothing_cost_nothing() {
+    let mut at = attacked(every_stream);
+    let packets = skips([u16::MAX, u16::MAX - 9, 1 << 15], at.hand.tag);
+    let steps = at.steps_per_byte(&packets);
+    assert!(steps <= BOUND, "{steps} steps a byte");
+    drop(packets);
+    assert_eq!(at.hand.sctp.state(), State::Established);
+    let grown = at.grown();
+    assert!(grown <= JUNK, "{grown}");
+}
+
+#[test]
+fn n51_data_on_every_stream_there_is() {
+    let window = isize::try_from(Config::default().receive_window).unwrap();
+    for (ssn, read) in [(0, true), (0, false), (1, false)] {
+        let mut at = attacked(every_stream);
+        for n in 0..65_535_u32 {
+            at.hand.give_data(n, n as u16, ssn, WHOLE, b"x");
+            at.hand.sent.clear();
+            at.hand.events.clear();
+            if read {
+                assert_eq!(at.hand.sctp.recv().map(|message| message.stream), Some(n as u16));
+            }
+        }
+        let stats = at.hand.sctp.stats();
+        let grown = at.grown();
+        if read {
+            assert_eq!((stats.held_bytes, stats.drops.window), (0, 0));
+            assert!(grown <= 65_535 * NAMED + JUNK, "{grown}");
+        } else {
+            // Charged with what it pins: the window is full long before every stream has a message.
+            assert!(stats.drops.window > 10_000, "{:?}", stats.drops);
+            assert!(grown <= 2 * window, "number {ssn}: {grown}");
+        }
+        at.hand.sctp.check();
+    }
+}
+
+// All streams begin again with the peer: those that it had named are forgotten, and so is what it costs to walk over them.
+#[test]
+fn n51_every_stream_named_and_forgotten_when_the_peer_begins_anew() {
+    let mut at = attacked(every_stream);
+    let begin = |at: &mut Attacked, n: u32| {
+        let init = Init {
+            initiate_tag: 1000 + n,
+            outbound_streams: u16::MAX,
+            inbound_streams: u16::MAX,
+            ..Hand::init()
+        };
+        let before = at.hand.sctp.ops();
+        let cookie = at.hand.call(&init);
+        at.hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+        assert_eq!(core::mem::take(&mut at.hand.events), [Event::Restarted]);
+        at.hand.sent.clear();
+        at.hand.sctp.ops() - before
+    };
+    let packets = skips(0..2, at.hand.tag);
+    assert!(at.steps_per_byte(&packets) <= BOUND);
+    drop(packets);
+    // Each of them once, which its four bytes have paid for.
+    assert!((65_535..70_000).contains(&begin(&mut at, 0)));
+    for n in 1..100 {
+        let steps = begin(&mut at, n);
+        assert!(steps <= 100 * BOUND, "{steps} steps");
+    }
+    at.hand.checked = true;
+    let grown = at.grown();
+    assert!(grown <= JUNK, "{grown}");
+    at.hand.give_data(0, 65_534, 0, WHOLE, b"from the start");
+    assert_eq!(at.hand.read(), ["from the start"]);
+}
+
 // ---- 52 -----------------------------------------------------------------------------------------------------------
 
 fn outgoing(n: u32, last: u32, streams: &[u16]) -> ReConfigParameter<'_> {

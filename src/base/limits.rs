@@ -115,6 +115,14 @@ pub const SCTP_PACING_CREDIT: Duration = Duration::from_millis(34);
 pub const SCTP_MAX_TSN_DISTANCE: u64 = 65_535;
 /// What a message that waits to be read costs beside its bytes.
 pub const SCTP_MESSAGE_OVERHEAD: usize = 64;
+/// What a stream costs while it has messages: its book and the first room of its queue.
+pub const SCTP_STREAM_OVERHEAD: usize = 256;
+/// What it costs more while some of them wait for their turn: the first leaf of their tree.
+pub const SCTP_ORDER_OVERHEAD: usize = 512;
+/// Empty books of streams that are kept for the next that have messages: a burst on so many streams costs no allocator.
+pub const SCTP_SPARE_BOOKS: usize = 32;
+/// Messages that the queue of such a book, and one that has run nearly empty, may have room for: 40 KiB.
+pub const SCTP_SPARE_MESSAGES: usize = 1024;
 /// What a fragment that waits for others costs beside its bytes.
 pub const SCTP_FRAGMENT_OVERHEAD: usize = 64;
 /// What the first fragment of a message costs more: the book of those that follow.

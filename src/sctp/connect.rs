@@ -249,6 +249,7 @@ impl Association {
         if self.tx.is_fresh() {
             self.tx.queue.drop_beyond(peer.outbound, &mut self.events);
         }
+        self.rx.forget_idle();
         self.rx.begin(peer.initial_tsn, peer.inbound);
         self.resets.begin(self.local.initial_tsn, peer.initial_tsn);
     }

@@ -112,6 +112,7 @@ impl Sender {
 
     /// Starts again from `initial` with nothing in flight (RFC 9260 §5.2.4.1).
     pub(crate) fn restart(&mut self, initial: Tsn, events: &mut Outbox<Event>) {
+        self.out.ops.add(self.queue.stream_count());
         self.queue.clear(events);
         self.rebase(initial);
         self.t3.stop();
@@ -124,10 +125,10 @@ impl Sender {
 
     /// The first TSN, while nothing has been sent.
     pub(crate) fn rebase(&mut self, initial: Tsn) {
-        let abandoned = self.out.abandoned;
-        self.out = Outstanding::new(unwrapped(initial));
+        let mut before = core::mem::replace(&mut self.out, Outstanding::new(unwrapped(initial)));
         self.forward = Forward::default();
-        self.out.abandoned = abandoned;
+        self.out.abandoned = before.abandoned;
+        self.out.ops.absorb(&mut before.ops);
     }
 
     pub(crate) fn set_mtu(&mut self, mtu: usize) {
