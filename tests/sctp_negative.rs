@@ -412,6 +412,60 @@ fn n49_a_cookie_played_again() {
     assert_eq!((at.hand.names(), at.hand.sctp.state()), (NOTHING.to_vec(), State::Closed));
 }
 
+#[test]
+fn n49_a_cookie_of_another_association_past_its_life_and_again() {
+    let mut at = attacked(|| Hand::new(&Config::default()));
+    let rng = antiphon::Rng::new(&antiphon::Seed::from_bytes([77; 32]));
+    let (tag, packet) = {
+        let mut other = Hand::new(&Config::default());
+        other.sctp = antiphon::sctp::Association::new(other.now, rng, &Config::default()).unwrap();
+        let cookie = other.call(&Hand::init());
+        (other.tag, written(other.tag, |packet| packet.cookie_echo(&cookie).unwrap()))
+    };
+    assert_ne!(tag, at.hand.tag);
+    for _ in 0..1000 {
+        at.hand.give_bytes(&packet);
+    }
+    at.hand.wait(Duration::from_secs(61));
+    for _ in 0..1000 {
+        at.hand.give_bytes(&packet);
+    }
+    // Whoever cannot seal a cookie is told nothing, not even that it is old.
+    let drops = at.hand.sctp.stats().drops;
+    assert_eq!((drops.bad_cookie, drops.stale_cookie, at.hand.names()), (2000, 0, NOTHING.to_vec()));
+    assert_eq!(at.hand.sctp.state(), State::Closed);
+    drop(packet);
+    assert!(at.grown() <= JUNK);
+}
+
+#[test]
+fn n49_a_cookie_past_its_life_played_again() {
+    let mut at = attacked(|| Hand::new(&Config::default()));
+    let old = at.hand.call(&Hand::init());
+    let tag = at.hand.tag;
+    at.hand.give(|packet| packet.cookie_echo(&old).unwrap());
+    at.hand.wait(Duration::from_secs(61));
+    at.hand.took();
+    at.hand.events.clear();
+    // It is the association's own, and so answered; it changes nothing.
+    at.hand.give(|packet| packet.cookie_echo(&old).unwrap());
+    assert_eq!((at.hand.names(), at.hand.events.len()), (vec![vec!["COOKIE_ACK"]], 0));
+    // The peer begins anew, and the cookie is no longer of the association there is.
+    let new = at.hand.call(&Init { initiate_tag: 99, ..Hand::init() });
+    at.hand.give(|packet| packet.cookie_echo(&new).unwrap());
+    at.hand.took();
+    assert_eq!(core::mem::take(&mut at.hand.events), [Event::Restarted]);
+    for n in 1..=1000 {
+        at.hand.give_tagged(tag, |packet| packet.cookie_echo(&old).unwrap());
+        assert_eq!(at.hand.names(), [["ERROR"]]);
+        assert_eq!(at.hand.sctp.stats().drops.stale_cookie, n);
+    }
+    assert_eq!((at.hand.sctp.state(), at.hand.events.len()), (State::Established, 0));
+    at.hand.give_data(0, 1, 0, WHOLE, b"goes on");
+    assert_eq!(at.hand.read(), ["goes on"]);
+    assert!(at.grown() <= JUNK);
+}
+
 // ---- 50 -----------------------------------------------------------------------------------------------------------
 
 #[test]
