@@ -143,6 +143,9 @@ pub const SCTP_MIN_WINDOW: u32 = 1500;
 pub const SCTP_MAX_REPORT: usize = 512;
 /// What stands around an unrecognised chunk in its report.
 pub const SCTP_REPORT_HEAD: usize = 64;
+/// Events that may wait: of each stream one that it can be read, one that the peer reset it, one that its buffer is low, and one that our
+/// own reset of it has ended; the reports of the peer's errors; and a handful about the whole. More there never are, so none is refused.
+pub const SCTP_MAX_EVENTS: usize = 4 * 65_536 + SCTP_MAX_PEER_ERRORS + 16;
 /// Reports of the peer's that may wait among our events.
 pub const SCTP_MAX_PEER_ERRORS: usize = 64;
 /// Answers that may wait to be drawn.

@@ -112,7 +112,7 @@ impl Association {
             heartbeat: Heartbeat::default(),
             answers: VecDeque::new(),
             cookie_ack_due: false,
-            events: Outbox::new(usize::MAX),
+            events: Outbox::new(limits::SCTP_MAX_EVENTS),
             errors: 0,
             shutdown_guard: Timer::stopped(),
             shutdown_wanted: false,
@@ -223,6 +223,8 @@ impl Association {
         let event = self.events.pop()?;
         if let Event::BufferedAmountLow(stream) = event {
             self.tx.queue.low_taken(stream);
+        } else if let Event::Readable(stream) = event {
+            self.rx.readable_taken(stream);
         } else if let Event::IncomingReset { stream } = event {
             self.rx.reset_taken(stream);
         } else if event == Event::TotalBufferedAmountLow {
@@ -467,6 +469,7 @@ impl Association {
     /// # Panics
     /// If one does not hold, which is a bug of this crate whatever the network did.
     pub fn check(&self) {
+        assert_eq!(self.events.refused(), 0, "events refused");
         self.rx.check();
         if self.phase.has_data_out() {
             self.tx.check();

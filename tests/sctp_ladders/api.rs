@@ -5,7 +5,7 @@ use antiphon::sctp::{
 };
 use core::time::Duration;
 
-use crate::sctp_common::hand::{Hand, WHOLE};
+use crate::sctp_common::hand::{Hand, WHOLE, data, written};
 use crate::sctp_common::*;
 
 const ROOM: u32 = 1 << 20;
@@ -184,6 +184,23 @@ fn the_figures_count_packets_messages_and_repetitions() {
     world.run(ms(2000));
     let a = world.a.sctp.stats();
     assert_eq!((a.t3_timeouts, a.timeout_retransmits), (1, 1));
+}
+
+// However often a stream is read empty and filled again before anybody polls.
+#[test]
+fn a_stream_is_reported_once_until_the_report_has_been_read() {
+    let mut hand = Hand::established(&Config::default());
+    for n in 0..1000 {
+        let tag = hand.tag;
+        let packet = written(tag, |packet| packet.data(&data(n, 1, n as u16, WHOLE, b"x")).unwrap());
+        hand.sctp.handle_input(hand.now, packet.into());
+        assert!(hand.sctp.recv_from(1).is_some());
+    }
+    hand.give_data(1000, 1, 1000, WHOLE, b"waits");
+    assert_eq!(hand.events, [Event::Readable(1)]);
+    assert_eq!(hand.read(), ["waits"]);
+    hand.give_data(1001, 1, 1001, WHOLE, b"another");
+    assert_eq!(hand.events, [Event::Readable(1), Event::Readable(1)]);
 }
 
 #[test]

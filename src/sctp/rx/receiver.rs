@@ -347,6 +347,13 @@ impl Receiver {
         self.resets_unread.remove(&stream);
     }
 
+    /// A `Readable` has been read.
+    pub(crate) fn readable_taken(&mut self, stream: u16) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.told = false;
+        }
+    }
+
     /// The peer is about to begin anew, and all streams with it: those that nothing is held of need not be remembered. So what the walk
     /// over them costs has been paid for by whoever named them since the last.
     pub(crate) fn forget_idle(&mut self) {
@@ -448,6 +455,8 @@ fn announce(stream: &mut InStream, readable: &mut VecDeque<u16>, events: &mut Ou
         readable.push_back(stream.id);
     }
     if !stream.reported {
-        stream.reported = events.push(Event::Readable(stream.id));
+        // One that still waits to be read says this too.
+        stream.told = stream.told || events.push(Event::Readable(stream.id));
+        stream.reported = stream.told;
     }
 }

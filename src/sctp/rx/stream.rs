@@ -24,6 +24,7 @@ const HALF: u16 = 1 << 15;
 
 /// An incoming stream. A peer may name every stream there is, and each is remembered for as long as the association lives: so what a
 /// stream on which nothing waits costs is little.
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that holds for now")]
 #[derive(Clone, Debug)]
 pub(crate) struct InStream {
     pub(crate) id: u16,
@@ -31,6 +32,8 @@ pub(crate) struct InStream {
     next: u16,
     /// `Readable` has been reported and the queue not been empty since.
     pub(crate) reported: bool,
+    /// A `Readable` waits among the events.
+    pub(crate) told: bool,
     /// In the ring of readable streams.
     pub(crate) listed: bool,
     /// Something came on it since it was reset.
@@ -100,6 +103,7 @@ impl InStream {
             id,
             next: 0,
             reported: false,
+            told: false,
             listed: false,
             used: false,
             held: None,
@@ -198,7 +202,7 @@ impl InStream {
 
     /// Whether it has to be remembered even if its numbers begin again.
     pub(crate) const fn is_in_use(&self) -> bool {
-        self.held.is_some() || self.listed
+        self.held.is_some() || self.listed || self.told
     }
 
     /// What it is charged with beside its messages.
