@@ -164,8 +164,8 @@ impl Receiver {
             return Verdict::NoSuchStream;
         }
         if self.held_back.as_ref().is_some_and(|held| held.holds(data.stream, tsn)) {
-            // The peer promised not to send on the stream until we have answered (RFC 6525 §5.1.2 A4). Not acknowledged, it
-            // comes again after the reset.
+            // The peer must not send on the stream until we have answered (RFC 6525 §5.1.2 A1). From one that does, §5.2.2 E2 would have
+            // us keep it; not acknowledged, it comes again after the reset, and nothing piles up for a reset that never happens.
             stats.drops.resetting += 1;
             return Verdict::Fine;
         }
