@@ -583,8 +583,7 @@ fn skips(rounds: impl IntoIterator<Item = u16>, tag: u32) -> Vec<Bytes> {
     const SHARE: u16 = u16::MAX / 5;
     let each = rounds.into_iter().flat_map(|ssn| (0..5).map(move |part| (ssn, part)));
     let packet = |(n, (ssn, part)): (u32, (u16, u16))| {
-        let skipped =
-            (part * SHARE..(part + 1) * SHARE).map(move |stream| Skipped { stream, ssn: Ssn(ssn) });
+        let skipped = (part * SHARE..(part + 1) * SHARE).map(move |stream| Skipped { stream, ssn: Ssn(ssn) });
         let tsn = Tsn(HAND_TSN).plus(n);
         Bytes::from(written(tag, |packet| packet.forward_tsn(tsn, skipped).unwrap()))
     };

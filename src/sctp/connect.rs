@@ -265,8 +265,8 @@ impl Association {
             self.stats.drops.verification_tag += 1;
             return None;
         }
-        let both = cookie.local.tag == self.local.tag
-            && self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
+        let both =
+            cookie.local.tag == self.local.tag && self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
         if !late.is_zero() && !both {
             self.stats.drops.stale_cookie += 1;
             let micros = u32::try_from(late.as_micros()).unwrap_or(u32::MAX);

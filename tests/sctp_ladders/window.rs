@@ -41,7 +41,10 @@ fn a_closed_window_is_first_asked_after_a_timeout_and_then_ever_more_rarely() {
             assert_eq!(hand.took().len(), 0);
             (closed_at, rto) = (hand.now, hand.sctp.stats().rto);
         }
-        assert_eq!(hand.sctp.stats().cwnd_bytes, Hand::established(&Config::default()).sctp.stats().cwnd_bytes);
+        assert_eq!(
+            hand.sctp.stats().cwnd_bytes,
+            Hand::established(&Config::default()).sctp.stats().cwnd_bytes
+        );
     }
 }
 

@@ -87,7 +87,8 @@ impl Spares {
     }
 
     fn give(&mut self, held: Box<Held>) {
-        if self.books.len() < limits::SCTP_SPARE_BOOKS && held.queue.capacity() <= limits::SCTP_SPARE_MESSAGES {
+        if self.books.len() < limits::SCTP_SPARE_BOOKS && held.queue.capacity() <= limits::SCTP_SPARE_MESSAGES
+        {
             self.books.push(held);
         }
     }
@@ -99,15 +100,7 @@ impl Spares {
 
 impl InStream {
     pub(crate) const fn new(id: u16) -> Self {
-        Self {
-            id,
-            next: 0,
-            reported: false,
-            told: false,
-            listed: false,
-            used: false,
-            held: None,
-        }
+        Self { id, next: 0, reported: false, told: false, listed: false, used: false, held: None }
     }
 
     /// Takes a message without regard to order.
@@ -213,7 +206,8 @@ impl InStream {
 
     /// What it is charged with.
     pub(crate) fn charge(&self) -> usize {
-        let messages = |held: &Held| held.queue.iter().chain(held.waiting.values()).map(Arrived::charge).sum();
+        let messages =
+            |held: &Held| held.queue.iter().chain(held.waiting.values()).map(Arrived::charge).sum();
         self.overhead() + self.held.as_deref().map_or(0, messages)
     }
 

@@ -27,7 +27,10 @@ fn what_comes_twice_or_too_late_is_given_back() {
     assert_eq!(stream.push_ordered(0, message(7), &mut Spares::default()).map(|late| late.ppid), Some(7));
     stream.push_ordered(2, message(2), &mut Spares::default());
     // Another with the number of one that waits takes its place.
-    assert_eq!(stream.push_ordered(2, message(8), &mut Spares::default()).map(|replaced| replaced.ppid), Some(2));
+    assert_eq!(
+        stream.push_ordered(2, message(8), &mut Spares::default()).map(|replaced| replaced.ppid),
+        Some(2)
+    );
     stream.push_ordered(1, message(1), &mut Spares::default());
     assert_eq!(read(&mut stream), [0, 1, 8]);
 }
