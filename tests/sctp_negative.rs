@@ -208,6 +208,30 @@ fn n47_init_acks_with_impossible_values() {
     }
 }
 
+// A cookie that fits no packet could never be echoed: the attempt would wait for ever, and nobody would know why.
+#[test]
+fn n47_an_init_ack_whose_cookie_fits_no_packet() {
+    let most = Config::default().mtu - 12 - 4;
+    for (len, fits) in [(most, true), (most + 1, false), (30_000, false)] {
+        let mut at = attacked(|| {
+            let mut hand = Hand::new(&Config::default());
+            hand.sctp.connect();
+            let init = hand.took().remove(0);
+            hand.learn(&init);
+            hand
+        });
+        let cookie = vec![7; len];
+        at.hand.give(|packet| packet.init_ack(&Hand::init(), [Parameter::StateCookie(&cookie)]).unwrap());
+        assert_eq!(at.hand.names(), [[if fits { "COOKIE_ECHO" } else { "ABORT" }]], "{len}");
+        assert_eq!(at.hand.sctp.stats().drops.bad_init, u64::from(!fits));
+        if !fits {
+            assert_eq!(at.hand.events, [Event::Closed(CloseReason::ProtocolViolation)]);
+            drop(cookie);
+            assert!(at.grown() <= JUNK);
+        }
+    }
+}
+
 // ---- 48 -----------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -388,6 +412,60 @@ fn n49_a_cookie_played_again() {
     assert_eq!((at.hand.names(), at.hand.sctp.state()), (NOTHING.to_vec(), State::Closed));
 }
 
+#[test]
+fn n49_a_cookie_of_another_association_past_its_life_and_again() {
+    let mut at = attacked(|| Hand::new(&Config::default()));
+    let rng = antiphon::Rng::new(&antiphon::Seed::from_bytes([77; 32]));
+    let (tag, packet) = {
+        let mut other = Hand::new(&Config::default());
+        other.sctp = antiphon::sctp::Association::new(other.now, rng, &Config::default()).unwrap();
+        let cookie = other.call(&Hand::init());
+        (other.tag, written(other.tag, |packet| packet.cookie_echo(&cookie).unwrap()))
+    };
+    assert_ne!(tag, at.hand.tag);
+    for _ in 0..1000 {
+        at.hand.give_bytes(&packet);
+    }
+    at.hand.wait(Duration::from_secs(61));
+    for _ in 0..1000 {
+        at.hand.give_bytes(&packet);
+    }
+    // Whoever cannot seal a cookie is told nothing, not even that it is old.
+    let drops = at.hand.sctp.stats().drops;
+    assert_eq!((drops.bad_cookie, drops.stale_cookie, at.hand.names()), (2000, 0, NOTHING.to_vec()));
+    assert_eq!(at.hand.sctp.state(), State::Closed);
+    drop(packet);
+    assert!(at.grown() <= JUNK);
+}
+
+#[test]
+fn n49_a_cookie_past_its_life_played_again() {
+    let mut at = attacked(|| Hand::new(&Config::default()));
+    let old = at.hand.call(&Hand::init());
+    let tag = at.hand.tag;
+    at.hand.give(|packet| packet.cookie_echo(&old).unwrap());
+    at.hand.wait(Duration::from_secs(61));
+    at.hand.took();
+    at.hand.events.clear();
+    // It is the association's own, and so answered; it changes nothing.
+    at.hand.give(|packet| packet.cookie_echo(&old).unwrap());
+    assert_eq!((at.hand.names(), at.hand.events.len()), (vec![vec!["COOKIE_ACK"]], 0));
+    // The peer begins anew, and the cookie is no longer of the association there is.
+    let new = at.hand.call(&Init { initiate_tag: 99, ..Hand::init() });
+    at.hand.give(|packet| packet.cookie_echo(&new).unwrap());
+    at.hand.took();
+    assert_eq!(core::mem::take(&mut at.hand.events), [Event::Restarted]);
+    for n in 1..=1000 {
+        at.hand.give_tagged(tag, |packet| packet.cookie_echo(&old).unwrap());
+        assert_eq!(at.hand.names(), [["ERROR"]]);
+        assert_eq!(at.hand.sctp.stats().drops.stale_cookie, n);
+    }
+    assert_eq!((at.hand.sctp.state(), at.hand.events.len()), (State::Established, 0));
+    at.hand.give_data(0, 1, 0, WHOLE, b"goes on");
+    assert_eq!(at.hand.read(), ["goes on"]);
+    assert!(at.grown() <= JUNK);
+}
+
 // ---- 50 -----------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -486,6 +564,124 @@ fn n51_forward_tsn_with_every_stream() {
     assert_eq!(at.hand.read(), ["goes on"]);
 }
 
+/// An association whose peer may use every stream there is.
+fn every_stream() -> Hand {
+    let mut hand = Hand::new(&Config::default());
+    let cookie = hand.call(&Init { outbound_streams: u16::MAX, inbound_streams: u16::MAX, ..Hand::init() });
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    assert_eq!(hand.sctp.streams().1, u16::MAX);
+    // Looking at each of them after every packet would take long.
+    hand.checked = false;
+    hand
+}
+
+/// What a stream that the peer has named may cost for as long as the association lives.
+const NAMED: isize = 36;
+
+/// Skips on all of the 65 535 streams, five packets a round, the `n`th message of each with the `n`th round.
+fn skips(rounds: impl IntoIterator<Item = u16>, tag: u32) -> Vec<Bytes> {
+    const SHARE: u16 = u16::MAX / 5;
+    let each = rounds.into_iter().flat_map(|ssn| (0..5).map(move |part| (ssn, part)));
+    let packet = |(n, (ssn, part)): (u32, (u16, u16))| {
+        let skipped = (part * SHARE..(part + 1) * SHARE).map(move |stream| Skipped { stream, ssn: Ssn(ssn) });
+        let tsn = Tsn(HAND_TSN).plus(n);
+        Bytes::from(written(tag, |packet| packet.forward_tsn(tsn, skipped).unwrap()))
+    };
+    (0..).zip(each).map(packet).collect()
+}
+
+#[test]
+fn n51_forward_tsn_with_every_stream_there_is() {
+    let mut at = attacked(every_stream);
+    let packets = skips(0..4, at.hand.tag);
+    let count = packets.len() as u32;
+    let steps = at.steps_per_byte(&packets);
+    assert!(steps <= BOUND, "{steps} steps a byte");
+    drop(packets);
+    assert_eq!((at.hand.sctp.state(), at.hand.sctp.stats().held_bytes), (State::Established, 0));
+    let grown = at.grown();
+    assert!(grown <= 65_535 * NAMED + JUNK, "{grown}");
+    at.hand.sctp.check();
+    // Each has remembered what was skipped.
+    at.hand.give_data(count, 65_534, 4, WHOLE, b"goes on");
+    at.hand.give_data(count + 1, 0, 3, WHOLE, b"skipped");
+    assert_eq!(at.hand.read(), ["goes on"]);
+}
+
+// The number before the first: what a stream that nothing came on says anyway.
+#[test]
+fn n51_skips_that_say_nothing_cost_nothing() {
+    let mut at = attacked(every_stream);
+    let packets = skips([u16::MAX, u16::MAX - 9, 1 << 15], at.hand.tag);
+    let steps = at.steps_per_byte(&packets);
+    assert!(steps <= BOUND, "{steps} steps a byte");
+    drop(packets);
+    assert_eq!(at.hand.sctp.state(), State::Established);
+    let grown = at.grown();
+    assert!(grown <= JUNK, "{grown}");
+}
+
+#[test]
+fn n51_data_on_every_stream_there_is() {
+    let window = isize::try_from(Config::default().receive_window).unwrap();
+    for (ssn, read) in [(0, true), (0, false), (1, false)] {
+        let mut at = attacked(every_stream);
+        for n in 0..65_535_u32 {
+            at.hand.give_data(n, n as u16, ssn, WHOLE, b"x");
+            at.hand.sent.clear();
+            at.hand.events.clear();
+            if read {
+                assert_eq!(at.hand.sctp.recv().map(|message| message.stream), Some(n as u16));
+            }
+        }
+        let stats = at.hand.sctp.stats();
+        let grown = at.grown();
+        if read {
+            assert_eq!((stats.held_bytes, stats.drops.window), (0, 0));
+            assert!(grown <= 65_535 * NAMED + JUNK, "{grown}");
+        } else {
+            // Charged with what it pins: the window is full long before every stream has a message.
+            assert!(stats.drops.window > 10_000, "{:?}", stats.drops);
+            assert!(grown <= 2 * window, "number {ssn}: {grown}");
+        }
+        at.hand.sctp.check();
+    }
+}
+
+// All streams begin again with the peer: those that it had named are forgotten, and so is what it costs to walk over them.
+#[test]
+fn n51_every_stream_named_and_forgotten_when_the_peer_begins_anew() {
+    let mut at = attacked(every_stream);
+    let begin = |at: &mut Attacked, n: u32| {
+        let init = Init {
+            initiate_tag: 1000 + n,
+            outbound_streams: u16::MAX,
+            inbound_streams: u16::MAX,
+            ..Hand::init()
+        };
+        let before = at.hand.sctp.ops();
+        let cookie = at.hand.call(&init);
+        at.hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+        assert_eq!(core::mem::take(&mut at.hand.events), [Event::Restarted]);
+        at.hand.sent.clear();
+        at.hand.sctp.ops() - before
+    };
+    let packets = skips(0..2, at.hand.tag);
+    assert!(at.steps_per_byte(&packets) <= BOUND);
+    drop(packets);
+    // Each of them once, which its four bytes have paid for.
+    assert!((65_535..70_000).contains(&begin(&mut at, 0)));
+    for n in 1..100 {
+        let steps = begin(&mut at, n);
+        assert!(steps <= 100 * BOUND, "{steps} steps");
+    }
+    at.hand.checked = true;
+    let grown = at.grown();
+    assert!(grown <= JUNK, "{grown}");
+    at.hand.give_data(0, 65_534, 0, WHOLE, b"from the start");
+    assert_eq!(at.hand.read(), ["from the start"]);
+}
+
 // ---- 52 -----------------------------------------------------------------------------------------------------------
 
 fn outgoing(n: u32, last: u32, streams: &[u16]) -> ReConfigParameter<'_> {
@@ -524,7 +720,7 @@ fn n52_requests_with_wrong_numbers_and_answers_to_none() {
     let mut at = established();
     for n in [1, 100, u32::MAX, 1 << 31] {
         at.hand.give(|packet| packet.re_config([outgoing(n, 0, &[1])]).unwrap());
-        assert_eq!(at.hand.names(), [["RE_CONFIG"]]);
+        assert_eq!(at.hand.names(), [["SACK", "RE_CONFIG"]]);
         let response =
             ReConfigParameter::Response { request: n, result: ReConfigResult::Performed, tsns: None };
         at.hand.give(|packet| packet.re_config([response]).unwrap());

@@ -138,6 +138,14 @@ pub const SCTP_PACING_CREDIT: Duration = Duration::from_millis(34);
 pub const SCTP_MAX_TSN_DISTANCE: u64 = 65_535;
 /// What a message that waits to be read costs beside its bytes.
 pub const SCTP_MESSAGE_OVERHEAD: usize = 64;
+/// What a stream costs while it has messages: its book and the first room of its queue.
+pub const SCTP_STREAM_OVERHEAD: usize = 256;
+/// What it costs more while some of them wait for their turn: the first leaf of their tree.
+pub const SCTP_ORDER_OVERHEAD: usize = 512;
+/// Empty books of streams that are kept for the next that have messages: a burst on so many streams costs no allocator.
+pub const SCTP_SPARE_BOOKS: usize = 32;
+/// Messages that the queue of such a book, and one that has run nearly empty, may have room for: 40 KiB.
+pub const SCTP_SPARE_MESSAGES: usize = 1024;
 /// What a fragment that waits for others costs beside its bytes.
 pub const SCTP_FRAGMENT_OVERHEAD: usize = 64;
 /// What the first fragment of a message costs more: the book of those that follow.
@@ -158,6 +166,9 @@ pub const SCTP_MIN_WINDOW: u32 = 1500;
 pub const SCTP_MAX_REPORT: usize = 512;
 /// What stands around an unrecognised chunk in its report.
 pub const SCTP_REPORT_HEAD: usize = 64;
+/// Events that may wait: of each stream one that it can be read, one that the peer reset it, one that its buffer is low, and one that our
+/// own reset of it has ended; the reports of the peer's errors; and a handful about the whole. More there never are, so none is refused.
+pub const SCTP_MAX_EVENTS: usize = 4 * 65_536 + SCTP_MAX_PEER_ERRORS + 16;
 /// Reports of the peer's that may wait among our events.
 pub const SCTP_MAX_PEER_ERRORS: usize = 64;
 /// Answers that may wait to be drawn.

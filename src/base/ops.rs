@@ -28,6 +28,18 @@ impl Ops {
     #[inline]
     pub const fn add(&mut self, _steps: usize) {}
 
+    /// Takes the steps of another count, which begins again.
+    #[cfg(feature = "sim")]
+    pub const fn absorb(&mut self, other: &mut Self) {
+        self.count = self.count.wrapping_add(other.count);
+        other.count = 0;
+    }
+
+    /// Takes the steps of another count, which begins again.
+    #[cfg(not(feature = "sim"))]
+    #[inline]
+    pub const fn absorb(&mut self, _other: &mut Self) {}
+
     /// The steps so far.
     #[cfg(feature = "sim")]
     pub const fn count(&self) -> u64 {

@@ -112,7 +112,7 @@ impl Association {
             heartbeat: Heartbeat::default(),
             answers: VecDeque::new(),
             cookie_ack_due: false,
-            events: Outbox::new(usize::MAX),
+            events: Outbox::new(limits::SCTP_MAX_EVENTS),
             errors: 0,
             shutdown_guard: Timer::stopped(),
             shutdown_wanted: false,
@@ -150,8 +150,8 @@ impl Association {
             return Output::Event(event);
         }
         if self.agenda.work && !buf.is_empty() {
+            self.agenda.stale = true;
             if let Some(len) = self.draw(now, buf) {
-                self.agenda.stale = true;
                 self.stats.packets_sent += 1;
                 self.stats.bytes_sent += len as u64;
                 return Output::Transmit(Transmit::new((), len));
@@ -191,7 +191,7 @@ impl Association {
             return None;
         }
         let setup = self.phase.repeat().and_then(|repeat| repeat.timer.at());
-        let data = earliest(self.tx.t3_at(), self.rx.acks.deadline());
+        let data = earliest(self.tx.deadline(), self.rx.acks.deadline());
         let others = earliest(self.heartbeat.at(), self.resets.at());
         earliest(earliest(setup, data), earliest(others, self.shutdown_guard.at()))
     }
@@ -223,6 +223,8 @@ impl Association {
         let event = self.events.pop()?;
         if let Event::BufferedAmountLow(stream) = event {
             self.tx.queue.low_taken(stream);
+        } else if let Event::Readable(stream) = event {
+            self.rx.readable_taken(stream);
         } else if let Event::IncomingReset { stream } = event {
             self.rx.reset_taken(stream);
         } else if event == Event::TotalBufferedAmountLow {
@@ -467,6 +469,7 @@ impl Association {
     /// # Panics
     /// If one does not hold, which is a bug of this crate whatever the network did.
     pub fn check(&self) {
+        assert_eq!(self.events.refused(), 0, "events refused");
         self.rx.check();
         if self.phase.has_data_out() {
             self.tx.check();

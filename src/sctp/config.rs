@@ -33,7 +33,8 @@ pub struct Config {
     pub max_receive_message_size: usize,
     /// How many streams we want outbound (RFC 8831 §6.2 asks for 65535).
     pub streams: u16,
-    /// How many we allow inbound. Each that the peer uses costs some hundred bytes for as long as the association lives.
+    /// How many we allow inbound. Each that the peer uses costs some thirty bytes for as long as the association lives, and what
+    /// waits on it is charged to the window.
     pub inbound_streams: u16,
     /// Least retransmission timeout.
     pub rto_min: Duration,

@@ -1,20 +1,19 @@
 //! The handshake: INIT, cookies, collisions and restarts (RFC 9260 §5).
 
-use core::time::Duration;
-
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::association::Association;
 use super::config::Config;
-use super::cookie::{Cookie, Unsealed};
+use super::cookie::Cookie;
 use super::event::{CloseReason, Event};
+use super::heartbeat::Heartbeat;
 use super::state::{AbortCause, Answer, Local, Peer, Phase, Repeat};
 use super::stats::PeerImplementation;
 use crate::base::limits;
 use crate::base::serial::Tsn;
 use crate::log;
 use crate::time::Instant;
-use crate::wire::sctp::{Init, Parameter, kind, parameter};
+use crate::wire::sctp::{COMMON_HEADER_LEN, Init, Parameter, kind, parameter};
 
 /// What the parameters of INIT or INIT ACK say.
 #[derive(Default)]
@@ -95,6 +94,12 @@ fn host_name(name: &[u8]) -> Bytes {
     parameter.freeze()
 }
 
+/// Length of a packet that does nothing but echo this cookie.
+pub(super) const fn cookie_echo_len(cookie: &[u8]) -> usize {
+    const CHUNK_HEADER_LEN: usize = 4;
+    COMMON_HEADER_LEN + CHUNK_HEADER_LEN + cookie.len().next_multiple_of(4)
+}
+
 /// Why an INIT or INIT ACK is answered with an ABORT (§3.3.2, §3.3.3).
 fn refusal_of(init: &Init<'_>, offer: &Offer<'_>) -> Option<AbortCause> {
     if let Some(name) = offer.host_name {
@@ -125,11 +130,12 @@ impl Association {
         Local { tag, initial_tsn: Tsn(self.rng.u32()) }
     }
 
-    /// The fixed part of our INIT and INIT ACK.
+    /// The fixed part of our INIT and INIT ACK. However little is free, less than the least window would be refused (§3.3.2, §3.3.3).
     pub(super) fn own_init(&self, local: Local) -> Init<'static> {
+        let free = u32::try_from(self.rx.free()).unwrap_or(u32::MAX);
         Init {
             initiate_tag: local.tag,
-            a_rwnd: u32::try_from(self.rx.free()).unwrap_or(u32::MAX),
+            a_rwnd: free.max(limits::SCTP_MIN_WINDOW),
             outbound_streams: self.config.streams,
             inbound_streams: self.config.inbound_streams,
             initial_tsn: local.initial_tsn,
@@ -192,7 +198,7 @@ impl Association {
         });
     }
 
-    /// INIT ACK: our INIT is answered (§5.1 C).
+    /// INIT ACK: our INIT is answered (§5.1 C). A cookie that fits no packet could never be echoed: it is refused.
     pub(super) fn on_init_ack(&mut self, now: Instant, ack: &Init<'_>) {
         let Phase::CookieWait { init } = &self.phase else {
             self.stats.drops.unexpected_chunk += 1;
@@ -201,14 +207,16 @@ impl Association {
         let rtt = (init.sent == 1).then(|| now.saturating_duration_since(init.first_at));
         let offer = Offer::read(ack, &self.config);
         let peer = self.peer_of(ack, &offer);
-        let missing = offer.cookie.is_none().then_some(AbortCause::MissingCookie);
         let refusal = if ack.initiate_tag == 0 { Some(AbortCause::NoTag) } else { refusal_of(ack, &offer) };
-        if let Some(cause) = refusal.or(missing) {
-            self.stats.drops.bad_init += 1;
-            self.refuse_init_ack(peer, cause);
-            return;
-        }
-        let cookie = offer.cookie.unwrap_or_default();
+        let cookie = match (refusal, offer.cookie) {
+            (None, Some(cookie)) if cookie_echo_len(cookie) <= self.config.mtu => cookie,
+            (refusal, cookie) => {
+                let unfit = cookie.map_or(AbortCause::MissingCookie, |_| AbortCause::ProtocolViolation);
+                self.stats.drops.bad_init += 1;
+                self.refuse_init_ack(peer, refusal.unwrap_or(unfit));
+                return;
+            }
+        };
         self.peer = Some(peer);
         self.stats.peer_implementation = PeerImplementation::of_cookie(cookie);
         if let Some(rtt) = rtt {
@@ -241,24 +249,36 @@ impl Association {
         if self.tx.is_fresh() {
             self.tx.queue.drop_beyond(peer.outbound, &mut self.events);
         }
+        self.rx.forget_idle();
         self.rx.begin(peer.initial_tsn, peer.inbound);
         self.resets.begin(self.local.initial_tsn, peer.initial_tsn);
     }
 
-    /// COOKIE ECHO (§5.1 D, §5.2.4). Whether the rest of the packet belongs to an association of ours.
-    pub(super) fn on_cookie_echo(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> bool {
-        let cookie = match self.jar.open(now, sealed) {
-            Ok(cookie) => cookie,
-            Err(Unsealed::Forged) => {
-                self.stats.drops.bad_cookie += 1;
-                return false;
-            }
-            Err(Unsealed::Stale { by }) => return self.on_stale_cookie(sealed, by),
+    /// The cookie of a packet under `tag`, if it is one of ours and of that tag. Whoever comes too late with it is told, unless it is of the
+    /// association there is: then its age is nothing (§5.2.4 step 3).
+    fn unseal(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> Option<Cookie> {
+        let Some((cookie, late)) = self.jar.open(now, sealed) else {
+            self.stats.drops.bad_cookie += 1;
+            return None;
         };
         if tag != cookie.local.tag {
             self.stats.drops.verification_tag += 1;
-            return false;
+            return None;
         }
+        let both =
+            cookie.local.tag == self.local.tag && self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
+        if !late.is_zero() && !both {
+            self.stats.drops.stale_cookie += 1;
+            let micros = u32::try_from(late.as_micros()).unwrap_or(u32::MAX);
+            self.answer(Answer::StaleCookie { to: cookie.peer.tag, micros });
+            return None;
+        }
+        Some(cookie)
+    }
+
+    /// COOKIE ECHO (§5.1 D, §5.2.4). Whether the rest of the packet belongs to an association of ours.
+    pub(super) fn on_cookie_echo(&mut self, now: Instant, tag: u32, sealed: &[u8]) -> bool {
+        let Some(cookie) = self.unseal(now, tag, sealed) else { return false };
         let ours = cookie.local.tag == self.local.tag;
         let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
         let tied = cookie.tie == (self.local.tag, self.peer.map_or(0, |peer| peer.tag));
@@ -298,24 +318,6 @@ impl Association {
         }
         self.cookie_ack_due = true;
         true
-    }
-
-    /// A cookie of ours that is too old: the peer is told, unless it has an association with us by it (§5.2.4 step 3).
-    fn on_stale_cookie(&mut self, sealed: &[u8], by: Duration) -> bool {
-        self.stats.drops.stale_cookie += 1;
-        let lived = self.config.cookie_lifetime + by;
-        let then = self.latest.now() - lived;
-        if let Ok(cookie) = self.jar.open(then, sealed) {
-            let ours = cookie.local.tag == self.local.tag;
-            let theirs = self.peer.is_some_and(|peer| peer.tag == cookie.peer.tag);
-            if ours && theirs && self.phase.is_up() {
-                self.cookie_ack_due = true;
-                return true;
-            }
-            let micros = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
-            self.answer(Answer::StaleCookie { to: cookie.peer.tag, micros });
-        }
-        false
     }
 
     /// The peer says that our cookie came too late: once more from the start (§5.2.6).
@@ -362,6 +364,8 @@ impl Association {
         self.phase = Phase::Established;
         self.errors = 0;
         self.tx.rto.collapse();
+        // One that the peer before has not answered nobody owes an answer to.
+        self.heartbeat = Heartbeat::default();
         self.heartbeat.active(now);
         self.rest_heartbeat(now);
         self.shutdown_guard.stop();

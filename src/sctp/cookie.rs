@@ -20,15 +20,6 @@ pub(super) struct Cookie {
     pub(super) tie: (u32, u32),
 }
 
-/// Why a cookie is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsealed {
-    /// Not one of ours.
-    Forged,
-    /// Too old by this much.
-    Stale { by: Duration },
-}
-
 /// Seals and opens cookies under a key of this association.
 #[derive(Clone, Debug)]
 pub(super) struct CookieJar {
@@ -83,17 +74,15 @@ impl CookieJar {
         sealed
     }
 
-    pub(super) fn open(&self, now: Instant, sealed: &[u8]) -> Result<Cookie, Unsealed> {
-        let (body, seal) = sealed.split_at_checked(BODY).ok_or(Unsealed::Forged)?;
+    /// What a cookie says and how long it has been past its life, which is zero as long as it lives. Nothing if it is not one of ours.
+    pub(super) fn open(&self, now: Instant, sealed: &[u8]) -> Option<(Cookie, Duration)> {
+        let (body, seal) = sealed.split_at_checked(BODY)?;
         if !constant_time_eq(&self.sign(body), seal) {
-            return Err(Unsealed::Forged);
+            return None;
         }
-        let cookie = read(body).ok_or(Unsealed::Forged)?;
+        let cookie = read(body)?;
         let age = now.saturating_duration_since(cookie.made_at);
-        match age.checked_sub(self.lifetime) {
-            Some(by) if !by.is_zero() => Err(Unsealed::Stale { by }),
-            _ => Ok(cookie),
-        }
+        Some((cookie, age.saturating_sub(self.lifetime)))
     }
 }
 
@@ -135,7 +124,7 @@ mod tests {
         let jar = CookieJar::new([1; 32], Duration::from_secs(60));
         let sealed = jar.seal(&cookie());
         let opened = jar.open(Instant::from_nanos(2_000), &sealed).unwrap();
-        assert_eq!(format!("{opened:?}"), format!("{:?}", cookie()));
+        assert_eq!(format!("{opened:?}"), format!("{:?}", (cookie(), Duration::ZERO)));
     }
 
     #[test]
@@ -145,12 +134,12 @@ mod tests {
         for bit in 0..COOKIE_LEN * 8 {
             let mut forged = sealed;
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(jar.open(Instant::from_nanos(2_000), &forged).unwrap_err(), Unsealed::Forged);
+            assert!(jar.open(Instant::from_nanos(2_000), &forged).is_none());
         }
         let other = CookieJar::new([2; 32], Duration::from_secs(60));
-        assert_eq!(other.open(Instant::from_nanos(2_000), &sealed).unwrap_err(), Unsealed::Forged);
-        assert_eq!(jar.open(Instant::from_nanos(2_000), &sealed[..50]).unwrap_err(), Unsealed::Forged);
-        assert_eq!(jar.open(Instant::from_nanos(2_000), &[]).unwrap_err(), Unsealed::Forged);
+        assert!(other.open(Instant::from_nanos(2_000), &sealed).is_none());
+        assert!(jar.open(Instant::from_nanos(2_000), &sealed[..50]).is_none());
+        assert!(jar.open(Instant::from_nanos(2_000), &[]).is_none());
     }
 
     #[test]
@@ -158,8 +147,8 @@ mod tests {
         let jar = CookieJar::new([1; 32], Duration::from_secs(60));
         let sealed = jar.seal(&cookie());
         let end = Instant::from_nanos(1_000) + Duration::from_secs(60);
-        assert!(jar.open(end, &sealed).is_ok());
-        let late = jar.open(end + Duration::from_millis(1), &sealed);
-        assert_eq!(late.unwrap_err(), Unsealed::Stale { by: Duration::from_millis(1) });
+        let late_at = |now| jar.open(now, &sealed).map(|(_, late)| late);
+        assert_eq!(late_at(end), Some(Duration::ZERO));
+        assert_eq!(late_at(end + Duration::from_millis(1)), Some(Duration::from_millis(1)));
     }
 }

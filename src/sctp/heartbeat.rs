@@ -14,6 +14,8 @@ pub(super) struct Heartbeat {
     due: bool,
     /// Its nonce and when it was sent, until it is answered.
     unanswered: Option<(u64, Instant)>,
+    /// How many in a row have not been answered: so often is the timeout doubled, for them alone.
+    missed: u32,
     /// When data was last sent or acknowledged.
     active_at: Instant,
 }
@@ -31,14 +33,20 @@ impl Heartbeat {
     pub(super) const fn active(&mut self, now: Instant) {
         self.active_at = now;
     }
+
+    /// The peer has acknowledged data: it is there.
+    pub(super) const fn alive(&mut self, now: Instant) {
+        self.active(now);
+        self.missed = 0;
+    }
 }
 
 impl Association {
     /// Waits for the path to be idle: the interval, one timeout, and half of that either way so that many associations do not
-    /// beat together.
+    /// beat together. The timeout is doubled for each in a row that was not answered.
     pub(super) fn rest_heartbeat(&mut self, from: Instant) {
         let Some(interval) = self.config.heartbeat_interval else { return };
-        let rto = self.tx.rto.base();
+        let rto = self.tx.rto.doubled(self.heartbeat.missed);
         let spread = self.rng.below(u64::try_from(rto.as_nanos()).unwrap_or(0));
         let jitter = core::time::Duration::from_nanos(spread) + rto / 2;
         self.heartbeat.timer.set(from + interval + jitter);
@@ -50,6 +58,7 @@ impl Association {
             return;
         }
         if self.heartbeat.unanswered.take().is_some() {
+            self.heartbeat.missed = self.heartbeat.missed.saturating_add(1);
             self.rest_heartbeat(now);
             self.count_error();
             return;
@@ -68,7 +77,7 @@ impl Association {
         let nonce = self.rng.u64();
         self.heartbeat.due = false;
         self.heartbeat.unanswered = Some((nonce, now));
-        self.heartbeat.timer.set(now + self.tx.rto.base());
+        self.heartbeat.timer.set(now + self.tx.rto.doubled(self.heartbeat.missed));
         nonce.to_be_bytes()
     }
 
@@ -87,6 +96,7 @@ impl Association {
         match self.heartbeat.unanswered {
             Some((expected, sent_at)) if nonce == Some(expected) => {
                 self.heartbeat.unanswered = None;
+                self.heartbeat.missed = 0;
                 self.errors = 0;
                 self.tx.rto.measured(now, now.saturating_duration_since(sent_at));
                 self.rest_heartbeat(now);

@@ -231,7 +231,7 @@ impl Association {
         if self.tx.on_sack(now, sack, &mut self.stats, &mut self.events) {
             self.stats.sacks_received += 1;
             self.errors = 0;
-            self.heartbeat.active(now);
+            self.heartbeat.alive(now);
         } else {
             self.stats.drops.bad_sack += 1;
         }

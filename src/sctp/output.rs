@@ -2,6 +2,7 @@
 
 use super::association::Association;
 use super::config::Config;
+use super::connect::cookie_echo_len;
 use super::state::{AbortCause, Answer, Farewell, Phase};
 use crate::base::reader::Reader;
 use crate::base::serial::Tsn;
@@ -119,11 +120,13 @@ impl Association {
     /// A packet of an association that both sides know.
     fn draw_packet(&mut self, now: Instant, buf: &mut [u8]) -> Option<usize> {
         let tag = self.peer?.tag;
+        if let Phase::CookieEchoed { cookie, .. } = &self.phase {
+            // More than the MTU if that has shrunk since the cookie came.
+            let len = self.config.mtu.max(cookie_echo_len(cookie));
+            return self.draw_cookie_echo(now, self.packet(buf, len, tag));
+        }
         let len = self.tx.packet_len();
         let mut packet = self.packet(buf, len, tag);
-        if matches!(self.phase, Phase::CookieEchoed { .. }) {
-            return self.draw_cookie_echo(now, packet);
-        }
         if self.cookie_ack_due && packet.cookie_ack().is_ok() {
             self.cookie_ack_due = false;
         }
@@ -156,8 +159,10 @@ impl Association {
         if !echo.due {
             return None;
         }
-        packet.cookie_echo(cookie).ok()?;
+        let written = packet.cookie_echo(cookie);
         echo.left(now, timeout);
+        // In a buffer too short for a cookie longer than the MTU has become, it counts as lost.
+        written.ok()?;
         self.write_control(now, &mut packet);
         self.tx.fill(now, &mut packet, &mut self.stats, &mut self.events);
         self.tx.suspend();

@@ -29,6 +29,17 @@ struct Deferred {
     last: u64,
 }
 
+/// A reset that waited and was performed. A peer that was told "in progress" may ask again under the next number and take no notice of
+/// what is said of the one before (dcSCTP does so): with the same streams and last TSN that is the same reset once more. Any other new
+/// number asks for another (RFC 6525 §5.2.1).
+#[derive(Clone, Debug)]
+struct Completed {
+    number: u32,
+    /// Unwrapped.
+    last: u64,
+    streams: Vec<u16>,
+}
+
 /// Requests and responses.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Resets {
@@ -38,8 +49,8 @@ pub(super) struct Resets {
     expected: u32,
     /// What we answered last, latest first, for requests that come again: one chunk may bring two.
     answered: [Option<(u32, ReConfigResult)>; limits::SCTP_RECONFIG_PARAMETERS],
-    /// Last TSN and streams of the reset performed last: the same under a new number is the same reset.
-    performed: Option<(u64, Vec<u16>)>,
+    /// The reset that was performed after the peer had been told "in progress".
+    completed: Option<Completed>,
     deferred: Option<Deferred>,
     responses: VecDeque<(u32, ReConfigResult)>,
 }
@@ -112,7 +123,9 @@ impl Association {
         self.queue_response(number, result);
     }
 
+    /// A SACK goes with it, so that what the peer has to send again for the reset's sake it sends soon (§5.2.1).
     fn queue_response(&mut self, number: u32, result: ReConfigResult) {
+        self.rx.acks.hurry();
         if self.resets.responses.len() < limits::SCTP_RECONFIG_PARAMETERS {
             self.resets.responses.push_back((number, result));
         } else {
@@ -136,14 +149,17 @@ impl Association {
         let mut named: Vec<u16> = streams.iter().collect();
         named.sort_unstable();
         named.dedup();
-        if self.resets.performed.as_ref().is_some_and(|(at, streams)| *at == last && *streams == named) {
+        let completed = self.resets.completed.take();
+        if completed.is_some_and(|reset| {
+            reset.number.wrapping_add(1) == number && reset.last == last && reset.streams == named
+        }) {
             return ReConfigResult::Performed;
         }
         // A peer that was told "in progress" may ask again under a new number: that replaces what waits.
         self.resets.deferred = None;
         self.rx.release();
         if last <= cumulative {
-            self.perform(named, last);
+            self.perform(&named);
             return ReConfigResult::Performed;
         }
         self.rx.hold(named, last);
@@ -156,7 +172,8 @@ impl Association {
         let cumulative = self.rx.tracker.cumulative();
         if let Some(deferred) = self.resets.deferred.take_if(|deferred| deferred.last <= cumulative) {
             let streams = self.rx.release();
-            self.perform(streams, deferred.last);
+            self.perform(&streams);
+            self.resets.completed = Some(Completed { number: deferred.number, last: deferred.last, streams });
             for (number, result) in self.resets.answered.iter_mut().flatten() {
                 if *number == deferred.number {
                     *result = ReConfigResult::Performed;
@@ -167,12 +184,11 @@ impl Association {
     }
 
     /// No stream named is every stream: what has not been used since its last reset needs none.
-    fn perform(&mut self, streams: Vec<u16>, last: u64) {
+    fn perform(&mut self, streams: &[u16]) {
         let all = if streams.is_empty() { self.rx.take_used() } else { Vec::new() };
         for stream in streams.iter().chain(&all) {
             self.rx.reset(*stream, &mut self.events);
         }
-        self.resets.performed = Some((last, streams));
     }
 
     /// The peer has answered our request (§5.2.7).

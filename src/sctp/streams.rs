@@ -62,7 +62,11 @@ impl<T> StreamMap<T> {
         self.at_mut(slot)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn into_values(self) -> impl Iterator<Item = T> {
+        self.slots.into_iter()
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
         self.slots.iter()
     }
 

@@ -5,7 +5,7 @@ use antiphon::sctp::{
 };
 use core::time::Duration;
 
-use crate::sctp_common::hand::{Hand, WHOLE};
+use crate::sctp_common::hand::{Hand, WHOLE, data, written};
 use crate::sctp_common::*;
 
 const ROOM: u32 = 1 << 20;
@@ -35,7 +35,8 @@ fn each_stream_is_refused_at_its_own_limit() {
     let config = Config { send_limit: 10_000, ..Config::default() };
     let mut hand = Hand::established(&config);
     hand.give_sack(0, &[], 0);
-    hand.send(9, 100); // In flight: nothing more leaves.
+    hand.send(9, 100);
+    hand.wait_for_packet(); // In flight: nothing more leaves.
     let mut send = |stream| hand.sctp.send(hand.now, &message(stream, 6000), SendOptions::default());
     assert_eq!((send(1), send(1)), (Ok(()), Ok(())), "whatever its length, below the limit");
     assert_eq!(send(1), Err(SendError::BufferFull { buffered: 12_000, limit: 10_000 }));
@@ -183,6 +184,23 @@ fn the_figures_count_packets_messages_and_repetitions() {
     world.run(ms(2000));
     let a = world.a.sctp.stats();
     assert_eq!((a.t3_timeouts, a.timeout_retransmits), (1, 1));
+}
+
+// However often a stream is read empty and filled again before anybody polls.
+#[test]
+fn a_stream_is_reported_once_until_the_report_has_been_read() {
+    let mut hand = Hand::established(&Config::default());
+    for n in 0..1000 {
+        let tag = hand.tag;
+        let packet = written(tag, |packet| packet.data(&data(n, 1, n as u16, WHOLE, b"x")).unwrap());
+        hand.sctp.handle_input(hand.now, packet.into());
+        assert!(hand.sctp.recv_from(1).is_some());
+    }
+    hand.give_data(1000, 1, 1000, WHOLE, b"waits");
+    assert_eq!(hand.events, [Event::Readable(1)]);
+    assert_eq!(hand.read(), ["waits"]);
+    hand.give_data(1001, 1, 1001, WHOLE, b"another");
+    assert_eq!(hand.events, [Event::Readable(1), Event::Readable(1)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! HEARTBEAT: asked, answered, missed (RFC 9260 §8.1, §8.3).
 
 use antiphon::sctp::{CloseReason, Config, Event, State};
-use antiphon::wire::sctp::{Chunk, Packet, Parameter};
+use antiphon::wire::sctp::{Chunk, Init, Packet, Parameter};
 use core::time::Duration;
 
 use crate::sctp_common::hand::{Hand, raw};
@@ -88,6 +88,55 @@ fn so_many_unanswered_end_the_association() {
         assert_eq!(hand.names(), expected);
         assert_eq!(hand.events, [Event::Closed(CloseReason::Unreachable)]);
     }
+}
+
+// RFC 9260 §8.3: "once per RTO of that destination address plus the protocol parameter 'HB.interval', with jittering of +/- 50% of the
+// RTO value and exponential backoff of the RTO if the previous HEARTBEAT chunk is unanswered".
+#[test]
+fn unanswered_ones_follow_each_other_ever_more_slowly() {
+    let interval = ms(1000);
+    let mut hand = Hand::established(&every(interval));
+    let rto = hand.sctp.stats().rto;
+    hand.wait_for_packet();
+    let mut before = hand.now;
+    let mut beats = 1;
+    for doubled in [1, 2, 4, 8, 16, 32, 60, 60] {
+        // One timeout for the answer, then the interval and a timeout twice as long, half of it more or less.
+        let (answer, next) = (rto * doubled, (rto * doubled * 2).min(Duration::from_secs(60)));
+        hand.took();
+        hand.wait_for_packet();
+        let gap = hand.now.saturating_duration_since(before);
+        let least = answer + interval + next / 2;
+        assert!((least..=least + next).contains(&gap), "{gap:?} after beat {beats}");
+        (before, beats) = (hand.now, beats + 1);
+    }
+    // Answered, the next comes after the usual time.
+    let beat = hand.took().remove(0);
+    let answered = info(&beat);
+    hand.wait(ms(100));
+    hand.give(|packet| packet.heartbeat_ack(&answered).unwrap());
+    let (before, rto) = (hand.now, hand.sctp.stats().rto);
+    hand.wait_for_packet();
+    let gap = hand.now.saturating_duration_since(before);
+    assert!((interval + rto / 2..=interval + rto * 3 / 2).contains(&gap), "{gap:?}");
+}
+
+#[test]
+fn a_peer_that_begins_anew_owes_no_answer() {
+    let config = Config { max_retransmits: Some(0), ..every(ms(1000)) };
+    let mut hand = Hand::established(&config);
+    hand.wait_for_packet();
+    let beat = hand.took().remove(0);
+    let cookie = hand.call(&Init { initiate_tag: 99, ..Hand::init() });
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    hand.took();
+    let before = hand.now;
+    hand.wait_for_packet();
+    assert_eq!(hand.names(), [["HEARTBEAT"]], "the one before is forgotten");
+    assert!(hand.now.saturating_duration_since(before) >= ms(1000));
+    let late = info(&beat);
+    hand.give(|packet| packet.heartbeat_ack(&late).unwrap());
+    assert_eq!(hand.sctp.stats().drops.bad_heartbeat, 1);
 }
 
 #[test]

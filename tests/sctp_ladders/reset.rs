@@ -304,12 +304,66 @@ fn a_request_that_comes_again_is_answered_again_and_not_performed_again() {
     assert_eq!(responses(&mut hand), [(0, ReConfigResult::Performed)]);
     hand.give_data(1, 1, 0, WHOLE, b"new");
     ask(&mut hand, 0, 0, &[1]);
-    // The same reset under a new number: our answer was lost.
-    ask(&mut hand, 1, 0, &[1]);
-    assert_eq!(responses(&mut hand), [(0, ReConfigResult::Performed), (1, ReConfigResult::Performed)]);
+    assert_eq!(responses(&mut hand), [(0, ReConfigResult::Performed)]);
     hand.give_data(2, 1, 1, WHOLE, b"newer");
     assert_eq!(hand.read(), ["0", "new", "newer"]);
-    assert_eq!(hand.events.iter().filter(|event| **event == Event::IncomingReset { stream: 1 }).count(), 1);
+    assert_eq!(incoming_resets(&hand), 1);
+}
+
+/// How often it was reported that the peer reset stream 1.
+fn incoming_resets(hand: &Hand) -> usize {
+    hand.events.iter().filter(|event| **event == Event::IncomingReset { stream: 1 }).count()
+}
+
+// RFC 6525 §5.2.1: it is the number that tells a request that comes again, and §5.2.2 E3 to E5: any other is performed.
+#[test]
+fn the_same_streams_under_a_new_number_are_reset_again() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give_data(0, 1, 0, WHOLE, b"0");
+    hand.took();
+    for n in 0..3 {
+        ask(&mut hand, n, 0, &[1]);
+        assert_eq!(responses(&mut hand), [(n, ReConfigResult::Performed)]);
+        assert_eq!(incoming_resets(&hand), n as usize + 1);
+    }
+    hand.give_data(1, 1, 0, WHOLE, b"new");
+    assert_eq!(hand.read(), ["0", "new"]);
+}
+
+// dcSCTP asks under a new number once it has been told "in progress", and does not look at what is said of the old one any more.
+#[test]
+fn what_was_in_progress_may_be_asked_under_the_next_number_and_is_performed_once() {
+    let mut hand = Hand::established(&Config::default());
+    ask(&mut hand, 0, 0, &[1]);
+    assert_eq!(responses(&mut hand), [(0, ReConfigResult::InProgress)]);
+    hand.give_data(0, 1, 0, WHOLE, b"0");
+    assert_eq!(responses(&mut hand), [(0, ReConfigResult::Performed)]);
+    ask(&mut hand, 1, 0, &[1]);
+    assert_eq!(responses(&mut hand), [(1, ReConfigResult::Performed)]);
+    assert_eq!(incoming_resets(&hand), 1);
+    // What comes then is another.
+    ask(&mut hand, 2, 0, &[1]);
+    assert_eq!(responses(&mut hand), [(2, ReConfigResult::Performed)]);
+    assert_eq!(incoming_resets(&hand), 2);
+}
+
+// RFC 6525 §5.2.1: "a selective acknowledgment (SACK) chunk SHOULD be sent back and MAY be bundled with the RE-CONFIG chunk".
+#[test]
+fn the_answer_to_a_request_takes_an_acknowledgement_along() {
+    let mut hand = Hand::established(&Config::default());
+    hand.give_data(0, 1, 0, WHOLE, b"0");
+    hand.took();
+    hand.give_data(1, 1, 1, WHOLE, b"1");
+    assert_eq!(hand.took().len(), 0, "it waits for company");
+    ask(&mut hand, 0, 2, &[1]);
+    assert_eq!(hand.names(), [["SACK", "RE_CONFIG"]], "what is missing shows");
+    hand.give_data(2, 1, 2, WHOLE, b"2");
+    assert_eq!(hand.names(), [["SACK", "RE_CONFIG"]], "the reset that waited");
+    ask(&mut hand, 0, 2, &[1]);
+    assert_eq!(hand.names(), [["SACK", "RE_CONFIG"]], "a request that comes again");
+    // A response asks for nothing.
+    answer(&mut hand, 0, ReConfigResult::Performed);
+    assert_eq!(hand.took().len(), 0);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! INIT, cookies, collisions, restarts.
 
+use antiphon::Output;
 use antiphon::sctp::{CloseReason, Config, Event, Message, PeerImplementation, SendOptions, State};
 use antiphon::wire::sctp::{Cause, Chunk, Init, Packet, Parameter};
 use core::time::Duration;
 
-use crate::sctp_common::hand::{HAND_TAG, Hand, WHOLE, data};
+use crate::sctp_common::hand::{HAND_TAG, Hand, WHOLE, data, written};
 use crate::sctp_common::*;
 
 /// The packets one end has sent, by the names of their chunks.
@@ -317,6 +318,88 @@ fn a_cookie_past_its_life_is_reported_and_the_caller_begins_again() {
     let names = log(&world.to_z);
     assert_eq!(names.iter().filter(|names| names[0] == "INIT").count(), 2);
     assert_eq!(world.received(1), ["patience"]);
+}
+
+// RFC 9260 §3.3.3: the window of an INIT ACK "MUST NOT be smaller than 1500", and who gets such a one must discard it.
+#[test]
+fn a_peer_that_begins_anew_while_the_window_is_full_can_take_the_answer() {
+    let config = Config { receive_window: 10_000, max_receive_message_size: 10_000, ..Config::default() };
+    let mut hand = Hand::established(&config);
+    for n in 0..12 {
+        hand.give_data(n, 1, n as u16, WHOLE, &[1; 1000]);
+    }
+    assert!(hand.sctp.stats().held_bytes > 10_000 - 1500);
+    hand.took();
+    hand.give_tagged(0, |packet| packet.init(&Init { initiate_tag: 99, ..Hand::init() }, []).unwrap());
+    let answer = hand.took().remove(0);
+    let Some(Ok(Chunk::InitAck(ack))) = Packet::parse(&answer).unwrap().chunks().next() else { panic!() };
+    assert_eq!(ack.a_rwnd, 1500);
+    let cookie = hand.learn(&answer).unwrap();
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    assert!(hand.events.contains(&Event::Restarted));
+}
+
+// RFC 9260 §5.2.4 step 3: where both tags match, the cookie is valid "even if the lifespan is exceeded", in any state (D of the table).
+#[test]
+fn a_cookie_of_the_association_that_is_being_set_up_is_good_past_its_life() {
+    let mut hand = Hand::new(&Config::default());
+    hand.sctp.connect();
+    hand.took();
+    let cookie = hand.call(&Hand::init());
+    hand.give(|packet| packet.init_ack(&Hand::init(), [Parameter::StateCookie(b"theirs")]).unwrap());
+    assert_eq!(hand.sctp.state(), State::CookieEchoed);
+    hand.wait(Duration::from_secs(61));
+    hand.took();
+    // Under another tag it is nobody's.
+    hand.give_tagged(hand.tag ^ 1, |packet| packet.cookie_echo(&cookie).unwrap());
+    assert_eq!((hand.took().len(), hand.sctp.stats().drops.verification_tag), (0, 1));
+    hand.give(|packet| packet.cookie_echo(&cookie).unwrap());
+    assert_eq!(hand.names(), [["COOKIE_ACK"]]);
+    assert_eq!((hand.sctp.state(), hand.sctp.stats().drops.stale_cookie), (State::Established, 0));
+    assert_eq!(hand.events, [Event::Connected]);
+}
+
+// Where the MTU shrinks under an INIT ACK that had been accepted, the cookie has to leave nevertheless, as a long chunk does.
+#[test]
+fn a_cookie_that_fits_no_longer_leaves_in_a_longer_packet() {
+    let mut hand = Hand::new(&Config::default());
+    hand.sctp.connect();
+    let init = hand.took().remove(0);
+    hand.learn(&init);
+    let ack = written(hand.tag, |packet| {
+        packet.init_ack(&Hand::init(), [Parameter::StateCookie(&[7; 1000])]).unwrap();
+    });
+    hand.sctp.handle_input(hand.now, ack.into());
+    hand.sctp.set_mtu(600);
+    hand.send(1, 500);
+    let packets = hand.took();
+    assert_eq!(packets.iter().map(|packet| chunks(packet)).collect::<Vec<_>>(), [["COOKIE_ECHO"]]);
+    assert_eq!(packets[0].len(), 12 + 4 + 1000);
+    // A caller whose buffer is no longer than it must be gets none, and the attempt ends as if it had been lost.
+    let config = Config { max_init_retransmits: Some(2), ..Config::default() };
+    let mut hand = Hand::new(&config);
+    hand.sctp.connect();
+    let init = hand.took().remove(0);
+    hand.learn(&init);
+    let ack = written(hand.tag, |packet| {
+        packet.init_ack(&Hand::init(), [Parameter::StateCookie(&[7; 1000])]).unwrap();
+    });
+    hand.sctp.handle_input(hand.now, ack.into());
+    hand.sctp.set_mtu(600);
+    let mut buf = [0; 600];
+    let mut waits = 0;
+    loop {
+        match hand.sctp.poll_output(hand.now, &mut buf) {
+            Output::Event(event) => hand.events.push(event),
+            Output::Transmit(transmit) => panic!("{transmit:?}"),
+            Output::Wait(Some(due)) => {
+                waits += 1;
+                hand.now = due;
+            }
+            Output::Wait(None) => break,
+        }
+    }
+    assert_eq!((waits, &hand.events), (3, &vec![Event::Closed(CloseReason::SetupTimeout)]));
 }
 
 // RFC 9260 §5.1.1: "the endpoint MUST use MIS outbound streams".

@@ -18,6 +18,89 @@ fn no_more_is_sent_than_the_peer_has_room_for() {
     assert_eq!(hand.took_data(), [3, 4]);
 }
 
+// RFC 9260 §6.1 A: "SHOULD send the first zero window probe after 1 RTO when it detects that the receiver has closed its window and
+// SHOULD increase the probe interval exponentially afterwards."
+#[test]
+fn a_closed_window_is_first_asked_after_a_timeout_and_then_ever_more_rarely() {
+    for taken in [false, true] {
+        let mut hand = Hand::established(&Config::default());
+        hand.send(1, 1000);
+        assert_eq!(hand.took_data(), [0]);
+        hand.give_sack(1, &[], 0);
+        let mut rto = hand.sctp.stats().rto;
+        for _ in 0..6 {
+            hand.send(1, 1000);
+        }
+        assert_eq!(hand.took().len(), 0);
+        let mut closed_at = hand.now;
+        for n in 0..5 {
+            hand.wait_for_packet();
+            assert_eq!(hand.now.saturating_duration_since(closed_at), rto * (1 << n), "probe {n}, {taken}");
+            assert_eq!(hand.took_data(), [if taken { n + 1 } else { 1 }]);
+            hand.give_sack(if taken { n + 2 } else { 1 }, &[], 0);
+            assert_eq!(hand.took().len(), 0);
+            (closed_at, rto) = (hand.now, hand.sctp.stats().rto);
+        }
+        assert_eq!(
+            hand.sctp.stats().cwnd_bytes,
+            Hand::established(&Config::default()).sctp.stats().cwnd_bytes
+        );
+    }
+}
+
+#[test]
+fn a_window_that_opens_is_used_at_once() {
+    let mut hand = Hand::established(&Config::default());
+    hand.send(1, 1000);
+    hand.took();
+    hand.give_sack(1, &[], 0);
+    for _ in 0..8 {
+        hand.send(1, 1000);
+    }
+    assert_eq!(hand.took().len(), 0);
+    hand.give_sack(1, &[], 3000);
+    assert_eq!(hand.took_data(), [1, 2, 3]);
+    // Closed again, and opened before the timeout.
+    hand.give_sack(4, &[], 0);
+    hand.wait(hand.sctp.stats().rto / 2);
+    assert_eq!(hand.took().len(), 0);
+    hand.give_sack(4, &[], 100_000);
+    assert_eq!(hand.took_data(), [4, 5, 6, 7, 8]);
+    // And where it opened after a probe, the timeout is what it was.
+    hand.give_sack(9, &[], 0);
+    hand.send(1, 1000);
+    hand.wait(Duration::from_secs(20));
+    assert!(hand.took().len() > 3);
+    hand.give_sack(10, &[], 100_000);
+    let rto = hand.sctp.stats().rto;
+    hand.send(1, 1000);
+    hand.took();
+    let sent_at = hand.now;
+    hand.wait_for_packet();
+    assert_eq!(hand.now.saturating_duration_since(sent_at), rto);
+}
+
+// Too little room for the next chunk is none: nothing is cut to fit, and nothing sent beyond it but to ask.
+#[test]
+fn a_window_too_small_for_the_next_chunk_is_as_good_as_closed() {
+    let mut hand = Hand::established(&Config::default());
+    hand.send(1, 1000);
+    hand.took();
+    hand.give_sack(1, &[], 600);
+    hand.send(1, 500);
+    hand.send(1, 1000);
+    assert_eq!(hand.took_data(), [1]);
+    hand.give_sack(2, &[], 600);
+    assert_eq!(hand.took().len(), 0);
+    let closed_at = hand.now;
+    // That it is still so starts no time again.
+    hand.wait(hand.sctp.stats().rto / 2);
+    hand.give_sack(2, &[], 600);
+    hand.wait_for_packet();
+    assert_eq!(hand.now.saturating_duration_since(closed_at), hand.sctp.stats().rto);
+    assert_eq!(hand.took_data(), [2]);
+}
+
 #[test]
 fn a_closed_window_is_asked_with_one_packet_at_a_time_and_opens_again() {
     let mut hand = Hand::established(&Config::default());
@@ -25,6 +108,7 @@ fn a_closed_window_is_asked_with_one_packet_at_a_time_and_opens_again() {
     for _ in 0..5 {
         hand.send(1, 1000);
     }
+    hand.wait_for_packet();
     assert_eq!(hand.took_data(), [0]);
     let mut asked = 0;
     for _ in 0..100 {

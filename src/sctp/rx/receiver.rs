@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::reassemble::{Piece, Reassembler};
 use super::sack::AckPolicy;
-use super::stream::{Arrived, InStream};
+use super::stream::{Arrived, InStream, Spares};
 use super::tracker::{Arrival, Tracker};
 use crate::base::arena::Arena;
 use crate::base::limits;
@@ -54,10 +54,11 @@ pub(crate) struct Receiver {
     pub(crate) acks: AckPolicy,
     fragments: Reassembler,
     streams: StreamMap<InStream>,
+    spares: Spares,
     inbound: u16,
     window: usize,
     max_message: usize,
-    /// What whole messages are charged with.
+    /// What whole messages and the streams that have them are charged with.
     messages: usize,
     /// The window as last told.
     advertised: usize,
@@ -84,6 +85,7 @@ impl Receiver {
             acks: AckPolicy::new(config.sack_delay),
             fragments: Reassembler::default(),
             streams: StreamMap::default(),
+            spares: Spares::default(),
             inbound: 0,
             window: config.receive_window,
             max_message: config.max_receive_message_size,
@@ -162,8 +164,8 @@ impl Receiver {
             return Verdict::NoSuchStream;
         }
         if self.held_back.as_ref().is_some_and(|held| held.holds(data.stream, tsn)) {
-            // The peer promised not to send on the stream until we have answered (RFC 6525 §5.1.2 A4). Not acknowledged, it
-            // comes again after the reset.
+            // The peer must not send on the stream until we have answered (RFC 6525 §5.1.2 A1). From one that does, §5.2.2 E2 would have
+            // us keep it; not acknowledged, it comes again after the reset, and nothing piles up for a reset that never happens.
             stats.drops.resetting += 1;
             return Verdict::Fine;
         }
@@ -241,15 +243,17 @@ impl Receiver {
     ) {
         let Some(stream) = self.streams.at_mut(slot) else { return };
         stats.messages_received += 1;
+        let before = stream.overhead();
         self.messages += message.charge();
         if let Some(ssn) = ssn {
-            if let Some(refused) = stream.push_ordered(ssn, message) {
+            if let Some(refused) = stream.push_ordered(ssn, message, &mut self.spares) {
                 self.messages -= refused.charge();
                 stats.drops.bad_data += 1;
             }
         } else {
-            stream.push_unordered(message);
+            stream.push_unordered(message, &mut self.spares);
         }
+        self.messages = self.messages + stream.overhead() - before;
         announce(stream, &mut self.readable, events);
     }
 
@@ -272,12 +276,15 @@ impl Receiver {
         self.fragments.forward(tsn);
         for skipped in forward.streams() {
             self.ops.add(1);
-            if skipped.stream >= self.inbound {
+            let unknown = self.streams.slot(skipped.stream).is_none();
+            if skipped.stream >= self.inbound || (unknown && !InStream::is_news(skipped.ssn.0)) {
                 continue;
             }
             let slot = self.open(skipped.stream);
             if let Some(stream) = self.streams.at_mut(slot) {
+                let before = stream.overhead();
                 stream.skip_to(skipped.ssn.0);
+                self.messages = self.messages + stream.overhead() - before;
                 announce(stream, &mut self.readable, events);
             }
         }
@@ -324,7 +331,9 @@ impl Receiver {
         self.ops.add(1);
         self.used.remove(&stream);
         if let Some(stream) = self.streams.get_mut(stream) {
+            let before = stream.overhead();
             stream.reset();
+            self.messages = self.messages + stream.overhead() - before;
             stream.used = false;
             announce(stream, &mut self.readable, events);
         }
@@ -336,6 +345,27 @@ impl Receiver {
     /// An `IncomingReset` has been read.
     pub(crate) fn reset_taken(&mut self, stream: u16) {
         self.resets_unread.remove(&stream);
+    }
+
+    /// A `Readable` has been read.
+    pub(crate) fn readable_taken(&mut self, stream: u16) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.told = false;
+        }
+    }
+
+    /// The peer is about to begin anew, and all streams with it: those that nothing is held of need not be remembered. So what the walk
+    /// over them costs has been paid for by whoever named them since the last.
+    pub(crate) fn forget_idle(&mut self) {
+        self.ops.absorb(&mut self.fragments.ops);
+        for mut stream in core::mem::take(&mut self.streams).into_values() {
+            self.ops.add(1);
+            if stream.is_in_use() {
+                stream.used = false;
+                self.streams.slot_or_insert(stream.id, || stream);
+            }
+        }
+        self.used.clear();
     }
 
     /// The streams that something came on since they were reset.
@@ -353,11 +383,14 @@ impl Receiver {
         slot
     }
 
-    pub(crate) fn recv_from(&mut self, stream: u16) -> Option<Message> {
-        let Arrived { ppid, data } = self.streams.get_mut(stream)?.pop()?;
-        self.messages -= data.len() + limits::SCTP_MESSAGE_OVERHEAD;
+    pub(crate) fn recv_from(&mut self, id: u16) -> Option<Message> {
+        let stream = self.streams.get_mut(id)?;
+        let before = stream.overhead();
+        let message = stream.pop(&mut self.spares)?;
+        self.messages = self.messages + stream.overhead() - before - message.charge();
         self.reopen();
-        Some(Message { stream, ppid, data })
+        let Arrived { ppid, data } = message;
+        Some(Message { stream: id, ppid, data })
     }
 
     pub(crate) fn recv(&mut self) -> Option<Message> {
@@ -393,6 +426,7 @@ impl Receiver {
         self.tracker.trim();
         self.fragments.trim();
         self.small.trim();
+        self.spares.trim();
         self.streams.trim();
         for stream in self.streams.iter_mut() {
             stream.trim();
@@ -421,6 +455,8 @@ fn announce(stream: &mut InStream, readable: &mut VecDeque<u16>, events: &mut Ou
         readable.push_back(stream.id);
     }
     if !stream.reported {
-        stream.reported = events.push(Event::Readable(stream.id));
+        // One that still waits to be read says this too.
+        stream.told = stream.told || events.push(Event::Readable(stream.id));
+        stream.reported = stream.told;
     }
 }

@@ -4,6 +4,7 @@ pub mod congestion;
 pub(super) mod delivery;
 pub(super) mod outstanding;
 pub(super) mod pacer;
+pub(super) mod probe;
 pub(super) mod queue;
 pub(super) mod retransmit;
 pub(super) mod rto;

@@ -462,6 +462,11 @@ impl SendQueue {
         }
     }
 
+    /// How many streams have been sent on or set up: what [`clear`](Self::clear) walks over.
+    pub(crate) fn stream_count(&self) -> usize {
+        self.streams.iter().len()
+    }
+
     /// Drops everything that waits, and begins all sequence numbers again.
     pub(crate) fn clear(&mut self, events: &mut Outbox<Event>) {
         for stream in self.streams.iter_mut() {

@@ -172,7 +172,12 @@ impl Rto {
 
     /// The timeout, doubled as often as it has run out.
     pub(crate) fn current(&self) -> Duration {
-        let factor = 1_u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
+        self.doubled(self.backoff)
+    }
+
+    /// The timeout, doubled so many times.
+    pub(crate) fn doubled(&self, times: u32) -> Duration {
+        let factor = 1_u32.checked_shl(times).unwrap_or(u32::MAX);
         self.base().checked_mul(factor).map_or(self.max, |timeout| timeout.min(self.max))
     }
 }

@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use super::congestion::{Ack, CongestionControl, Departure, Loss, Start};
-use super::outstanding::{Acked, Outstanding};
+use super::congestion::{CongestionControl, Departure, Start};
+use super::outstanding::Outstanding;
 use super::pacer::Pacer;
+use super::probe::WindowProbe;
 use super::queue::{Room, SendQueue};
 use super::rto::Rto;
 use crate::base::limits;
@@ -13,8 +14,11 @@ use crate::base::serial::{Ssn, Tsn, UNWRAPPED_BASE};
 use crate::sctp::config::Config;
 use crate::sctp::event::Event;
 use crate::sctp::stats::Stats;
-use crate::time::{Instant, Timer};
-use crate::wire::sctp::{COMMON_HEADER_LEN, Data, ForwardTsn, PacketWriter, Sack, Skipped};
+use crate::time::{Instant, Timer, earliest};
+use crate::wire::sctp::{COMMON_HEADER_LEN, Data, ForwardTsn, PacketWriter, Skipped};
+
+#[path = "sack.rs"]
+mod sack;
 
 /// FORWARD TSN (RFC 3758 §3.5).
 #[derive(Clone, Debug, Default)]
@@ -55,6 +59,8 @@ pub(crate) struct Sender {
     answered: Option<Duration>,
     /// One packet is in flight though the peer has no room.
     probing: bool,
+    /// When one may be.
+    probe: WindowProbe,
     /// T3 has run out and nothing been acknowledged since: "only one packet is allowed to be in flight" (RFC 9260 §7.2.1).
     alone: bool,
     /// TSNs below this that are lost are so because T3 ran out.
@@ -85,6 +91,7 @@ impl Sender {
             quiet_since: None,
             answered: None,
             probing: false,
+            probe: WindowProbe::default(),
             alone: false,
             timed_out_below: 0,
             measured_from: Instant::ZERO,
@@ -108,21 +115,23 @@ impl Sender {
 
     /// Starts again from `initial` with nothing in flight (RFC 9260 §5.2.4.1).
     pub(crate) fn restart(&mut self, initial: Tsn, events: &mut Outbox<Event>) {
+        self.out.ops.add(self.queue.stream_count());
         self.queue.clear(events);
         self.rebase(initial);
         self.t3.stop();
         self.forced = false;
         self.probing = false;
+        self.probe.end();
         self.alone = false;
         self.timed_out_below = 0;
     }
 
     /// The first TSN, while nothing has been sent.
     pub(crate) fn rebase(&mut self, initial: Tsn) {
-        let abandoned = self.out.abandoned;
-        self.out = Outstanding::new(unwrapped(initial));
+        let mut before = core::mem::replace(&mut self.out, Outstanding::new(unwrapped(initial)));
         self.forward = Forward::default();
-        self.out.abandoned = abandoned;
+        self.out.abandoned = before.abandoned;
+        self.out.ops.absorb(&mut before.ops);
     }
 
     pub(crate) fn set_mtu(&mut self, mtu: usize) {
@@ -146,6 +155,7 @@ impl Sender {
     /// Nothing more will be sent.
     pub(crate) fn stop(&mut self) {
         self.t3.stop();
+        self.probe.end();
         self.pacer.release();
     }
 
@@ -158,8 +168,9 @@ impl Sender {
         self.out.is_empty()
     }
 
-    pub(crate) fn t3_at(&self) -> Option<Instant> {
-        self.t3.at()
+    /// When the next timer is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        earliest(self.t3.at(), self.probe.deadline())
     }
 
     /// When a packet held back by pacing may leave.
@@ -174,125 +185,9 @@ impl Sender {
         self.mtu.max(chunk + Data::HEADER_LEN + COMMON_HEADER_LEN + 3)
     }
 
-    /// Takes a SACK; false if it is old or impossible.
-    pub(crate) fn on_sack(
-        &mut self,
-        now: Instant,
-        sack: &Sack<'_>,
-        stats: &mut Stats,
-        events: &mut Outbox<Event>,
-    ) -> bool {
-        let cumulative = sack.cumulative_tsn.unwrap_near(self.out.cumulative());
-        let in_flight = self.out.in_flight_bytes;
-        let least = self.rto.least();
-        let acked = self.out.on_sack(now, cumulative, sack.gap_blocks(), least, &mut self.queue);
-        let Some(mut acked) = acked else { return false };
-        // T3 would have expired before this came, had anybody looked at it: what was acknowledged may be what would have been sent again, and
-        // the time is that of a sleep, not of the path (RFC 9260 §6.3.1 C5). Believed, it would pace what follows over minutes.
-        if self.t3.at().is_some_and(|at| at <= now) {
-            self.measured_from = now;
-        }
-        acked.rtt = acked.rtt.filter(|rtt| now - *rtt >= self.measured_from);
-        self.peer_window = sack.a_rwnd as usize;
-        if acked.advanced || acked.bytes > 0 {
-            self.rto.acknowledged();
-            self.probing = false;
-            self.alone = false;
-        }
-        if let Some(rtt) = acked.rtt {
-            self.rto.measured(now, rtt);
-        }
-        self.answered = self.answer_time(&acked, sack);
-        if let Some((newest, left)) = acked.newest {
-            let highest_sent = self.out.next_tsn() - 1;
-            self.congestion.on_ack(&Ack {
-                now,
-                bytes: acked.bytes,
-                in_flight,
-                cumulative,
-                advanced: acked.advanced,
-                newest: left,
-                rtt: acked.rtt,
-                delivered: self.out.progress.delivered,
-                highest_sent,
-            });
-            let bytes = self.out.detect_losses(newest);
-            if bytes > 0 {
-                let recovering = self.congestion.is_recovering();
-                let in_flight = self.out.in_flight_bytes;
-                self.congestion.on_loss(&Loss { now, bytes, in_flight, highest_sent });
-                if !recovering {
-                    stats.recoveries += 1;
-                    self.forced = true;
-                }
-            }
-        }
-        if self.probing && self.peer_window >= limits::SCTP_LEAST_FRAGMENT {
-            // The peer has room again; what it did not take meanwhile need not wait for the doubled timer.
-            self.probing = false;
-            self.rto.collapse();
-            self.out.lose_all(&mut self.queue);
-            self.t3.stop();
-        }
-        self.out.find_reneged(&mut self.queue);
-        if self.partial && sack.gap_blocks().len() > 0 {
-            self.give_up_overdue(now, events);
-        }
-        self.after_sack(now, acked.advanced);
-        true
-    }
-
-    /// Gives up what keeps the peer from what it has already and would come too late anyway (RFC 3758 §4.1 TR4).
-    fn give_up_overdue(&mut self, now: Instant, events: &mut Outbox<Event>) {
-        while let Some(tsn) = self.out.first_passed_over()
-            && self.out.is_overdue(now, tsn)
-        {
-            self.abandon(tsn, events);
-        }
-    }
-
-    /// Takes the acknowledgement that SHUTDOWN carries.
-    pub(crate) fn on_cumulative(&mut self, now: Instant, cumulative: Tsn) {
-        let cumulative = cumulative.unwrap_near(self.out.cumulative());
-        let least = self.rto.least();
-        if let Some(acked) = self.out.on_sack(now, cumulative, core::iter::empty(), least, &mut self.queue) {
-            self.after_sack(now, acked.advanced);
-        }
-    }
-
-    fn after_sack(&mut self, now: Instant, advanced: bool) {
-        if let Some(to) = self.out.forward_to() {
-            let again = self.forward.sent_at + self.rto.smoothed().unwrap_or_default();
-            self.forward.due |= to > self.forward.told || now >= again;
-        }
-        if self.out.is_empty() {
-            self.t3.stop();
-            self.quiet_since.get_or_insert(now);
-        } else if advanced {
-            self.t3.set(now + self.rto.current());
-        }
-    }
-
-    /// How long the answer to an I bit took, if the acknowledgement tells: it covers one chunk, so that no second packet caused
-    /// it, and neither a gap nor the beginning of the association did (RFC 9260 §5.1, §6.2).
-    fn answer_time(&self, acked: &Acked, sack: &Sack<'_>) -> Option<Duration> {
-        let first = self.out.progress.delivered == acked.bytes as u64;
-        let telling = acked.asked && acked.advanced && acked.chunks == 1 && !first;
-        acked.rtt.filter(|_| telling && sack.gap_blocks().len() == 0 && sack.duplicates().len() == 0)
-    }
-
-    /// The packet that brought the acknowledgement has been read: with data in it the acknowledgement says nothing about the
-    /// peer's manners, for data takes it along.
-    pub(crate) fn end_of_packet(&mut self, with_data: bool) {
-        if let Some(rtt) = self.answered.take()
-            && !with_data
-        {
-            self.rto.answered_immediate(rtt);
-        }
-    }
-
     /// Runs T3 if it is due; whether it was.
     pub(crate) fn on_timer(&mut self, now: Instant, stats: &mut Stats) -> bool {
+        self.probe.on_timer(now);
         if !self.t3.take_due(now) {
             return false;
         }
@@ -356,16 +251,19 @@ impl Sender {
         if self.out.loss.has_lost() {
             return self.forced || self.window_open();
         }
-        self.queue.has_more() && self.window_open() && self.peer_room() > 0
+        let room =
+            if self.out.in_flight_chunks == 0 { !self.probe.is_waiting() } else { self.peer_room() > 0 };
+        self.queue.has_more() && self.window_open() && room
     }
 
     fn window_open(&self) -> bool {
         self.out.in_flight_bytes < self.congestion.window()
     }
 
-    /// Bytes of new data that the peer has room for; a packet if nothing is in flight (RFC 9260 §6.1 A).
+    /// Bytes of new data that the peer has room for; a chunk of any length if nothing is in flight and the peer is to be asked, or has
+    /// never had more (RFC 9260 §6.1 A).
     fn peer_room(&self) -> usize {
-        if self.out.in_flight_chunks == 0 {
+        if self.out.in_flight_chunks == 0 && (self.probe.is_due() || self.peer_window >= self.first_window) {
             return usize::MAX;
         }
         if self.out.next_tsn() - self.out.cumulative() > limits::SCTP_MAX_TSN_DISTANCE {
@@ -440,7 +338,15 @@ impl Sender {
         let bytes = self.out.in_flight_bytes - before.min(self.out.in_flight_bytes);
         if bytes == 0 {
             self.pacer.release();
+            let nothing_out = self.out.in_flight_chunks == 0 && !self.out.loss.has_lost();
+            if nothing_out && self.queue.has_more() && self.window_open() {
+                self.probe.wait(now, self.rto.doubled(self.probe.asked()));
+            }
             return false;
+        }
+        if self.probe.left() {
+            // Unanswered, it is repeated after twice the time.
+            self.rto.expired();
         }
         self.forced = false;
         self.pacer.sent(bytes + limits::SCTP_PACKET_OVERHEAD, rate);
