@@ -160,13 +160,31 @@ impl Channels {
         }
     }
 
-    /// The peer has forgotten every channel.
+    /// The peer has forgotten every channel. What had arrived before is still theirs, as far as it is kept.
     fn on_restart(&mut self) {
+        while let Some(message) = self.association.take_former() {
+            if message.ppid != ppid::DCEP {
+                self.take_former(message);
+            }
+        }
         let ids: Vec<_> = self.ids().collect();
         for id in ids {
             self.fail(id, DataChannelFailure::Restarted);
         }
         self.streams.clear();
+    }
+
+    /// Keeps a message of before the peer's restart for its channel, whose application knows that there is something to read.
+    fn take_former(&mut self, message: sctp::Message) {
+        if let Some(Entry::Channel(id)) = self.streams.get(message.stream)
+            && let Some(channel) = self.channels.get_mut(id.0)
+            && !channel.discards
+            && self.streams.charge(&message)
+        {
+            channel.early.push_back(message);
+        } else {
+            self.stats.drops.late += 1;
+        }
     }
 
     fn on_closed(&mut self, reason: CloseReason) {

@@ -119,6 +119,12 @@ impl InStream {
         charge
     }
 
+    /// Gives up the queue: what it holds is of an association that is no more.
+    pub(crate) fn forget_queue(&mut self) -> VecDeque<Arrived> {
+        (self.reported, self.listed, self.used) = (false, false, false);
+        core::mem::take(&mut self.queue)
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Arrived> {
         let message = self.queue.pop_front();
         if self.queue.is_empty() {
