@@ -78,6 +78,43 @@ fn n54_malformed_opens_are_refused() {
     }
 }
 
+/// RFC 8832 §6 and §7 of an OPEN on a used stream or not well formed; RFC 8831 §6.6 of whatever else is wrong with a message.
+#[test]
+fn n54_a_malformed_message_of_the_protocol_closes_the_channel_of_its_stream() {
+    let mut unknown_type = open();
+    unknown_type[1] = 7;
+    for message in [vec![3], vec![9], unknown_type, vec![2, 2]] {
+        let mut wire = against_association();
+        send(&mut wire, 1, ppid::DCEP, &open());
+        wire.run(ms(100));
+        let id = opened(&wire.a_took());
+        send(&mut wire, 1, ppid::STRING, b"before");
+        send(&mut wire, 1, ppid::DCEP, &message);
+        send(&mut wire, 1, ppid::STRING, b"behind");
+        wire.run(ms(100));
+        assert_eq!(read(&mut wire.a, id), [Message::text("before")], "{message:?}");
+        wire.run(ms(500));
+        assert_eq!(resets(&mut wire), [1], "{message:?}");
+        assert_eq!(wire.a.stats().drops.malformed_dcep, 1);
+        let events = wire.a_took();
+        assert_eq!(events, [Event::Readable(id), Event::Error(id, DataChannelFailure::Malformed)]);
+        wire.b.reset_streams(&[1]).unwrap();
+        wire.run(ms(500));
+        assert_eq!(wire.a_took(), [Event::Close(id)]);
+    }
+}
+
+#[test]
+fn n54_a_malformed_answer_to_our_open_closes_that_channel() {
+    let mut wire = against_association();
+    let id = wire.a.create("", DataChannelInit::default()).unwrap();
+    wire.run(ms(100));
+    send(&mut wire, 0, ppid::DCEP, &[9]);
+    wire.run(ms(500));
+    assert_eq!(wire.a_took(), [Event::Open(id), Event::Error(id, DataChannelFailure::Malformed)]);
+    assert_eq!(resets(&mut wire), [0]);
+}
+
 #[test]
 fn n54_a_refused_stream_can_be_used_after_both_resets() {
     let mut wire = is_refused(1, &[3]);

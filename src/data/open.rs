@@ -79,9 +79,12 @@ impl Channels {
         match (parsed, channel) {
             (Ok(DcepMessage::Ack), _) => self.on_ack(channel),
             (Ok(DcepMessage::Open(open)), None) => self.on_open(stream, &open),
-            (Ok(DcepMessage::Open(_)), Some(id)) => self.on_open_again(id),
+            (Ok(DcepMessage::Open(_)), Some(id)) => {
+                self.stats.drops.opened_twice += 1;
+                self.break_off(id, DataChannelFailure::OpenedTwice);
+            }
             (Err(_), None) => self.refuse(stream),
-            (Err(_), Some(_)) => {}
+            (Err(_), Some(id)) => self.break_off(id, DataChannelFailure::Malformed),
         }
     }
 
@@ -129,11 +132,11 @@ impl Channels {
         self.announce_open(id, stream);
     }
 
-    /// An OPEN where there is a channel already: RFC 8832 §6 closes that.
-    fn on_open_again(&mut self, id: ChannelId) {
-        self.stats.drops.opened_twice += 1;
+    /// An OPEN where there is a channel already, or one that is not well formed: RFC 8832 §6 closes the channel. So for what else is wrong with
+    /// a message, one of a type that nobody has agreed upon included (RFC 8831 §6.6).
+    fn break_off(&mut self, id: ChannelId, failure: DataChannelFailure) {
         if self.state(id) == Some(ChannelState::Open) {
-            self.push(Event::Error(id, DataChannelFailure::OpenedTwice));
+            self.push(Event::Error(id, failure));
         }
         self.close_channel(id);
     }
