@@ -202,6 +202,39 @@ fn n54_opens_beyond_the_limit_are_refused() {
     assert_eq!(resets(&mut wire), [1]);
 }
 
+/// Labels and protocols of 65535 bytes are to be expected (RFC 8832 §7), a thousand of them are not.
+#[test]
+fn n54_labels_beyond_the_budget_are_refused_until_channels_are_gone() {
+    let mut wire = against_association();
+    let long = "x".repeat(65_535);
+    let open = Open { label: &long, protocol: &long, ..Open::default() }.to_vec();
+    for n in 0..10 {
+        send(&mut wire, 2 * n + 1, ppid::DCEP, &open);
+        wire.run(ms(500));
+    }
+    let events = wire.a_took();
+    let ids: Vec<_> = wire.a.ids().collect();
+    assert_eq!((ids.len(), events.len()), (8, 16), "1 MiB holds eight, each with `Channel` and `Open`");
+    assert_eq!(wire.a.label(ids[7]), Some(&*long));
+    assert_eq!(wire.a.stats().drops.labels_too_long, 2);
+    assert_eq!(resets(&mut wire), [17, 19]);
+    // Our own are the application's affair, and one that is gone makes room.
+    wire.a.create(&long, DataChannelInit::default()).unwrap();
+    wire.a.close_channel(ids[0]);
+    wire.b.reset_streams(&[1]).unwrap();
+    wire.run(ms(500));
+    wire.a_took();
+    for _ in 0..2 {
+        send(&mut wire, 1, ppid::DCEP, &open);
+        wire.run(ms(500));
+        opened(&wire.a_took());
+        wire.b.reset_streams(&[1]).unwrap();
+        wire.run(ms(500));
+        wire.a_took();
+    }
+    assert_eq!(wire.a.stats().drops.labels_too_long, 2);
+}
+
 #[test]
 fn a_reset_instead_of_an_ack_is_a_refusal() {
     let mut wire = against_association();

@@ -74,6 +74,8 @@ pub const DATA_CHANNELS: usize = 1024;
 pub const DATA_HELD: usize = 512 * 1024;
 /// What is charged for each such message beside its bytes.
 pub const DATA_HELD_OVERHEAD: usize = 64;
+/// Bytes of labels and protocols of the channels that the peer opened: a kilobyte for each of [`DATA_CHANNELS`].
+pub const DATA_LABELS: usize = 1024 * 1024;
 /// Streams that may be in the course of being refused; beyond, the peer is left without an answer.
 pub const DATA_REFUSED_STREAMS: usize = 1024;
 

@@ -46,6 +46,8 @@ pub struct Channels {
     pub(super) channels: Slots<Channel>,
     pub(super) streams: Streams,
     pub(super) phase: Phase,
+    /// Bytes of labels and protocols that are kept for the peer.
+    pub(super) labels: usize,
     /// Channels that get a stream id once the role is known.
     waiting: Vec<ChannelId>,
     events: Outbox<Event>,
@@ -75,6 +77,7 @@ impl Channels {
             channels: Slots::new(),
             streams: Streams::new(),
             phase: Phase::New,
+            labels: 0,
             waiting: Vec::new(),
             events: Outbox::new(config.max_channels.saturating_mul(EVENTS_PER_CHANNEL).saturating_add(2)),
             closing_reported: None,
@@ -301,7 +304,7 @@ impl Channels {
         }
         if channel.state == ChannelState::Closed && !over {
             if channel.close_reported {
-                self.channels.remove(id.0);
+                self.forget(id);
             }
             return None;
         }
@@ -420,7 +423,7 @@ impl Channels {
                 .get(id.0)
                 .is_some_and(|channel| channel.close_reported && channel.early.is_empty())
             {
-                self.channels.remove(id.0);
+                self.forget(id);
             }
         }
         self.streams.clear();
@@ -455,6 +458,7 @@ impl Channels {
             channels: self.channels.clone(),
             streams: self.streams.clone(),
             phase: self.phase,
+            labels: self.labels,
             waiting: self.waiting.clone(),
             events: self.events.clone(),
             closing_reported: self.closing_reported,
@@ -517,11 +521,17 @@ impl Channels {
         Some(event)
     }
 
+    /// Forgets a channel.
+    fn forget(&mut self, id: ChannelId) {
+        let channel = self.channels.remove(id.0);
+        self.labels -= channel.map_or(0, |channel| channel.charged_labels());
+    }
+
     /// Forgets a closed channel that has nothing to read.
     fn reap(&mut self, id: ChannelId) {
         let idle = self.channels.get(id.0).is_some_and(|channel| channel.early.is_empty());
         if idle && self.phase != Phase::Over {
-            self.channels.remove(id.0);
+            self.forget(id);
         }
     }
 

@@ -8,6 +8,7 @@ use super::channel::{Channel, ChannelId, ChannelState};
 use super::channels::Channels;
 use super::event::{DataChannelFailure, Event};
 use super::streams::Entry;
+use crate::base::limits;
 use crate::sctp::{self, Reliability, SendOptions};
 use crate::wire::dcep::{DcepMessage, Open, OpenReliability, ppid};
 
@@ -99,6 +100,7 @@ impl Channels {
 
     fn on_open(&mut self, stream: u16, open: &Open<'_>) {
         let is_full = self.is_full();
+        let labels = self.labels + open.label.len() + open.protocol.len();
         let drops = &mut self.stats.drops;
         let refusal = if stream >= self.streams.limit() {
             Some(&mut drops.invalid_id)
@@ -106,6 +108,8 @@ impl Channels {
             Some(&mut drops.wrong_parity)
         } else if is_full {
             Some(&mut drops.too_many_channels)
+        } else if labels > limits::DATA_LABELS {
+            Some(&mut drops.labels_too_long)
         } else {
             None
         };
@@ -120,8 +124,9 @@ impl Channels {
             open.ordered,
             reliability(open.reliability),
         );
-        channel.acked = true;
+        (channel.acked, channel.is_peers) = (true, true);
         channel.priority = open.priority;
+        self.labels = labels;
         let id = ChannelId(self.channels.insert(channel));
         self.attach(id, stream);
         self.push(Event::Channel(id));
