@@ -8,6 +8,7 @@ use super::transport::{Drawn, Report};
 use crate::ice::IceConnectionState;
 use crate::machine::Output;
 use crate::net::{Path, Transmit};
+use crate::sctp::CloseReason;
 use crate::time::{Instant, earliest};
 use crate::{data, dtls, ice, rtp};
 
@@ -162,7 +163,10 @@ impl PeerConnection {
             D::Closing(id) => Event::DataChannelClosing(id),
             D::Close(id) => Event::DataChannelClose(id),
             D::Error(id, failure) => Event::DataChannelError(id, failure),
-            D::Closed(_) => return self.on_peer_closed(),
+            D::Closed(reason) => {
+                let told = told_of(reason)?;
+                return if told == Event::PeerClosed { self.on_peer_closed() } else { Some(told) };
+            }
             D::Connected => return None,
         })
     }
@@ -192,7 +196,7 @@ impl PeerConnection {
         }
     }
 
-    /// The peer's `close_notify` or its ABORT, whichever comes first, is its clean end.
+    /// The peer's `close_notify` or its ABORT, whichever comes first, is its end.
     fn on_peer_closed(&mut self) -> Option<Event> {
         if self.peer_closed || self.life != Life::Open {
             return None;
@@ -281,5 +285,36 @@ impl PeerConnection {
         self.connection_state = ConnectionState::Closed;
         self.transport.trim();
         Output::Event(Event::ConnectionStateChange(ConnectionState::Closed))
+    }
+}
+
+/// What the application is told of the end of the association, by who ended it.
+const fn told_of(reason: CloseReason) -> Option<Event> {
+    match reason {
+        // The channels begin no shutdown: the peer did.
+        CloseReason::Shutdown | CloseReason::PeerAborted { .. } => Some(Event::PeerClosed),
+        // We close.
+        CloseReason::Aborted => None,
+        CloseReason::SetupTimeout
+        | CloseReason::Unreachable
+        | CloseReason::ProtocolViolation
+        | CloseReason::MessageTooLong => Some(Event::SctpFailed(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_association_is_told_by_who_ended_it() {
+        use CloseReason as R;
+        for peers in [R::Shutdown, R::PeerAborted { cause: 0 }, R::PeerAborted { cause: 13 }] {
+            assert_eq!(told_of(peers), Some(Event::PeerClosed));
+        }
+        for failure in [R::SetupTimeout, R::Unreachable, R::ProtocolViolation, R::MessageTooLong] {
+            assert_eq!(told_of(failure), Some(Event::SctpFailed(failure)));
+        }
+        assert_eq!(told_of(R::Aborted), None);
     }
 }
