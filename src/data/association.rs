@@ -193,12 +193,13 @@ impl Channels {
         }
         self.phase = Phase::Over;
         let is_clean = match reason {
-            CloseReason::Shutdown | CloseReason::Aborted => true,
+            CloseReason::Shutdown | CloseReason::Aborted | CloseReason::TransportClosed => true,
             CloseReason::PeerAborted { cause } => cause == 0 || cause == cause::USER_INITIATED_ABORT,
             CloseReason::SetupTimeout
             | CloseReason::Unreachable
             | CloseReason::ProtocolViolation
-            | CloseReason::MessageTooLong => false,
+            | CloseReason::MessageTooLong
+            | CloseReason::TransportFailed => false,
         };
         let ids: Vec<_> = self.ids().collect();
         for id in ids {

@@ -396,6 +396,24 @@ impl Channels {
         }
     }
 
+    /// The DTLS connection below is over: the peer has closed it or, if it `failed`, an error has. `Close` comes for every channel, `Error`
+    /// before it if it failed, then `Closed`. What had arrived can still be read. Before [`connect`](Self::connect) this does nothing:
+    /// another connection may take the place of that one.
+    pub fn transport_closed(&mut self, failed: bool) {
+        if !matches!(self.phase, Phase::Connecting | Phase::Up) {
+            return;
+        }
+        // What had arrived before comes first.
+        let now = self.latest.now();
+        while let Output::Event(event) = self.association.poll_output(now, &mut []) {
+            self.on_association(&event);
+        }
+        self.association.abort();
+        let reason =
+            if failed { sctp::CloseReason::TransportFailed } else { sctp::CloseReason::TransportClosed };
+        self.on_association(&sctp::Event::Closed(reason));
+    }
+
     /// The path below is another one now, with this round trip if it has been measured: see [`Association::path_changed`].
     pub fn path_changed(&mut self, rtt: Option<Duration>) {
         self.association.path_changed(rtt);
@@ -515,6 +533,8 @@ impl Channels {
                     channel.close_reported = true;
                 }
             }
+            // Of an association that another has taken the place of meanwhile.
+            Event::Closed(_) if self.phase != Phase::Over => return self.pop(),
             Event::Closed(_) => self.finished = true,
             Event::Connected | Event::Channel(_) | Event::Open(_) | Event::Closing(_) | Event::Error(..) => {}
         }

@@ -143,8 +143,16 @@ impl PeerConnection {
                 self.start_data();
                 None
             }
-            dtls::Event::PeerClosed => self.on_peer_closed(),
+            dtls::Event::PeerClosed => {
+                // RFC 5246 §7.2.1: "MUST respond with a close_notify alert of its own and close down the connection immediately".
+                if let Some(dtls) = &mut self.transport.dtls {
+                    dtls.close();
+                }
+                self.transport.data.transport_closed(false);
+                self.on_peer_closed()
+            }
             dtls::Event::Failed(reason) => {
+                self.transport.data.transport_closed(true);
                 self.transport.dtls_state = DtlsState::Failed;
                 self.failure = Some(Failure::Dtls(reason));
                 None
@@ -207,7 +215,8 @@ impl PeerConnection {
 
     /// Starts SCTP once DTLS is up, at the earliest with the first negotiated data section.
     pub(super) fn start_data(&mut self) {
-        if self.transport.dtls_state != DtlsState::Connected || self.remote_max_message_size.is_none() {
+        let up = self.transport.dtls_state == DtlsState::Connected && !self.peer_closed;
+        if !up || self.remote_max_message_size.is_none() {
             return;
         }
         let Some(role) = self.transport.dtls.as_ref().map(|dtls| dtls.role()) else { return };
@@ -293,8 +302,8 @@ const fn told_of(reason: CloseReason) -> Option<Event> {
     match reason {
         // The channels begin no shutdown: the peer did.
         CloseReason::Shutdown | CloseReason::PeerAborted { .. } => Some(Event::PeerClosed),
-        // We close.
-        CloseReason::Aborted => None,
+        // We close, or DTLS has said it already.
+        CloseReason::Aborted | CloseReason::TransportClosed | CloseReason::TransportFailed => None,
         CloseReason::SetupTimeout
         | CloseReason::Unreachable
         | CloseReason::ProtocolViolation
@@ -315,6 +324,8 @@ mod tests {
         for failure in [R::SetupTimeout, R::Unreachable, R::ProtocolViolation, R::MessageTooLong] {
             assert_eq!(told_of(failure), Some(Event::SctpFailed(failure)));
         }
-        assert_eq!(told_of(R::Aborted), None);
+        for known in [R::Aborted, R::TransportClosed, R::TransportFailed] {
+            assert_eq!(told_of(known), None);
+        }
     }
 }

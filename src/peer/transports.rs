@@ -144,7 +144,10 @@ impl PeerConnection {
         self.remote_max_message_size?;
         let association = self.transport.data.association();
         let up = association.state() == State::Established;
-        let over = self.life != Life::Open || self.peer_closed || self.transport.data.is_over();
+        let over = self.life != Life::Open
+            || self.peer_closed
+            || self.transport.dtls_state == DtlsState::Failed
+            || self.transport.data.is_over();
         let state = if over {
             SctpTransportState::Closed
         } else if up {

@@ -76,4 +76,8 @@ pub enum CloseReason {
     ProtocolViolation,
     /// The peer sent a message longer than `Config::max_receive_message_size`.
     MessageTooLong,
+    /// What carried the packets was closed by the peer. Told by data channels alone, whose transport it is.
+    TransportClosed,
+    /// What carried the packets failed. Told by data channels alone.
+    TransportFailed,
 }
