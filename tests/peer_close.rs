@@ -325,7 +325,11 @@ fn close_notify_closes_the_channels_though_the_abort_was_lost_and_is_answered() 
     pair.wake();
     pair.run_for(secs(5));
     assert_eq!(pair.ends[1].count(|event| *event == Event::PeerClosed), 1);
-    assert_eq!(pair.ends[1].count(|event| matches!(event, Event::DataChannelError(..))), 0, "no error: it is clean");
+    assert_eq!(
+        pair.ends[1].count(|event| matches!(event, Event::DataChannelError(..))),
+        0,
+        "no error: it is clean"
+    );
     assert_over(&mut pair, 1, channels[1]);
     assert_eq!(answers.load(Relaxed), 1, "RFC 5246 §7.2.1");
     pair.ends[1].pc.close();
@@ -351,4 +355,26 @@ fn a_fatal_alert_under_the_keys_fails_the_channels() {
     assert_eq!(pair.ends[1].count(|event| *event == Event::PeerClosed), 0);
     assert_eq!(pair.received(1, channels[1]), ["last words"], "what had arrived can still be read");
     assert_over(&mut pair, 1, channels[1]);
+}
+
+/// RFC 9260 §8.4: who has no association any more says so to whoever still sends in it.
+#[test]
+fn an_abort_that_was_lost_is_said_again_to_a_peer_that_goes_on() {
+    // The second end takes shorter messages than it says, and breaks off where one is longer.
+    let mut pair = Pair::new([&Config::new(), &Config::new().max_message_size(10_000)]);
+    let channels = pair.create_channels();
+    let (said, meant) = ("a=max-message-size:100000\r\n", "a=max-message-size:10000\r\n");
+    pair.negotiate_with(0, OfferOptions::default(), |offer| offer, |answer| replaced(&answer, meant, said));
+    pair.connect();
+    pair.filter = Box::new(|from, bytes| from != 1 || !is_record(bytes, 23));
+    pair.send(0, channels[0], &text(&"x".repeat(20_000)));
+    let done = |pair: &mut Pair| pair.ends[1].saw(&Event::DataChannelClose(channels[1]));
+    assert!(pair.run_until(secs(5), done));
+    pair.filter = Box::new(|_, _| true);
+    assert!(!pair.ends[0].saw(&Event::DataChannelClose(channels[0])));
+    let done = |pair: &mut Pair| pair.ends[0].saw(&Event::PeerClosed);
+    assert!(pair.run_until(secs(20), done), "the first retransmission is answered");
+    assert_over(&mut pair, 0, channels[0]);
+    assert_over(&mut pair, 1, channels[1]);
+    assert_eq!(pair.states(), [ConnectionState::Connected; 2]);
 }

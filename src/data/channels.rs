@@ -140,8 +140,15 @@ impl Channels {
         match self.phase {
             Phase::New => self.stats.drops.early_packets += 1,
             Phase::Connecting | Phase::Up => self.association.handle_input(now, packet),
-            Phase::Over => {}
+            Phase::Over => self.association.late_input(&packet),
         }
+    }
+
+    /// What is to be answered to packets that arrived after the end, as long as what carries them lives: a peer that has not heard of the
+    /// end is told again (RFC 9260 §8.4). Writes a packet into `buf`, which is as long as the MTU, and returns its length.
+    /// [`poll_output`](Self::poll_output) has no part in it, since closed is final.
+    pub fn late_output(&mut self, buf: &mut [u8]) -> Option<usize> {
+        if self.finished { self.association.late_output(buf) } else { None }
     }
 
     /// The next event, packet (`buf[..len]`) or deadline.
