@@ -352,6 +352,32 @@ fn pieces_of_the_deprecated_identifiers_are_joined() {
 }
 
 #[test]
+fn a_message_whose_last_piece_comes_with_the_end_of_its_channel_is_whole() {
+    let mut wire = against_association();
+    send(&mut wire, 1, ppid::DCEP, &open());
+    send(&mut wire, 1, ppid::STRING_PARTIAL, b"ab");
+    wire.run(ms(100));
+    let id = opened(&wire.a_took());
+    assert_eq!(read(&mut wire.a, id), []);
+    send(&mut wire, 1, ppid::STRING, b"cd");
+    wire.b.reset_streams(&[1]).unwrap();
+    wire.run(ms(500));
+    assert!(wire.a_took().ends_with(&[Event::Closing(id), Event::Close(id)]));
+    assert_eq!(read(&mut wire.a, id), [Message::text("abcd")]);
+    // So where the association ends.
+    send(&mut wire, 3, ppid::DCEP, &open());
+    send(&mut wire, 3, ppid::STRING_PARTIAL, b"ab");
+    wire.run(ms(100));
+    let id = opened(&wire.a_took());
+    assert_eq!(read(&mut wire.a, id), []);
+    send(&mut wire, 3, ppid::STRING, b"cd");
+    wire.run(ms(100));
+    wire.b.abort();
+    wire.run(ms(100));
+    assert_eq!(read(&mut wire.a, id), [Message::text("abcd")]);
+}
+
+#[test]
 fn pieces_without_an_end_are_bounded() {
     let mut wire = against_association();
     send(&mut wire, 1, ppid::DCEP, &open());

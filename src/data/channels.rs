@@ -549,9 +549,10 @@ impl Channels {
     }
 
     /// Forgets a channel.
-    fn forget(&mut self, id: ChannelId) {
-        let channel = self.channels.remove(id.0);
-        self.labels -= channel.map_or(0, |channel| channel.charged_labels());
+    pub(super) fn forget(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.remove(id.0) else { return };
+        self.labels -= channel.charged_labels();
+        self.streams.uncharge_bytes(channel.partial.map_or(0, |partial| partial.len()));
     }
 
     /// Forgets a closed channel that has nothing to read.

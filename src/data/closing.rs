@@ -240,8 +240,6 @@ impl Channels {
             self.stats.closed += 1;
         }
         channel.state = ChannelState::Closed;
-        let partial = channel.partial.take().map_or(0, |partial| partial.len());
-        self.streams.uncharge_bytes(partial);
         match channel.stream {
             Some(_) if is_over => {}
             Some(stream) if channel.outgoing == Outgoing::Failed => self.streams.bury(stream),
