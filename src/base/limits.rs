@@ -89,6 +89,8 @@ pub const MAX_SEGMENTS: usize = 64;
 pub const SCTP_SEND_LIMIT: usize = 1024 * 1024;
 /// Longest message either way unless descriptions say otherwise: what Chromium takes.
 pub const SCTP_MAX_MESSAGE: usize = 256 * 1024;
+/// Longest message towards a peer whose description does not say what it takes (RFC 8841 §6.1).
+pub const DEFAULT_MAX_MESSAGE: usize = 64 * 1024;
 /// Least SCTP packet length: what is left of [`MIN_MTU`] inside DTLS.
 pub const SCTP_MIN_MTU: usize = 160;
 /// How long a peer may keep an acknowledgement back, until we know better (RFC 9260 §6.2: usually 200 ms).

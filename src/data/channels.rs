@@ -4,23 +4,21 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::channel::{Channel, ChannelId, ChannelState, Decoded, decode, encode};
+use super::channel::{Channel, ChannelId, ChannelState, encode};
 use super::config::{Config, DataChannelInit, Role};
 use super::error::{DataChannelError, SendError};
 use super::event::{DataChannelFailure, Event};
 use super::message::Message;
 use super::stats::Stats;
 use super::streams::Streams;
+use crate::base::limits;
 use crate::base::outbox::Outbox;
 use crate::base::slots::Slots;
 use crate::machine::{Machine, Output};
 use crate::rng::Rng;
 use crate::sctp::{self, Association, Reliability, SendOptions};
 use crate::time::{Instant, Latest};
-use crate::wire::dcep::ppid;
 
-/// Longest message towards a peer that does not say what it takes (RFC 8841 §6.1).
-const DEFAULT_REMOTE_MAX: usize = 64 * 1024;
 /// Events that one channel can have waiting: each kind once.
 const EVENTS_PER_CHANNEL: usize = 7;
 
@@ -84,7 +82,7 @@ impl Channels {
             finished: false,
             resets_due: false,
             limit: config.max_channels,
-            remote_max: DEFAULT_REMOTE_MAX,
+            remote_max: limits::DEFAULT_MAX_MESSAGE,
             local_max: config.sctp.max_receive_message_size,
             stats: Stats::default(),
         })
@@ -126,7 +124,7 @@ impl Channels {
     /// The `a=max-message-size` of the peer's description: 0 is unlimited, absent is 65536 (RFC 8841 §6).
     pub fn set_remote_max_message_size(&mut self, bytes: Option<u64>) {
         self.remote_max = match bytes {
-            None => DEFAULT_REMOTE_MAX,
+            None => limits::DEFAULT_MAX_MESSAGE,
             Some(0) => usize::MAX,
             Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
@@ -277,92 +275,6 @@ impl Channels {
             Err(sctp::SendError::TooLong { len, max }) => Err(SendError::TooLong { len, max }),
             Err(error) => Err(SendError::Association(error)),
         }
-    }
-
-    /// The next message that arrived on the channel. `None` ends what one `Readable` announced.
-    pub fn recv(&mut self, id: ChannelId) -> Option<Message> {
-        loop {
-            let raw = self.next_raw(id)?;
-            if raw.ppid == ppid::DCEP {
-                self.on_dcep(raw.stream, &raw.data);
-                continue;
-            }
-            let last_piece = decode(raw.ppid, raw.data);
-            if matches!(last_piece, Decoded::UnknownPpid) {
-                self.on_unknown_ppid(id);
-                continue;
-            }
-            let Some(message) = self.assemble(id, last_piece) else { continue };
-            if let Some(channel) = self.channels.get_mut(id.0) {
-                channel.stats.messages_received += 1;
-                channel.stats.bytes_received += message.data.len() as u64;
-            }
-            return Some(message);
-        }
-    }
-
-    /// The next message as SCTP carried it.
-    fn next_raw(&mut self, id: ChannelId) -> Option<sctp::Message> {
-        let over = self.phase == Phase::Over;
-        let channel = self.channels.get_mut(id.0)?;
-        if let Some(early) = channel.early.pop_front() {
-            self.streams.uncharge([&early]);
-            return Some(early);
-        }
-        if channel.state == ChannelState::Closed && !over {
-            if channel.close_reported {
-                self.forget(id);
-            }
-            return None;
-        }
-        let stream = channel.stream.filter(|_| !channel.discards)?;
-        let raw = self.association.recv_from(stream);
-        if raw.is_none() && core::mem::take(&mut channel.drain_first) {
-            self.reset_outgoing(id);
-        }
-        raw
-    }
-
-    /// "If a message with an unsupported PPID is received [...] the receiver SHOULD close the corresponding data channel" (RFC 8831 §6.6).
-    fn on_unknown_ppid(&mut self, id: ChannelId) {
-        self.stats.drops.unknown_ppid += 1;
-        if self.state(id) == Some(ChannelState::Open) {
-            self.push(Event::Error(id, DataChannelFailure::UnknownPayload));
-            self.close_channel(id);
-        }
-    }
-
-    /// Puts a message together from the pieces of the deprecated identifiers; nearly always there is only one.
-    fn assemble(&mut self, id: ChannelId, decoded: Decoded) -> Option<Message> {
-        let channel = self.channels.get_mut(id.0)?;
-        let drops = &mut self.stats.drops;
-        match decoded {
-            Decoded::Message(message) => {
-                let Some(mut whole) = channel.partial.take() else { return Some(message) };
-                self.streams.uncharge_bytes(whole.len());
-                whole.extend_from_slice(&message.data);
-                if !message.binary && core::str::from_utf8(&whole).is_err() {
-                    drops.invalid_utf8 += 1;
-                    return None;
-                }
-                return Some(Message { binary: message.binary, data: Bytes::from(whole) });
-            }
-            Decoded::Piece(piece) => {
-                let so_far = channel.partial.as_ref().map_or(0, Vec::len);
-                let fits = so_far + piece.len() <= self.local_max;
-                if fits && self.streams.charge_bytes(piece.len()) {
-                    channel.partial.get_or_insert_default().extend_from_slice(&piece);
-                } else {
-                    drops.partial_too_long += 1;
-                    self.streams.uncharge_bytes(so_far);
-                    channel.partial = None;
-                }
-            }
-            Decoded::InvalidUtf8 => drops.invalid_utf8 += 1,
-            // Ended the channel.
-            Decoded::UnknownPpid => {}
-        }
-        None
     }
 
     /// Whether `send` would take a message of allowed length now.

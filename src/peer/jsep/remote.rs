@@ -2,15 +2,13 @@
 
 use core::time::Duration;
 
+use crate::base::limits;
 use crate::crypto::Fingerprint;
 use crate::ice::{Credentials, RemoteParameters};
 use crate::peer::jsep::apply::NegotiatedData;
 use crate::peer::jsep::description::SdpType;
 use crate::peer::jsep::error::NegotiationError;
 use crate::sdp::{Attribute, Attributes, Candidate, Media, Session, Setup, TlsId};
-
-/// The longest message of a peer that does not say (RFC 8841 §6.1).
-const DEFAULT_MAX_MESSAGE_SIZE: u64 = 65_536;
 
 /// Whether a section is offered, or accepted. Port 0 rejects, but for a section that rides in a bundle.
 pub(super) fn is_live(media: &Media) -> bool {
@@ -27,7 +25,11 @@ pub(super) fn read_data(
     Ok(NegotiatedData {
         local_sctp_port,
         remote_sctp_port: view.sctp_port().ok_or(NegotiationError::MissingSctpPort(index))?,
-        remote_max_message_size: view.own().max_message_size().copied().unwrap_or(DEFAULT_MAX_MESSAGE_SIZE),
+        remote_max_message_size: view
+            .own()
+            .max_message_size()
+            .copied()
+            .unwrap_or(limits::DEFAULT_MAX_MESSAGE as u64),
     })
 }
 
