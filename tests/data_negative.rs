@@ -3,10 +3,10 @@
 
 mod data_support;
 
-use antiphon::data::{Channels, DataChannelFailure, DataChannelInit, Event, Message};
+use antiphon::data::{Channels, Config, DataChannelFailure, DataChannelInit, Event, Message, Role};
 use antiphon::sctp::{self, Association, SendOptions};
 use antiphon::wire::dcep::{DcepMessage, Open, ppid};
-use data_support::{Wire, against_association, ms, opened, read};
+use data_support::{START, Wire, against_association, channels, ms, opened, read, rng};
 
 type Against = Wire<Channels, Association>;
 
@@ -420,4 +420,38 @@ fn an_answer_to_a_reset_is_not_answered() {
     send(&mut wire, 9, ppid::BINARY, b"used");
     wire.run(ms(500));
     assert_eq!(reset(&mut wire, &[9]), [9]);
+}
+
+/// A channel agreed upon needs no words: the peer may use the stream again, and close it, with nothing but another reset. Which it may as
+/// soon as it has performed our reset of the first use, though its answer to that is lost.
+#[test]
+fn a_second_reset_of_a_stream_is_that_of_its_next_use() {
+    let config = Config::default();
+    let peer = Association::new(START, rng(2).fork("peer"), &config.sctp).unwrap();
+    let mut wire = Wire::new(peer, channels(1, &config), 3);
+    wire.a.connect();
+    wire.b.connect(Role::Client, None, None);
+    wire.run(ms(500));
+    let agreed = DataChannelInit { negotiated: Some(1001), ..DataChannelInit::default() };
+    let id = wire.b.create("", agreed).unwrap();
+    wire.run(ms(100));
+    wire.b_took();
+    wire.a_took();
+    let was_reset = sctp::Event::IncomingReset { stream: 1001 };
+    wire.loss_to_b_of_responses = true;
+    wire.a.reset_streams(&[1001]).unwrap();
+    wire.run(ms(120));
+    assert_eq!(wire.b_took(), [Event::Closing(id)]);
+    assert!(wire.a_took().contains(&was_reset));
+    let elsewhere = sctp::Message { stream: 7, ppid: ppid::BINARY, data: vec![1].into() };
+    wire.a.send(wire.now, &elsewhere, SendOptions::default()).unwrap();
+    wire.run(ms(60));
+    wire.a.reset_streams(&[1001]).unwrap();
+    wire.run(ms(60));
+    assert_eq!(wire.b_took(), [Event::Close(id)]);
+    // Our second reset is behind other data than the first, as the peer's was.
+    wire.b.create("elsewhere", DataChannelInit::default()).unwrap();
+    wire.loss_to_b_of_responses = false;
+    wire.run(ms(3000));
+    assert!(wire.a_took().contains(&was_reset), "the second use is answered as the first was");
 }

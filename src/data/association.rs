@@ -97,7 +97,7 @@ impl Channels {
 
     /// Something new on a stream that the peer had reset: it uses the stream again, so it has performed our reset too, and only its
     /// answer is late or lost.
-    fn end_superseded(&mut self, stream: u16) {
+    pub(super) fn end_superseded(&mut self, stream: u16) {
         match self.streams.get(stream) {
             Some(Entry::Channel(id)) => {
                 let id = *id;

@@ -113,6 +113,8 @@ impl Channels {
 
     /// The peer reset its direction, and all it sent before is there to read.
     pub(super) fn on_incoming_reset(&mut self, stream: u16) {
+        // Once more: the peer has used the stream in between, if only for a channel agreed upon on which it said nothing.
+        self.end_superseded(stream);
         match self.streams.get(stream) {
             Some(Entry::Channel(id)) => {
                 let id = *id;
