@@ -164,7 +164,7 @@ fn receive(mut end: Endpoint, line: Timeline) -> Fallible<()> {
                     }
                 }
             }
-            Event::PeerClosed => end.pc.close(),
+            Event::PeerClosed | Event::SctpFailed(_) => end.pc.close(),
             Event::ConnectionStateChange(ConnectionState::Failed) => return Err(failure(&end)),
             Event::ConnectionStateChange(ConnectionState::Closed) => return Ok(()),
             _ => {}

@@ -289,6 +289,10 @@ impl Peer {
                     asked.unwrap_or_default();
                 }
             }
+            Event::SctpFailed(reason) => {
+                emit(&json!({ "ev": "sctp-failed", "reason": format!("{reason:?}"), "ms": ms }));
+                end.pc.close();
+            }
             Event::PeerClosed => {
                 emit(&json!({ "ev": "peer-closed", "ms": ms }));
                 end.pc.close();

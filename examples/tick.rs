@@ -117,7 +117,7 @@ impl Player {
             Event::ConnectionStateChange(state) => {
                 println!("{}: {state:?} in frame {}", self.name, self.frame);
             }
-            Event::PeerClosed => self.pc.close(),
+            Event::PeerClosed | Event::SctpFailed(_) => self.pc.close(),
             _ => {}
         }
     }

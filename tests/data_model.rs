@@ -1,27 +1,58 @@
-//! Channels are created, used and closed at random from both ends of a poor path; whatever happens, each message arrives once, in order
-//! and on its channel, both ends agree in the end, and every id becomes free again.
+//! Channels are created, agreed upon, used, refused and closed at random from both ends of a poor path; whatever happens, each message
+//! arrives once, in order and on its channel, both ends agree in the end, and every id becomes free again.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod data_support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use antiphon::data::{ChannelId, ChannelState, Channels, Config, DataChannelInit, Event, Message};
+use antiphon::data::{
+    ChannelId, ChannelState, Channels, Config, DataChannelError, DataChannelFailure, DataChannelInit, Event,
+    Message,
+};
 use data_support::{Wire, connect, ms, pair};
 use proptest::prelude::*;
 
+/// Ids that both ends use by agreement alone.
+const AGREED: core::ops::Range<u16> = 1000..1003;
+/// Channels that an end may have: few enough that many are refused.
+const LIMIT: usize = 8;
+
+fn agreed(id: u16) -> DataChannelInit {
+    DataChannelInit { negotiated: Some(id), ..DataChannelInit::default() }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Create { side: usize },
-    Send { side: usize, which: usize, count: usize },
-    Close { side: usize, which: usize },
-    Read { side: usize },
-    Run { millis: u64 },
+    Create {
+        side: usize,
+    },
+    /// Both ends create the channel that they have agreed upon, this one first. Where the other cannot, this one closes it again.
+    Agree {
+        side: usize,
+        id: u16,
+    },
+    Send {
+        side: usize,
+        which: usize,
+        count: usize,
+    },
+    Close {
+        side: usize,
+        which: usize,
+    },
+    Read {
+        side: usize,
+    },
+    Run {
+        millis: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..2_usize).prop_map(|side| Step::Create { side }),
+        2 => (0..2_usize, AGREED).prop_map(|(side, id)| Step::Agree { side, id }),
         6 => (0..2_usize, any::<usize>(), 1..5_usize).prop_map(|(side, which, count)| Step::Send { side, which, count }),
         3 => (0..2_usize, any::<usize>()).prop_map(|(side, which)| Step::Close { side, which }),
         3 => (0..2_usize).prop_map(|side| Step::Read { side }),
@@ -36,6 +67,10 @@ struct View {
     received: Vec<u32>,
     closed_here: bool,
     closes: usize,
+    /// The other end was full.
+    refused: bool,
+    /// Agreed upon, and the other end could not create it.
+    alone: bool,
 }
 
 /// What one end has seen.
@@ -49,15 +84,17 @@ struct Model {
     wire: Wire<Channels, Channels>,
     sides: [Side; 2],
     next: u32,
+    /// Agreed ids that one end alone used last.
+    lonely: BTreeSet<u16>,
 }
 
 impl Model {
     fn new(loss: u64) -> Self {
-        let mut wire = pair(&Config::default());
+        let mut wire = pair(&Config { max_channels: LIMIT, ..Config::default() });
         connect(&mut wire);
         wire.run(ms(300));
         wire.loss = loss;
-        let mut model = Self { wire, sides: Default::default(), next: 0 };
+        let mut model = Self { wire, sides: Default::default(), next: 0, lonely: BTreeSet::new() };
         model.observe();
         model
     }
@@ -80,7 +117,9 @@ impl Model {
                     let label = &self.sides[side].labels[&id];
                     self.sides[side].views.get_mut(label).unwrap().closes += 1;
                 } else if let Event::Error(id, failure) = event {
-                    panic!("{id:?} {failure:?}");
+                    assert_eq!(failure, DataChannelFailure::Refused, "{id:?}");
+                    let label = &self.sides[side].labels[&id];
+                    self.sides[side].views.get_mut(label).unwrap().refused = true;
                 }
             }
             let end = if side == 0 { &self.wire.a } else { &self.wire.b };
@@ -115,15 +154,45 @@ impl Model {
         open.get(which % open.len().max(1)).copied()
     }
 
+    fn knows(&mut self, side: usize, id: ChannelId, label: String) {
+        self.sides[side].labels.insert(id, label.clone());
+        self.sides[side].views.insert(label, View::default());
+    }
+
+    fn agree(&mut self, side: usize, id: u16) {
+        let can = [side, 1 - side].map(|side| self.end(side).fork().create("", agreed(id)).is_ok());
+        // Once may an end use the id before the other has finished with it: to more than that there is no answer that cannot be mistaken.
+        let again = self.lonely.contains(&id);
+        if !can[0] || (!can[1] && again) {
+            return;
+        }
+        let label = format!("agreed {id}, {}", self.next);
+        self.next += 1;
+        let here = self.end(side).create(&label, agreed(id)).unwrap();
+        self.knows(side, here, label.clone());
+        if can[1] {
+            self.lonely.remove(&id);
+            let there = self.end(1 - side).create(&label, agreed(id)).unwrap();
+            self.knows(1 - side, there, label);
+        } else {
+            self.lonely.insert(id);
+            self.end(side).close_channel(here);
+            let view = self.sides[side].views.get_mut(&label).unwrap();
+            (view.closed_here, view.alone) = (true, true);
+        }
+    }
+
     fn apply(&mut self, step: Step) {
         match step {
             Step::Create { side } => {
                 let label = format!("{side}-{}", self.next);
                 self.next += 1;
-                let id = self.end(side).create(&label, DataChannelInit::default()).unwrap();
-                self.sides[side].labels.insert(id, label.clone());
-                self.sides[side].views.insert(label, View::default());
+                match self.end(side).create(&label, DataChannelInit::default()) {
+                    Ok(id) => self.knows(side, id, label),
+                    Err(error) => assert_eq!(error, DataChannelError::TooMany { limit: LIMIT }),
+                }
             }
+            Step::Agree { side, id } => self.agree(side, id),
             Step::Send { side, which, count } => {
                 let Some(id) = self.pick(side, which) else { return };
                 let now = self.wire.now;
@@ -161,29 +230,57 @@ impl Model {
             self.read(0);
             self.read(1);
         }
+        self.assert_agreement();
+        // What is still open closes, and then every id is free again: at both ends, whoever chose it.
+        for side in 0..2 {
+            for id in self.end(side).ids().collect::<Vec<_>>() {
+                self.end(side).close_channel(id);
+            }
+        }
+        self.apply(Step::Run { millis: 20_000 });
+        self.read(0);
+        self.read(1);
+        self.apply(Step::Run { millis: 1 });
+        for side in 0..2 {
+            assert!(self.end(side).is_empty(), "{:?}", self.end(side));
+            for id in (0..40).chain(AGREED) {
+                let created = self.end(side).fork().create("", agreed(id)).map(drop);
+                assert_eq!(created, Ok(()), "end {side}");
+            }
+            let end = self.end(side);
+            let id = end.create("last", DataChannelInit::default()).unwrap();
+            assert_eq!(end.stream_id(id).map(usize::from), Some(side));
+        }
+    }
+
+    /// Both ends know the same of each channel, but for those that one was too full to take.
+    fn assert_agreement(&self) {
         let [a, b] = &self.sides;
-        let labels: Vec<_> = a.views.keys().chain(b.views.keys()).collect();
+        let mut refused = [0; 2];
+        let labels: BTreeSet<_> = a.views.keys().chain(b.views.keys()).collect();
         for label in labels {
-            let (Some(a), Some(b)) = (a.views.get(label), b.views.get(label)) else {
-                panic!("only one end knows {label}")
+            let (a, b) = match (a.views.get(label), b.views.get(label)) {
+                (Some(a), Some(b)) => (a, b),
+                (None, None) => continue,
+                (Some(only), None) | (None, Some(only)) => {
+                    let known_to_a = a.views.contains_key(label);
+                    assert!(only.refused || only.closed_here, "only one end knows {label}: {only:?}");
+                    assert_eq!((only.closes, only.received.len()), (1, 0), "{label}");
+                    refused[usize::from(known_to_a)] += u64::from(!only.alone);
+                    continue;
+                }
             };
             let closed = a.closed_here || b.closed_here;
             for (from, to) in [(a, b), (b, a)] {
+                assert!(!from.refused, "{label}");
                 assert!(from.sent.starts_with(&to.received), "{label}: {from:?} {to:?}");
                 // The closing end discards what arrives, and what the other end had queued is still sent.
                 assert!(to.closed_here || from.sent == to.received, "{label}: {from:?} {to:?}");
                 assert_eq!(from.closes, usize::from(closed), "{label}");
             }
         }
-        // Every id in use belongs to an open channel: the next one created gets the least of the others.
-        for side in 0..2 {
-            let end = self.end(side);
-            let used: Vec<_> = end.ids().filter_map(|id| end.stream_id(id)).collect();
-            let least =
-                (0..u16::MAX / 2).map(|n| n * 2 + u16::try_from(side).unwrap()).find(|id| !used.contains(id));
-            let id = end.create("last", DataChannelInit::default()).unwrap();
-            assert_eq!(end.stream_id(id), least);
-        }
+        let counted = [&self.wire.a, &self.wire.b].map(|end| end.stats().drops.too_many_channels);
+        assert_eq!(refused, counted);
     }
 }
 

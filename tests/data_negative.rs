@@ -3,10 +3,10 @@
 
 mod data_support;
 
-use antiphon::data::{Channels, DataChannelFailure, DataChannelInit, Event, Message};
+use antiphon::data::{Channels, Config, DataChannelFailure, DataChannelInit, Event, Message, Role};
 use antiphon::sctp::{self, Association, SendOptions};
 use antiphon::wire::dcep::{DcepMessage, Open, ppid};
-use data_support::{Wire, against_association, ms, opened, read};
+use data_support::{START, Wire, against_association, channels, ms, opened, read, rng};
 
 type Against = Wire<Channels, Association>;
 
@@ -76,6 +76,43 @@ fn n54_malformed_opens_are_refused() {
         let wire = is_refused(1, &message);
         assert_eq!(wire.a.stats().drops.malformed_dcep, 1, "{message:?}");
     }
+}
+
+/// RFC 8832 §6 and §7 of an OPEN on a used stream or not well formed; RFC 8831 §6.6 of whatever else is wrong with a message.
+#[test]
+fn n54_a_malformed_message_of_the_protocol_closes_the_channel_of_its_stream() {
+    let mut unknown_type = open();
+    unknown_type[1] = 7;
+    for message in [vec![3], vec![9], unknown_type, vec![2, 2]] {
+        let mut wire = against_association();
+        send(&mut wire, 1, ppid::DCEP, &open());
+        wire.run(ms(100));
+        let id = opened(&wire.a_took());
+        send(&mut wire, 1, ppid::STRING, b"before");
+        send(&mut wire, 1, ppid::DCEP, &message);
+        send(&mut wire, 1, ppid::STRING, b"behind");
+        wire.run(ms(100));
+        assert_eq!(read(&mut wire.a, id), [Message::text("before")], "{message:?}");
+        wire.run(ms(500));
+        assert_eq!(resets(&mut wire), [1], "{message:?}");
+        assert_eq!(wire.a.stats().drops.malformed_dcep, 1);
+        let events = wire.a_took();
+        assert_eq!(events, [Event::Readable(id), Event::Error(id, DataChannelFailure::Malformed)]);
+        wire.b.reset_streams(&[1]).unwrap();
+        wire.run(ms(500));
+        assert_eq!(wire.a_took(), [Event::Close(id)]);
+    }
+}
+
+#[test]
+fn n54_a_malformed_answer_to_our_open_closes_that_channel() {
+    let mut wire = against_association();
+    let id = wire.a.create("", DataChannelInit::default()).unwrap();
+    wire.run(ms(100));
+    send(&mut wire, 0, ppid::DCEP, &[9]);
+    wire.run(ms(500));
+    assert_eq!(wire.a_took(), [Event::Open(id), Event::Error(id, DataChannelFailure::Malformed)]);
+    assert_eq!(resets(&mut wire), [0]);
 }
 
 #[test]
@@ -163,6 +200,39 @@ fn n54_opens_beyond_the_limit_are_refused() {
     wire.run(ms(1000));
     assert_eq!(wire.a.stats().drops.too_many_channels, 1);
     assert_eq!(resets(&mut wire), [1]);
+}
+
+/// Labels and protocols of 65535 bytes are to be expected (RFC 8832 §7), a thousand of them are not.
+#[test]
+fn n54_labels_beyond_the_budget_are_refused_until_channels_are_gone() {
+    let mut wire = against_association();
+    let long = "x".repeat(65_535);
+    let open = Open { label: &long, protocol: &long, ..Open::default() }.to_vec();
+    for n in 0..10 {
+        send(&mut wire, 2 * n + 1, ppid::DCEP, &open);
+        wire.run(ms(500));
+    }
+    let events = wire.a_took();
+    let ids: Vec<_> = wire.a.ids().collect();
+    assert_eq!((ids.len(), events.len()), (8, 16), "1 MiB holds eight, each with `Channel` and `Open`");
+    assert_eq!(wire.a.label(ids[7]), Some(&*long));
+    assert_eq!(wire.a.stats().drops.labels_too_long, 2);
+    assert_eq!(resets(&mut wire), [17, 19]);
+    // Our own are the application's affair, and one that is gone makes room.
+    wire.a.create(&long, DataChannelInit::default()).unwrap();
+    wire.a.close_channel(ids[0]);
+    wire.b.reset_streams(&[1]).unwrap();
+    wire.run(ms(500));
+    wire.a_took();
+    for _ in 0..2 {
+        send(&mut wire, 1, ppid::DCEP, &open);
+        wire.run(ms(500));
+        opened(&wire.a_took());
+        wire.b.reset_streams(&[1]).unwrap();
+        wire.run(ms(500));
+        wire.a_took();
+    }
+    assert_eq!(wire.a.stats().drops.labels_too_long, 2);
 }
 
 #[test]
@@ -282,6 +352,32 @@ fn pieces_of_the_deprecated_identifiers_are_joined() {
 }
 
 #[test]
+fn a_message_whose_last_piece_comes_with_the_end_of_its_channel_is_whole() {
+    let mut wire = against_association();
+    send(&mut wire, 1, ppid::DCEP, &open());
+    send(&mut wire, 1, ppid::STRING_PARTIAL, b"ab");
+    wire.run(ms(100));
+    let id = opened(&wire.a_took());
+    assert_eq!(read(&mut wire.a, id), []);
+    send(&mut wire, 1, ppid::STRING, b"cd");
+    wire.b.reset_streams(&[1]).unwrap();
+    wire.run(ms(500));
+    assert!(wire.a_took().ends_with(&[Event::Closing(id), Event::Close(id)]));
+    assert_eq!(read(&mut wire.a, id), [Message::text("abcd")]);
+    // So where the association ends.
+    send(&mut wire, 3, ppid::DCEP, &open());
+    send(&mut wire, 3, ppid::STRING_PARTIAL, b"ab");
+    wire.run(ms(100));
+    let id = opened(&wire.a_took());
+    assert_eq!(read(&mut wire.a, id), []);
+    send(&mut wire, 3, ppid::STRING, b"cd");
+    wire.run(ms(100));
+    wire.b.abort();
+    wire.run(ms(100));
+    assert_eq!(read(&mut wire.a, id), [Message::text("abcd")]);
+}
+
+#[test]
 fn pieces_without_an_end_are_bounded() {
     let mut wire = against_association();
     send(&mut wire, 1, ppid::DCEP, &open());
@@ -324,4 +420,38 @@ fn an_answer_to_a_reset_is_not_answered() {
     send(&mut wire, 9, ppid::BINARY, b"used");
     wire.run(ms(500));
     assert_eq!(reset(&mut wire, &[9]), [9]);
+}
+
+/// A channel agreed upon needs no words: the peer may use the stream again, and close it, with nothing but another reset. Which it may as
+/// soon as it has performed our reset of the first use, though its answer to that is lost.
+#[test]
+fn a_second_reset_of_a_stream_is_that_of_its_next_use() {
+    let config = Config::default();
+    let peer = Association::new(START, rng(2).fork("peer"), &config.sctp).unwrap();
+    let mut wire = Wire::new(peer, channels(1, &config), 3);
+    wire.a.connect();
+    wire.b.connect(Role::Client, None, None);
+    wire.run(ms(500));
+    let agreed = DataChannelInit { negotiated: Some(1001), ..DataChannelInit::default() };
+    let id = wire.b.create("", agreed).unwrap();
+    wire.run(ms(100));
+    wire.b_took();
+    wire.a_took();
+    let was_reset = sctp::Event::IncomingReset { stream: 1001 };
+    wire.loss_to_b_of_responses = true;
+    wire.a.reset_streams(&[1001]).unwrap();
+    wire.run(ms(120));
+    assert_eq!(wire.b_took(), [Event::Closing(id)]);
+    assert!(wire.a_took().contains(&was_reset));
+    let elsewhere = sctp::Message { stream: 7, ppid: ppid::BINARY, data: vec![1].into() };
+    wire.a.send(wire.now, &elsewhere, SendOptions::default()).unwrap();
+    wire.run(ms(60));
+    wire.a.reset_streams(&[1001]).unwrap();
+    wire.run(ms(60));
+    assert_eq!(wire.b_took(), [Event::Close(id)]);
+    // Our second reset is behind other data than the first, as the peer's was.
+    wire.b.create("elsewhere", DataChannelInit::default()).unwrap();
+    wire.loss_to_b_of_responses = false;
+    wire.run(ms(3000));
+    assert!(wire.a_took().contains(&was_reset), "the second use is answered as the first was");
 }

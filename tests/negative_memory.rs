@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "each test uses its part")]
 mod world;
 
+mod data_support;
 #[expect(dead_code, reason = "each test uses its part")]
 mod dtls_support;
 mod steady_support;
@@ -142,6 +143,46 @@ fn n33_long_claims() {
     assert_eq!(left, 0, "n33: a message that claims to be 16 MiB long leaves nothing");
 }
 
+/// Channels with the longest labels there can be, as many as there may be (RFC 8832 §7); what a channel that is refused leaves is little.
+fn n54_labels() {
+    use antiphon::sctp::{Message, SendOptions};
+    use antiphon::wire::dcep::{Open, ppid};
+
+    let long = "x".repeat(65_535);
+    let open = |wire: &mut data_support::Wire<_, antiphon::sctp::Association>,
+                streams: core::ops::Range<u16>,
+                text: &str| {
+        let open = Open { label: text, protocol: text, ..Open::default() }.to_vec();
+        for stream in streams {
+            let message = Message { stream: 2 * stream + 1, ppid: ppid::DCEP, data: open.clone().into() };
+            wire.b.send(wire.now, &message, SendOptions::default()).unwrap();
+            wire.run(ms(200));
+        }
+        wire.run(ms(5000));
+        (wire.a_events, wire.b_events) = (Vec::new(), Vec::new());
+    };
+    let mut wire = data_support::against_association();
+    let taken = left_by(|| open(&mut wire, 0..8, &long));
+    assert_eq!(wire.a.ids().count(), 8);
+    assert!(taken < (1 << 20) + 64 * 1024, "n54: {taken} bytes for the labels there may be");
+    let more = left_by(|| open(&mut wire, 8..40, &long));
+    assert_eq!((wire.a.ids().count(), wire.a.stats().drops.labels_too_long), (8, 32));
+    assert!(more < 64 * 1024, "n54: {more} bytes more for thirty-two that are refused");
+    // Short ones, of another peer: as many as there may be, and then none.
+    let mut wire = data_support::against_association();
+    let taken = left_by(|| open(&mut wire, 0..1024, "x"));
+    assert_eq!(wire.a.ids().count(), 1024);
+    assert!(taken < 1024 * 2048, "n54: {taken} bytes for a thousand channels");
+    let more = left_by(|| open(&mut wire, 1024..3000, "x"));
+    assert_eq!((wire.a.ids().count(), wire.a.stats().drops.too_many_channels), (1024, 1976));
+    assert!(
+        more < 1976 * 1024,
+        "n54: {more} bytes more, at both ends, for two thousand streams that were never used"
+    );
+    let more = left_by(|| open(&mut wire, 1024..3000, "x"));
+    assert!(more < 64 * 1024, "n54: {more} bytes more for the same again");
+}
+
 /// Descriptions far beyond every limit: refused before they cost what they promise.
 fn n57_descriptions() {
     let head = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
@@ -218,6 +259,7 @@ fn floods_leave_bounded_memory() {
     n22_early_records();
     n24_data_before_the_fingerprint();
     n33_long_claims();
+    n54_labels();
     n57_descriptions();
     n57_lists();
 }

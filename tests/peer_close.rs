@@ -4,8 +4,15 @@
 
 mod pair;
 
-use antiphon::{Config, ConnectionState, DataChannelState, Event, OfferOptions, SignalingState};
-use pair::{Pair, ms, negotiated, secs, text};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
+
+use antiphon::peer::SctpTransportState;
+use antiphon::wire::dtls::record::ContentType;
+use antiphon::{
+    Config, ConnectionState, DataChannelId, DataChannelState, Event, Failure, OfferOptions, SignalingState,
+};
+use pair::{Pair, ms, negotiated, replaced, secs, text};
 
 /// A life from before the first description to data both ways, `steps` steps long; false if it was over before.
 fn life(steps: usize) -> (Pair, bool) {
@@ -281,4 +288,93 @@ fn a_connection_nobody_answers_closes_in_silence() {
     pair.wake();
     assert!(pair.ends[0].closed);
     assert_eq!(pair.ends[0].sent, 0);
+}
+
+/// Whether a datagram is a record of this type.
+fn is_record(bytes: &[u8], kind: u8) -> bool {
+    bytes.first() == Some(&kind)
+}
+
+/// What is left of the channel of an end whose transport is over.
+fn assert_over(pair: &mut Pair, index: usize, channel: DataChannelId) {
+    let now = pair.now;
+    let pc = &mut pair.ends[index].pc;
+    assert_eq!(pc.sctp_transport().unwrap().state, SctpTransportState::Closed);
+    assert!(pc.create_data_channel("late", negotiated(9)).is_err());
+    if let Some(mut channel) = pc.data_channel(channel) {
+        assert_eq!(channel.ready_state(), DataChannelState::Closed);
+        assert!(channel.send(now, &text("late")).is_err());
+    }
+    assert_eq!(pair.ends[index].count(|event| *event == Event::DataChannelClose(channel)), 1);
+}
+
+#[test]
+fn close_notify_closes_the_channels_though_the_abort_was_lost_and_is_answered() {
+    let (mut pair, channels) = Pair::connected();
+    pair.run_for(secs(1));
+    let mut records = 0;
+    let answers = Arc::new(AtomicUsize::new(0));
+    let seen = answers.clone();
+    pair.filter = Box::new(move |from, bytes| {
+        records += usize::from(from == 0 && bytes[0] >= 20);
+        seen.fetch_add(usize::from(from == 1 && is_record(bytes, 21)), Relaxed);
+        from != 0 || records != 1
+    });
+    pair.send(1, channels[1], &text("unread"));
+    pair.ends[0].pc.close();
+    pair.wake();
+    pair.run_for(secs(5));
+    assert_eq!(pair.ends[1].count(|event| *event == Event::PeerClosed), 1);
+    assert_eq!(
+        pair.ends[1].count(|event| matches!(event, Event::DataChannelError(..))),
+        0,
+        "no error: it is clean"
+    );
+    assert_over(&mut pair, 1, channels[1]);
+    assert_eq!(answers.load(Relaxed), 1, "RFC 5246 §7.2.1");
+    pair.ends[1].pc.close();
+    pair.wake();
+    assert!(pair.ends[1].closed);
+    assert!(!pair.step());
+}
+
+#[test]
+fn a_fatal_alert_under_the_keys_fails_the_channels() {
+    let (mut pair, channels) = Pair::connected();
+    pair.run_for(secs(1));
+    pair.send(0, channels[0], &text("last words"));
+    pair.run_for(secs(1));
+    let (mut buf, from) = ([0; 200], pair.ends[0].addr);
+    let mut keys = pair.ends[0].pc.inside().dtls.unwrap().fork();
+    let len = keys.forge(ContentType::Alert, &[2, 80], &mut buf).unwrap();
+    pair.inject(1, from, &buf[..len]);
+    pair.run_for(secs(1));
+    assert_eq!(pair.ends[1].pc.connection_state(), ConnectionState::Failed);
+    assert!(matches!(pair.ends[1].pc.failure(), Some(Failure::Dtls(_))));
+    assert_eq!(pair.ends[1].count(|event| matches!(event, Event::DataChannelError(..))), 1);
+    assert_eq!(pair.ends[1].count(|event| *event == Event::PeerClosed), 0);
+    assert_eq!(pair.received(1, channels[1]), ["last words"], "what had arrived can still be read");
+    assert_over(&mut pair, 1, channels[1]);
+}
+
+/// RFC 9260 §8.4: who has no association any more says so to whoever still sends in it.
+#[test]
+fn an_abort_that_was_lost_is_said_again_to_a_peer_that_goes_on() {
+    // The second end takes shorter messages than it says, and breaks off where one is longer.
+    let mut pair = Pair::new([&Config::new(), &Config::new().max_message_size(10_000)]);
+    let channels = pair.create_channels();
+    let (said, meant) = ("a=max-message-size:100000\r\n", "a=max-message-size:10000\r\n");
+    pair.negotiate_with(0, OfferOptions::default(), |offer| offer, |answer| replaced(&answer, meant, said));
+    pair.connect();
+    pair.filter = Box::new(|from, bytes| from != 1 || !is_record(bytes, 23));
+    pair.send(0, channels[0], &text(&"x".repeat(20_000)));
+    let done = |pair: &mut Pair| pair.ends[1].saw(&Event::DataChannelClose(channels[1]));
+    assert!(pair.run_until(secs(5), done));
+    pair.filter = Box::new(|_, _| true);
+    assert!(!pair.ends[0].saw(&Event::DataChannelClose(channels[0])));
+    let done = |pair: &mut Pair| pair.ends[0].saw(&Event::PeerClosed);
+    assert!(pair.run_until(secs(20), done), "the first retransmission is answered");
+    assert_over(&mut pair, 0, channels[0]);
+    assert_over(&mut pair, 1, channels[1]);
+    assert_eq!(pair.states(), [ConnectionState::Connected; 2]);
 }

@@ -4,8 +4,11 @@
 
 mod pair;
 
-use antiphon::{ConnectionState, DataChannelInit, DataChannelState, Event, Message};
-use pair::{Pair, ms};
+use antiphon::data::DataChannelFailure;
+use antiphon::peer::SctpTransportState;
+use antiphon::sctp::CloseReason;
+use antiphon::{Config, ConnectionState, DataChannelInit, DataChannelState, Event, Message, OfferOptions};
+use pair::{Pair, ms, replaced};
 
 fn connected() -> (Pair, antiphon::DataChannelId, antiphon::DataChannelId) {
     let mut pair = Pair::default_pair();
@@ -111,6 +114,33 @@ fn close_says_goodbye_once_and_is_final() {
 }
 
 #[test]
+fn an_association_that_the_peer_did_not_end_is_no_goodbye_of_the_peers() {
+    // The second end takes shorter messages than it says, and breaks off where one is longer.
+    let mut pair = Pair::new([&Config::new(), &Config::new().max_message_size(10_000)]);
+    let [a, b] = pair.create_channels();
+    let (said, meant) = ("a=max-message-size:100000\r\n", "a=max-message-size:10000\r\n");
+    pair.negotiate_with(0, OfferOptions::default(), |offer| offer, |answer| replaced(&answer, meant, said));
+    pair.connect();
+    pair.send(0, a, &Message::binary(vec![7; 20_000]));
+    pair.run_for(ms(2000));
+    let ends = &pair.ends;
+    let reason = CloseReason::MessageTooLong;
+    assert!(ends[1].saw(&Event::DataChannelError(b, DataChannelFailure::Association(reason))));
+    assert!(ends[1].saw(&Event::DataChannelClose(b)));
+    assert_eq!(ends[1].count(|event| *event == Event::SctpFailed(reason)), 1);
+    assert_eq!(ends[1].count(|event| *event == Event::PeerClosed), 0);
+    let theirs = CloseReason::PeerAborted { cause: 13 };
+    assert!(ends[0].saw(&Event::DataChannelError(a, DataChannelFailure::Association(theirs))));
+    assert!(ends[0].saw(&Event::DataChannelClose(a)));
+    assert_eq!(ends[0].count(|event| *event == Event::PeerClosed), 1);
+    assert_eq!(ends[0].count(|event| matches!(event, Event::SctpFailed(_))), 0);
+    for end in ends {
+        assert_eq!(end.pc.sctp_transport().unwrap().state, SctpTransportState::Closed);
+        assert_eq!(end.pc.connection_state(), ConnectionState::Connected);
+    }
+}
+
+#[test]
 fn a_peer_that_falls_silent_is_disconnected_and_then_failed_within_consent() {
     let (mut pair, _, _) = connected();
     pair.run_for(ms(1000));
@@ -131,7 +161,7 @@ fn n23_a_wrong_fingerprint_fails_and_delivers_nothing() {
     use antiphon::SessionDescription;
     let mut pair = Pair::default_pair();
     pair.ends[0].pc.create_data_channel("chat", DataChannelInit::default()).unwrap();
-    let offer = pair.ends[0].pc.create_offer(&antiphon::OfferOptions::default()).unwrap();
+    let offer = pair.ends[0].pc.create_offer(&OfferOptions::default()).unwrap();
     pair.ends[0].pc.set_local_description(Some(offer)).unwrap();
     let offer = pair.ends[0].pc.local_description().unwrap().to_sdp();
     let (before, after) = offer.split_once("a=fingerprint:sha-256 ").unwrap();

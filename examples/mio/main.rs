@@ -167,7 +167,9 @@ impl Room {
                 }
             }
             Event::DataChannelClose(channel) if self.seats.get(&id) == Some(&channel) => self.leave(id, now),
-            Event::PeerClosed | Event::ConnectionStateChange(ConnectionState::Failed) => {
+            Event::PeerClosed
+            | Event::SctpFailed(_)
+            | Event::ConnectionStateChange(ConnectionState::Failed) => {
                 if let Some(pc) = self.router.get_mut(id) {
                     pc.close();
                 }

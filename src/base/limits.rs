@@ -93,6 +93,8 @@ pub const MAX_DATA_CHANNELS: usize = 65_535;
 pub const DATA_HELD: usize = 512 * 1024;
 /// What is charged for each such message beside its bytes.
 pub const DATA_HELD_OVERHEAD: usize = 64;
+/// Bytes of labels and protocols of the channels that the peer opened: a kilobyte for each of [`DATA_CHANNELS`].
+pub const DATA_LABELS: usize = 1024 * 1024;
 /// Streams that may be in the course of being refused; beyond, the peer is left without an answer.
 pub const DATA_REFUSED_STREAMS: usize = 1024;
 
@@ -110,6 +112,8 @@ pub const MAX_SEGMENTS: usize = 64;
 pub const SCTP_SEND_LIMIT: usize = 1024 * 1024;
 /// Longest message either way unless descriptions say otherwise: what Chromium takes.
 pub const SCTP_MAX_MESSAGE: usize = 256 * 1024;
+/// Longest message towards a peer whose description does not say what it takes (RFC 8841 §6.1).
+pub const DEFAULT_MAX_MESSAGE: usize = 64 * 1024;
 /// Least SCTP packet length: what is left of [`MIN_MTU`] inside DTLS.
 pub const SCTP_MIN_MTU: usize = 160;
 /// How long a peer may keep an acknowledgement back, until we know better (RFC 9260 §6.2: usually 200 ms).
@@ -166,9 +170,9 @@ pub const SCTP_MIN_WINDOW: u32 = 1500;
 pub const SCTP_MAX_REPORT: usize = 512;
 /// What stands around an unrecognised chunk in its report.
 pub const SCTP_REPORT_HEAD: usize = 64;
-/// Events that may wait: of each stream one that it can be read, one that the peer reset it, one that its buffer is low, and one that our
-/// own reset of it has ended; the reports of the peer's errors; and a handful about the whole. More there never are, so none is refused.
-pub const SCTP_MAX_EVENTS: usize = 4 * 65_536 + SCTP_MAX_PEER_ERRORS + 16;
+/// Events that may wait: of each stream one that it can be read and one that the peer reset it, both once more after a restart that has not
+/// been told, one that its buffer is low, and one that our own reset of it has ended; the reports of the peer's errors; and a handful about the whole. More there never are, so none is refused.
+pub const SCTP_MAX_EVENTS: usize = 6 * 65_536 + SCTP_MAX_PEER_ERRORS + 16;
 /// Reports of the peer's that may wait among our events.
 pub const SCTP_MAX_PEER_ERRORS: usize = 64;
 /// Answers that may wait to be drawn.

@@ -97,7 +97,7 @@ impl Channels {
 
     /// Something new on a stream that the peer had reset: it uses the stream again, so it has performed our reset too, and only its
     /// answer is late or lost.
-    fn end_superseded(&mut self, stream: u16) {
+    pub(super) fn end_superseded(&mut self, stream: u16) {
         match self.streams.get(stream) {
             Some(Entry::Channel(id)) => {
                 let id = *id;
@@ -160,13 +160,31 @@ impl Channels {
         }
     }
 
-    /// The peer has forgotten every channel.
+    /// The peer has forgotten every channel. What had arrived before is still theirs, as far as it is kept.
     fn on_restart(&mut self) {
+        while let Some(message) = self.association.take_former() {
+            if message.ppid != ppid::DCEP {
+                self.take_former(message);
+            }
+        }
         let ids: Vec<_> = self.ids().collect();
         for id in ids {
             self.fail(id, DataChannelFailure::Restarted);
         }
         self.streams.clear();
+    }
+
+    /// Keeps a message of before the peer's restart for its channel, whose application knows that there is something to read.
+    fn take_former(&mut self, message: sctp::Message) {
+        if let Some(Entry::Channel(id)) = self.streams.get(message.stream)
+            && let Some(channel) = self.channels.get_mut(id.0)
+            && !channel.discards
+            && self.streams.charge(&message)
+        {
+            channel.early.push_back(message);
+        } else {
+            self.stats.drops.late += 1;
+        }
     }
 
     fn on_closed(&mut self, reason: CloseReason) {
@@ -175,12 +193,13 @@ impl Channels {
         }
         self.phase = Phase::Over;
         let is_clean = match reason {
-            CloseReason::Shutdown | CloseReason::Aborted => true,
+            CloseReason::Shutdown | CloseReason::Aborted | CloseReason::TransportClosed => true,
             CloseReason::PeerAborted { cause } => cause == 0 || cause == cause::USER_INITIATED_ABORT,
             CloseReason::SetupTimeout
             | CloseReason::Unreachable
             | CloseReason::ProtocolViolation
-            | CloseReason::MessageTooLong => false,
+            | CloseReason::MessageTooLong
+            | CloseReason::TransportFailed => false,
         };
         let ids: Vec<_> = self.ids().collect();
         for id in ids {

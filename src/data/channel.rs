@@ -66,6 +66,8 @@ pub(super) struct Channel {
     pub(super) ordered: bool,
     pub(super) reliability: Reliability,
     pub(super) negotiated: bool,
+    /// The peer opened it.
+    pub(super) is_peers: bool,
     pub(super) priority: u16,
     pub(super) stream: Option<u16>,
     pub(super) state: ChannelState,
@@ -136,6 +138,11 @@ impl Channel {
         self.incoming_reset && self.outgoing == Outgoing::Asked
     }
 
+    /// Bytes of label and protocol that are kept for the peer.
+    pub(super) fn charged_labels(&self) -> usize {
+        if self.is_peers { self.label.len() + self.protocol.len() } else { 0 }
+    }
+
     /// A channel that nobody knows yet.
     pub(super) fn new(label: Box<str>, protocol: Box<str>, ordered: bool, reliability: Reliability) -> Self {
         Self {
@@ -144,6 +151,7 @@ impl Channel {
             ordered,
             reliability,
             negotiated: false,
+            is_peers: false,
             priority: 256,
             stream: None,
             state: ChannelState::Connecting,

@@ -4,23 +4,21 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::channel::{Channel, ChannelId, ChannelState, Decoded, decode, encode};
+use super::channel::{Channel, ChannelId, ChannelState, encode};
 use super::config::{Config, DataChannelInit, Role};
 use super::error::{DataChannelError, SendError};
 use super::event::{DataChannelFailure, Event};
 use super::message::Message;
 use super::stats::Stats;
 use super::streams::Streams;
+use crate::base::limits;
 use crate::base::outbox::Outbox;
 use crate::base::slots::Slots;
 use crate::machine::{Machine, Output};
 use crate::rng::Rng;
 use crate::sctp::{self, Association, Reliability, SendOptions};
 use crate::time::{Instant, Latest};
-use crate::wire::dcep::ppid;
 
-/// Longest message towards a peer that does not say what it takes (RFC 8841 §6.1).
-const DEFAULT_REMOTE_MAX: usize = 64 * 1024;
 /// Events that one channel can have waiting: each kind once.
 const EVENTS_PER_CHANNEL: usize = 7;
 
@@ -46,6 +44,8 @@ pub struct Channels {
     pub(super) channels: Slots<Channel>,
     pub(super) streams: Streams,
     pub(super) phase: Phase,
+    /// Bytes of labels and protocols that are kept for the peer.
+    pub(super) labels: usize,
     /// Channels that get a stream id once the role is known.
     waiting: Vec<ChannelId>,
     events: Outbox<Event>,
@@ -75,13 +75,14 @@ impl Channels {
             channels: Slots::new(),
             streams: Streams::new(),
             phase: Phase::New,
+            labels: 0,
             waiting: Vec::new(),
             events: Outbox::new(config.max_channels.saturating_mul(EVENTS_PER_CHANNEL).saturating_add(2)),
             closing_reported: None,
             finished: false,
             resets_due: false,
             limit: config.max_channels,
-            remote_max: DEFAULT_REMOTE_MAX,
+            remote_max: limits::DEFAULT_MAX_MESSAGE,
             local_max: config.sctp.max_receive_message_size,
             stats: Stats::default(),
         })
@@ -123,7 +124,7 @@ impl Channels {
     /// The `a=max-message-size` of the peer's description: 0 is unlimited, absent is 65536 (RFC 8841 §6).
     pub fn set_remote_max_message_size(&mut self, bytes: Option<u64>) {
         self.remote_max = match bytes {
-            None => DEFAULT_REMOTE_MAX,
+            None => limits::DEFAULT_MAX_MESSAGE,
             Some(0) => usize::MAX,
             Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
         };
@@ -137,8 +138,15 @@ impl Channels {
         match self.phase {
             Phase::New => self.stats.drops.early_packets += 1,
             Phase::Connecting | Phase::Up => self.association.handle_input(now, packet),
-            Phase::Over => {}
+            Phase::Over => self.association.late_input(&packet),
         }
+    }
+
+    /// What is to be answered to packets that arrived after the end, as long as what carries them lives: a peer that has not heard of the
+    /// end is told again (RFC 9260 §8.4). Writes a packet into `buf`, which is as long as the MTU, and returns its length.
+    /// [`poll_output`](Self::poll_output) has no part in it, since closed is final.
+    pub fn late_output(&mut self, buf: &mut [u8]) -> Option<usize> {
+        if self.finished { self.association.late_output(buf) } else { None }
     }
 
     /// The next event, packet (`buf[..len]`) or deadline.
@@ -269,92 +277,6 @@ impl Channels {
         }
     }
 
-    /// The next message that arrived on the channel. `None` ends what one `Readable` announced.
-    pub fn recv(&mut self, id: ChannelId) -> Option<Message> {
-        loop {
-            let raw = self.next_raw(id)?;
-            if raw.ppid == ppid::DCEP {
-                self.on_dcep(raw.stream, &raw.data);
-                continue;
-            }
-            let last_piece = decode(raw.ppid, raw.data);
-            if matches!(last_piece, Decoded::UnknownPpid) {
-                self.on_unknown_ppid(id);
-                continue;
-            }
-            let Some(message) = self.assemble(id, last_piece) else { continue };
-            if let Some(channel) = self.channels.get_mut(id.0) {
-                channel.stats.messages_received += 1;
-                channel.stats.bytes_received += message.data.len() as u64;
-            }
-            return Some(message);
-        }
-    }
-
-    /// The next message as SCTP carried it.
-    fn next_raw(&mut self, id: ChannelId) -> Option<sctp::Message> {
-        let over = self.phase == Phase::Over;
-        let channel = self.channels.get_mut(id.0)?;
-        if let Some(early) = channel.early.pop_front() {
-            self.streams.uncharge([&early]);
-            return Some(early);
-        }
-        if channel.state == ChannelState::Closed && !over {
-            if channel.close_reported {
-                self.channels.remove(id.0);
-            }
-            return None;
-        }
-        let stream = channel.stream.filter(|_| !channel.discards)?;
-        let raw = self.association.recv_from(stream);
-        if raw.is_none() && core::mem::take(&mut channel.drain_first) {
-            self.reset_outgoing(id);
-        }
-        raw
-    }
-
-    /// "If a message with an unsupported PPID is received [...] the receiver SHOULD close the corresponding data channel" (RFC 8831 §6.6).
-    fn on_unknown_ppid(&mut self, id: ChannelId) {
-        self.stats.drops.unknown_ppid += 1;
-        if self.state(id) == Some(ChannelState::Open) {
-            self.push(Event::Error(id, DataChannelFailure::UnknownPayload));
-            self.close_channel(id);
-        }
-    }
-
-    /// Puts a message together from the pieces of the deprecated identifiers; nearly always there is only one.
-    fn assemble(&mut self, id: ChannelId, decoded: Decoded) -> Option<Message> {
-        let channel = self.channels.get_mut(id.0)?;
-        let drops = &mut self.stats.drops;
-        match decoded {
-            Decoded::Message(message) => {
-                let Some(mut whole) = channel.partial.take() else { return Some(message) };
-                self.streams.uncharge_bytes(whole.len());
-                whole.extend_from_slice(&message.data);
-                if !message.binary && core::str::from_utf8(&whole).is_err() {
-                    drops.invalid_utf8 += 1;
-                    return None;
-                }
-                return Some(Message { binary: message.binary, data: Bytes::from(whole) });
-            }
-            Decoded::Piece(piece) => {
-                let so_far = channel.partial.as_ref().map_or(0, Vec::len);
-                let fits = so_far + piece.len() <= self.local_max;
-                if fits && self.streams.charge_bytes(piece.len()) {
-                    channel.partial.get_or_insert_default().extend_from_slice(&piece);
-                } else {
-                    drops.partial_too_long += 1;
-                    self.streams.uncharge_bytes(so_far);
-                    channel.partial = None;
-                }
-            }
-            Decoded::InvalidUtf8 => drops.invalid_utf8 += 1,
-            // Ended the channel.
-            Decoded::UnknownPpid => {}
-        }
-        None
-    }
-
     /// Whether `send` would take a message of allowed length now.
     pub fn can_send(&self, id: ChannelId) -> bool {
         let open = self.channels.get(id.0).filter(|channel| channel.state == ChannelState::Open);
@@ -393,6 +315,24 @@ impl Channels {
         }
     }
 
+    /// The DTLS connection below is over: the peer has closed it or, if it `failed`, an error has. `Close` comes for every channel, `Error`
+    /// before it if it failed, then `Closed`. What had arrived can still be read. Before [`connect`](Self::connect) this does nothing:
+    /// another connection may take the place of that one.
+    pub fn transport_closed(&mut self, failed: bool) {
+        if !matches!(self.phase, Phase::Connecting | Phase::Up) {
+            return;
+        }
+        // What had arrived before comes first.
+        let now = self.latest.now();
+        while let Output::Event(event) = self.association.poll_output(now, &mut []) {
+            self.on_association(&event);
+        }
+        self.association.abort();
+        let reason =
+            if failed { sctp::CloseReason::TransportFailed } else { sctp::CloseReason::TransportClosed };
+        self.on_association(&sctp::Event::Closed(reason));
+    }
+
     /// The path below is another one now, with this round trip if it has been measured: see [`Association::path_changed`].
     pub fn path_changed(&mut self, rtt: Option<Duration>) {
         self.association.path_changed(rtt);
@@ -420,7 +360,7 @@ impl Channels {
                 .get(id.0)
                 .is_some_and(|channel| channel.close_reported && channel.early.is_empty())
             {
-                self.channels.remove(id.0);
+                self.forget(id);
             }
         }
         self.streams.clear();
@@ -455,6 +395,7 @@ impl Channels {
             channels: self.channels.clone(),
             streams: self.streams.clone(),
             phase: self.phase,
+            labels: self.labels,
             waiting: self.waiting.clone(),
             events: self.events.clone(),
             closing_reported: self.closing_reported,
@@ -511,17 +452,26 @@ impl Channels {
                     channel.close_reported = true;
                 }
             }
+            // Of an association that another has taken the place of meanwhile.
+            Event::Closed(_) if self.phase != Phase::Over => return self.pop(),
             Event::Closed(_) => self.finished = true,
             Event::Connected | Event::Channel(_) | Event::Open(_) | Event::Closing(_) | Event::Error(..) => {}
         }
         Some(event)
     }
 
+    /// Forgets a channel.
+    pub(super) fn forget(&mut self, id: ChannelId) {
+        let Some(channel) = self.channels.remove(id.0) else { return };
+        self.labels -= channel.charged_labels();
+        self.streams.uncharge_bytes(channel.partial.map_or(0, |partial| partial.len()));
+    }
+
     /// Forgets a closed channel that has nothing to read.
     fn reap(&mut self, id: ChannelId) {
         let idle = self.channels.get(id.0).is_some_and(|channel| channel.early.is_empty());
         if idle && self.phase != Phase::Over {
-            self.channels.remove(id.0);
+            self.forget(id);
         }
     }
 

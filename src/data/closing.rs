@@ -113,6 +113,8 @@ impl Channels {
 
     /// The peer reset its direction, and all it sent before is there to read.
     pub(super) fn on_incoming_reset(&mut self, stream: u16) {
+        // Once more: the peer has used the stream in between, if only for a channel agreed upon on which it said nothing.
+        self.end_superseded(stream);
         match self.streams.get(stream) {
             Some(Entry::Channel(id)) => {
                 let id = *id;
@@ -240,8 +242,6 @@ impl Channels {
             self.stats.closed += 1;
         }
         channel.state = ChannelState::Closed;
-        let partial = channel.partial.take().map_or(0, |partial| partial.len());
-        self.streams.uncharge_bytes(partial);
         match channel.stream {
             Some(_) if is_over => {}
             Some(stream) if channel.outgoing == Outgoing::Failed => self.streams.bury(stream),

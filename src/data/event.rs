@@ -35,6 +35,8 @@ pub enum DataChannelFailure {
     Refused,
     /// The peer opened a channel on a stream that this one uses.
     OpenedTwice,
+    /// The peer sent a message of the channel protocol that cannot be read (RFC 8832 §7).
+    Malformed,
     /// The peer has fewer streams than its id needs, or no id was free.
     NoStream,
     /// The peer began a new association (RFC 9260 §5.2): what was queued or in flight is lost.

@@ -23,6 +23,7 @@ mod event;
 mod message;
 mod open;
 mod properties;
+mod receive;
 mod stats;
 mod streams;
 

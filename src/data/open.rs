@@ -8,6 +8,7 @@ use super::channel::{Channel, ChannelId, ChannelState};
 use super::channels::Channels;
 use super::event::{DataChannelFailure, Event};
 use super::streams::Entry;
+use crate::base::limits;
 use crate::sctp::{self, Reliability, SendOptions};
 use crate::wire::dcep::{DcepMessage, Open, OpenReliability, ppid};
 
@@ -79,9 +80,12 @@ impl Channels {
         match (parsed, channel) {
             (Ok(DcepMessage::Ack), _) => self.on_ack(channel),
             (Ok(DcepMessage::Open(open)), None) => self.on_open(stream, &open),
-            (Ok(DcepMessage::Open(_)), Some(id)) => self.on_open_again(id),
+            (Ok(DcepMessage::Open(_)), Some(id)) => {
+                self.stats.drops.opened_twice += 1;
+                self.break_off(id, DataChannelFailure::OpenedTwice);
+            }
             (Err(_), None) => self.refuse(stream),
-            (Err(_), Some(_)) => {}
+            (Err(_), Some(id)) => self.break_off(id, DataChannelFailure::Malformed),
         }
     }
 
@@ -96,6 +100,7 @@ impl Channels {
 
     fn on_open(&mut self, stream: u16, open: &Open<'_>) {
         let is_full = self.is_full();
+        let labels = self.labels + open.label.len() + open.protocol.len();
         let drops = &mut self.stats.drops;
         let refusal = if stream >= self.streams.limit() {
             Some(&mut drops.invalid_id)
@@ -103,6 +108,8 @@ impl Channels {
             Some(&mut drops.wrong_parity)
         } else if is_full {
             Some(&mut drops.too_many_channels)
+        } else if labels > limits::DATA_LABELS {
+            Some(&mut drops.labels_too_long)
         } else {
             None
         };
@@ -117,8 +124,9 @@ impl Channels {
             open.ordered,
             reliability(open.reliability),
         );
-        channel.acked = true;
+        (channel.acked, channel.is_peers) = (true, true);
         channel.priority = open.priority;
+        self.labels = labels;
         let id = ChannelId(self.channels.insert(channel));
         self.attach(id, stream);
         self.push(Event::Channel(id));
@@ -129,11 +137,11 @@ impl Channels {
         self.announce_open(id, stream);
     }
 
-    /// An OPEN where there is a channel already: RFC 8832 §6 closes that.
-    fn on_open_again(&mut self, id: ChannelId) {
-        self.stats.drops.opened_twice += 1;
+    /// An OPEN where there is a channel already, or one that is not well formed: RFC 8832 §6 closes the channel. So for what else is wrong with
+    /// a message, one of a type that nobody has agreed upon included (RFC 8831 §6.6).
+    fn break_off(&mut self, id: ChannelId, failure: DataChannelFailure) {
         if self.state(id) == Some(ChannelState::Open) {
-            self.push(Event::Error(id, DataChannelFailure::OpenedTwice));
+            self.push(Event::Error(id, failure));
         }
         self.close_channel(id);
     }

@@ -1,7 +1,7 @@
 //! What can be asked about channels.
 
 use super::channel::{ChannelId, ChannelState};
-use super::channels::Channels;
+use super::channels::{Channels, Phase};
 use super::stats::{ChannelStats, Stats};
 use crate::sctp::{Association, Reliability};
 
@@ -54,6 +54,11 @@ impl Channels {
     /// The channels there are, closed ones that have unread messages included.
     pub fn ids(&self) -> impl Iterator<Item = ChannelId> {
         self.channels.iter().map(|(key, _)| ChannelId(key))
+    }
+
+    /// Whether the association is over: nothing is sent any more, and no channel can be made.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
     }
 
     /// Whether there is no channel.

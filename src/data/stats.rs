@@ -47,6 +47,8 @@ pub struct Drops {
     pub invalid_id: u64,
     /// OPENs beyond `Config::max_channels`.
     pub too_many_channels: u64,
+    /// OPENs whose label and protocol are beyond what is kept of all channels that the peer opened.
+    pub labels_too_long: u64,
     /// Messages on a stream without a channel, beyond what is held.
     pub unclaimed: u64,
     /// Messages on a channel that was closed on our side or refused.

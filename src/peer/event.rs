@@ -6,6 +6,7 @@ use crate::base::bitrate::Bitrate;
 use crate::data::{ChannelId, DataChannelFailure};
 use crate::ice::{IceConnectionState, IceGatheringState};
 use crate::rtp::KeyframeRequest;
+use crate::sctp::CloseReason;
 
 /// An ICE candidate as it travels over signalling: the W3C's `RTCIceCandidateInit`.
 ///
@@ -80,6 +81,10 @@ pub enum Event {
     KeyframeRequested(TransceiverId, Option<String>, KeyframeRequest),
     /// The peer's estimate of what may be sent to it, all media together.
     TargetBitrate(Bitrate),
-    /// The peer ended the connection cleanly. Call `close`.
+    /// The association under the data channels is over, and not because the peer ended it: it broke the protocol, sent a message that is too
+    /// long, or does not answer any more. Each channel has failed; media goes on, and new channels need another connection.
+    SctpFailed(CloseReason),
+    /// The peer ended the connection: it aborted or shut down the association under the data channels, or closed DTLS. Where it gave an error
+    /// as its reason, each channel has failed with that. Call `close`.
     PeerClosed,
 }

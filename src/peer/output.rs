@@ -8,6 +8,7 @@ use super::transport::{Drawn, Report};
 use crate::ice::IceConnectionState;
 use crate::machine::Output;
 use crate::net::{Path, Transmit};
+use crate::sctp::CloseReason;
 use crate::time::{Instant, earliest};
 use crate::{data, dtls, ice, rtp};
 
@@ -142,8 +143,16 @@ impl PeerConnection {
                 self.start_data();
                 None
             }
-            dtls::Event::PeerClosed => self.on_peer_closed(),
+            dtls::Event::PeerClosed => {
+                // RFC 5246 §7.2.1: "MUST respond with a close_notify alert of its own and close down the connection immediately".
+                if let Some(dtls) = &mut self.transport.dtls {
+                    dtls.close();
+                }
+                self.transport.data.transport_closed(false);
+                self.on_peer_closed()
+            }
             dtls::Event::Failed(reason) => {
+                self.transport.data.transport_closed(true);
                 self.transport.dtls_state = DtlsState::Failed;
                 self.failure = Some(Failure::Dtls(reason));
                 None
@@ -162,7 +171,10 @@ impl PeerConnection {
             D::Closing(id) => Event::DataChannelClosing(id),
             D::Close(id) => Event::DataChannelClose(id),
             D::Error(id, failure) => Event::DataChannelError(id, failure),
-            D::Closed(_) => return self.on_peer_closed(),
+            D::Closed(reason) => {
+                let told = told_of(reason)?;
+                return if told == Event::PeerClosed { self.on_peer_closed() } else { Some(told) };
+            }
             D::Connected => return None,
         })
     }
@@ -192,7 +204,7 @@ impl PeerConnection {
         }
     }
 
-    /// The peer's `close_notify` or its ABORT, whichever comes first, is its clean end.
+    /// The peer's `close_notify` or its ABORT, whichever comes first, is its end.
     fn on_peer_closed(&mut self) -> Option<Event> {
         if self.peer_closed || self.life != Life::Open {
             return None;
@@ -203,7 +215,8 @@ impl PeerConnection {
 
     /// Starts SCTP once DTLS is up, at the earliest with the first negotiated data section.
     pub(super) fn start_data(&mut self) {
-        if self.transport.dtls_state != DtlsState::Connected || self.remote_max_message_size.is_none() {
+        let up = self.transport.dtls_state == DtlsState::Connected && !self.peer_closed;
+        if !up || self.remote_max_message_size.is_none() {
             return;
         }
         let Some(role) = self.transport.dtls.as_ref().map(|dtls| dtls.role()) else { return };
@@ -281,5 +294,38 @@ impl PeerConnection {
         self.connection_state = ConnectionState::Closed;
         self.transport.trim();
         Output::Event(Event::ConnectionStateChange(ConnectionState::Closed))
+    }
+}
+
+/// What the application is told of the end of the association, by who ended it.
+const fn told_of(reason: CloseReason) -> Option<Event> {
+    match reason {
+        // The channels begin no shutdown: the peer did.
+        CloseReason::Shutdown | CloseReason::PeerAborted { .. } => Some(Event::PeerClosed),
+        // We close, or DTLS has said it already.
+        CloseReason::Aborted | CloseReason::TransportClosed | CloseReason::TransportFailed => None,
+        CloseReason::SetupTimeout
+        | CloseReason::Unreachable
+        | CloseReason::ProtocolViolation
+        | CloseReason::MessageTooLong => Some(Event::SctpFailed(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_association_is_told_by_who_ended_it() {
+        use CloseReason as R;
+        for peers in [R::Shutdown, R::PeerAborted { cause: 0 }, R::PeerAborted { cause: 13 }] {
+            assert_eq!(told_of(peers), Some(Event::PeerClosed));
+        }
+        for failure in [R::SetupTimeout, R::Unreachable, R::ProtocolViolation, R::MessageTooLong] {
+            assert_eq!(told_of(failure), Some(Event::SctpFailed(failure)));
+        }
+        for known in [R::Aborted, R::TransportClosed, R::TransportFailed] {
+            assert_eq!(told_of(known), None);
+        }
     }
 }

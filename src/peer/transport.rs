@@ -215,6 +215,12 @@ impl Transport {
             Output::Event(event) => return Drawn::Report(Report::Data(event)),
             Output::Wait(data_wait) => wait = earliest(wait, data_wait),
         }
+        if let Some(len) = self.data.late_output(buf.get_mut(head..end).unwrap_or_default()) {
+            match dtls.seal_in_place(buf, len) {
+                Ok(len) => return Drawn::Transmit(self.drawn(Transmit::new(path, len))),
+                Err(_) => self.datagrams.unsealed += 1,
+            }
+        }
         Drawn::Wait(wait)
     }
 

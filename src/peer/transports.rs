@@ -144,7 +144,11 @@ impl PeerConnection {
         self.remote_max_message_size?;
         let association = self.transport.data.association();
         let up = association.state() == State::Established;
-        let state = if self.life != Life::Open || self.peer_closed {
+        let over = self.life != Life::Open
+            || self.peer_closed
+            || self.transport.dtls_state == DtlsState::Failed
+            || self.transport.data.is_over();
+        let state = if over {
             SctpTransportState::Closed
         } else if up {
             SctpTransportState::Connected

@@ -227,6 +227,8 @@ impl Association {
             self.rx.readable_taken(stream);
         } else if let Event::IncomingReset { stream } = event {
             self.rx.reset_taken(stream);
+        } else if event == Event::Restarted {
+            self.rx.restart_told();
         } else if event == Event::TotalBufferedAmountLow {
             self.tx.queue.total.reported = false;
         }
@@ -309,6 +311,13 @@ impl Association {
     /// The next message of `stream`. What had arrived can be read after the association's end too.
     pub fn recv_from(&mut self, stream: u16) -> Option<Message> {
         let message = self.rx.recv_from(stream);
+        self.agenda.work |= self.rx.acks.is_due();
+        message
+    }
+
+    /// The next message that is unread of before the peer's restart, stream by stream.
+    pub(crate) fn take_former(&mut self) -> Option<Message> {
+        let message = self.rx.take_former();
         self.agenda.work |= self.rx.acks.is_due();
         message
     }

@@ -360,6 +360,7 @@ impl Association {
         log::debug!("peer restarted the association");
         self.local = cookie.local;
         self.tx.restart(self.local.initial_tsn, &mut self.events);
+        let is_told = self.rx.restart();
         self.begin(cookie.peer);
         self.phase = Phase::Established;
         self.errors = 0;
@@ -369,7 +370,9 @@ impl Association {
         self.heartbeat.active(now);
         self.rest_heartbeat(now);
         self.shutdown_guard.stop();
-        self.events.push(Event::Restarted);
+        if is_told {
+            self.events.push(Event::Restarted);
+        }
     }
 
     /// T1 or T2 ran out: the chunk leaves again.

@@ -6,7 +6,8 @@
 pub enum Event {
     /// The handshake is done; data may have been on its way before.
     Connected,
-    /// The peer started anew (RFC 9260 §5.2.4.1): what was queued or in flight is lost, sequence numbers begin again.
+    /// The peer started anew (RFC 9260 §5.2.4.1): what was queued or in flight is lost, sequence numbers begin again. What had arrived before
+    /// can still be read, ahead of what comes after; of that nothing can be read before this event has been given out.
     Restarted,
     /// A stream has a message to read. Not repeated until the stream has been read empty.
     Readable(u16),
@@ -75,4 +76,8 @@ pub enum CloseReason {
     ProtocolViolation,
     /// The peer sent a message longer than `Config::max_receive_message_size`.
     MessageTooLong,
+    /// What carried the packets was closed by the peer. Told by data channels alone, whose transport it is.
+    TransportClosed,
+    /// What carried the packets failed. Told by data channels alone.
+    TransportFailed,
 }

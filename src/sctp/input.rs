@@ -108,7 +108,7 @@ impl Association {
     }
 
     /// A packet of an association that we do not have, yet or any more (§8.4): in the order of its rules.
-    fn out_of_the_blue(&mut self, tag: u32, chunks: &Chunks<'_>) {
+    pub(super) fn out_of_the_blue(&mut self, tag: u32, chunks: &Chunks<'_>) {
         self.stats.drops.verification_tag += 1;
         let holds = |wanted: fn(&Chunk<'_>) -> bool| chunks.clone().flatten().any(|chunk| wanted(&chunk));
         if !holds(|chunk| matches!(chunk, Chunk::Abort { .. })) && holds(|chunk| *chunk == Chunk::ShutdownAck)

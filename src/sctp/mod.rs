@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod heartbeat;
 mod input;
+mod late;
 mod message;
 mod output;
 mod reset;

@@ -63,7 +63,7 @@ impl Association {
     }
 
     /// The first answer that has a packet of its own.
-    fn draw_answer(&mut self, buf: &mut [u8]) -> Option<usize> {
+    pub(super) fn draw_answer(&mut self, buf: &mut [u8]) -> Option<usize> {
         let index = self.answers.iter().position(Answer::stands_alone)?;
         let answer = self.answers.remove(index)?;
         let len = self.config.mtu;

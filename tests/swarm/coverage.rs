@@ -28,6 +28,7 @@ const fn name(event: &Event) -> &'static str {
         Event::DataChannelClosing(_) => "closing",
         Event::DataChannelClose(_) => "close",
         Event::DataChannelError(..) => "error",
+        Event::SctpFailed(_) => "association failed",
         Event::PeerClosed => "peer closed",
         Event::Track(_) => "track",
         Event::TrackStreams(_) => "track streams",

@@ -11,9 +11,6 @@ use crate::peer::jsep::error::NegotiationError;
 use crate::peer::jsep::survey::Level;
 use crate::sdp::{Attribute, Candidate, Media, Session, Setup, TlsId};
 
-/// The longest message of a peer that does not say (RFC 8841 §6.1).
-const DEFAULT_MAX_MESSAGE_SIZE: u64 = 65_536;
-
 /// Whether a section is offered, or accepted. Port 0 rejects, but for a section that rides in a bundle.
 pub(super) fn is_live(media: &Media) -> bool {
     media.port != 0 || media.attributes.has(&Attribute::BundleOnly)
@@ -29,7 +26,7 @@ pub(super) fn read_data(
     Ok(NegotiatedData {
         local_sctp_port,
         remote_sctp_port: view.sctp_port().ok_or(NegotiationError::MissingSctpPort(index))?,
-        remote_max_message_size: view.max_message_size().unwrap_or(DEFAULT_MAX_MESSAGE_SIZE),
+        remote_max_message_size: view.max_message_size().unwrap_or(limits::DEFAULT_MAX_MESSAGE as u64),
     })
 }
 

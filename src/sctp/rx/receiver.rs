@@ -1,6 +1,6 @@
 //! The receiving half of an association: what DATA becomes, and what the peer is told of it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
@@ -55,6 +55,10 @@ pub(crate) struct Receiver {
     fragments: Reassembler,
     streams: StreamMap<InStream>,
     spares: Spares,
+    /// Unread messages of before the peer's restart, by stream.
+    former: BTreeMap<u16, VecDeque<Arrived>>,
+    /// That restart has not been told yet: until it is, nothing that came after it can be read.
+    restart_untold: bool,
     inbound: u16,
     window: usize,
     max_message: usize,
@@ -86,6 +90,8 @@ impl Receiver {
             fragments: Reassembler::default(),
             streams: StreamMap::default(),
             spares: Spares::default(),
+            former: BTreeMap::new(),
+            restart_untold: false,
             inbound: 0,
             window: config.receive_window,
             max_message: config.max_receive_message_size,
@@ -112,6 +118,48 @@ impl Receiver {
             self.messages -= stream.restart();
         }
         self.acks.restart();
+    }
+
+    /// The peer has started anew: what is unread of before is kept apart from what comes now. False if another restart has not been told
+    /// yet; what came between the two is nobody's.
+    pub(crate) fn restart(&mut self) -> bool {
+        let first = !core::mem::replace(&mut self.restart_untold, true);
+        for stream in self.streams.iter_mut() {
+            self.ops.add(1);
+            let before = stream.charge();
+            let queue = stream.forget_queue(first);
+            self.messages = self.messages + stream.charge() - before;
+            if first && !queue.is_empty() {
+                self.messages += queue.iter().map(Arrived::charge).sum::<usize>();
+                self.former.entry(stream.id).or_default().extend(queue);
+            }
+        }
+        self.readable.clear();
+        self.used.clear();
+        if first {
+            self.resets_unread.clear();
+        }
+        first
+    }
+
+    /// The restart has been told.
+    pub(crate) const fn restart_told(&mut self) {
+        self.restart_untold = false;
+    }
+
+    /// The next message that is unread of before the peer's restart, stream by stream.
+    pub(crate) fn take_former(&mut self) -> Option<Message> {
+        let stream = *self.former.first_key_value()?.0;
+        self.former_of(stream)
+    }
+
+    fn former_of(&mut self, stream: u16) -> Option<Message> {
+        let queue = self.former.get_mut(&stream)?;
+        let next = queue.pop_front();
+        if queue.is_empty() {
+            self.former.remove(&stream);
+        }
+        next.map(|arrived| self.given(stream, arrived))
     }
 
     /// Bytes held, with what they pin.
@@ -384,16 +432,30 @@ impl Receiver {
     }
 
     pub(crate) fn recv_from(&mut self, id: u16) -> Option<Message> {
+        let former = self.former_of(id);
+        if former.is_some() || self.restart_untold {
+            return former;
+        }
         let stream = self.streams.get_mut(id)?;
         let before = stream.overhead();
-        let message = stream.pop(&mut self.spares)?;
-        self.messages = self.messages + stream.overhead() - before - message.charge();
+        let arrived = stream.pop(&mut self.spares)?;
+        self.messages = self.messages + stream.overhead() - before;
+        Some(self.given(id, arrived))
+    }
+
+    /// A message leaves.
+    fn given(&mut self, stream: u16, arrived: Arrived) -> Message {
+        self.messages -= arrived.charge();
         self.reopen();
-        let Arrived { ppid, data } = message;
-        Some(Message { stream: id, ppid, data })
+        let Arrived { ppid, data } = arrived;
+        Message { stream, ppid, data }
     }
 
     pub(crate) fn recv(&mut self) -> Option<Message> {
+        let former = self.take_former();
+        if former.is_some() || self.restart_untold {
+            return former;
+        }
         loop {
             let id = self.readable.pop_front()?;
             let message = self.recv_from(id);
@@ -438,7 +500,8 @@ impl Receiver {
     pub(crate) fn check(&self) {
         self.fragments.check();
         let sum: usize = self.streams.iter().map(InStream::charge).sum();
-        assert_eq!(sum, self.messages, "charge of the messages");
+        let former: usize = self.former.values().flatten().map(Arrived::charge).sum();
+        assert_eq!(sum + former, self.messages, "charge of the messages");
         for stream in self.streams.iter() {
             assert!(stream.listed || !stream.is_readable(), "stream {} is forgotten", stream.id);
         }

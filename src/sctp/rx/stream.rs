@@ -173,6 +173,17 @@ impl InStream {
         before - self.charge()
     }
 
+    /// Gives up the queue: what it holds is of an association that is no more. `first`: an event of before is no longer told of what comes
+    /// after.
+    pub(crate) fn forget_queue(&mut self, first: bool) -> VecDeque<Arrived> {
+        (self.reported, self.listed, self.used) = (false, false, false);
+        self.told &= !first;
+        let Some(held) = &mut self.held else { return VecDeque::new() };
+        let queue = core::mem::take(&mut held.queue);
+        self.held.take_if(|held| held.is_empty());
+        queue
+    }
+
     pub(crate) fn pop(&mut self, spares: &mut Spares) -> Option<Arrived> {
         let held = self.held.as_mut()?;
         let message = held.queue.pop_front();
