@@ -11,11 +11,15 @@ mod steady_support;
 
 use std::alloc::System;
 
-use antiphon::SessionDescription;
+use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::dtls::Role;
+use antiphon::rtp::{Config, Delivery, Input, Payload, ReceiverConfig, Session};
 use antiphon::stun::{Builder, Class, Method, TransactionId};
 use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::ContentType;
+use antiphon::{Instant, Output, Rng, Seed, SessionDescription};
+use bytes::Bytes;
+use core::time::Duration;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::dtls_support::{CLIENT, Pair, SERVER, connection, record};
@@ -45,9 +49,7 @@ fn n01_n13_strangers(world: &mut World) {
             forged.id[..2].copy_from_slice(&u16::to_be_bytes(port));
             world.inject(0, host(0, 0), source, &forged.bytes());
             world.inject(0, host(0, 0), source, &buf[..len]);
-            while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), antiphon::Output::Wait(_))
-            {
-            }
+            while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), Output::Wait(_)) {}
         }
     });
     assert_eq!(world.agents[0].counters().request_bad_integrity, 5000);
@@ -65,10 +67,7 @@ fn n05_forged_addresses(world: &mut World) {
             world.inject(0, host(0, 0), addr(&source), &forged.bytes());
             if n % 32 == 0 {
                 world.now += ms(20);
-                while !matches!(
-                    world.agents[0].poll_output(world.now, &mut [0; 1200]),
-                    antiphon::Output::Wait(_)
-                ) {}
+                while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), Output::Wait(_)) {}
             }
         }
     };
@@ -170,6 +169,66 @@ fn n57_descriptions() {
     assert!((1..20 * text.len()).contains(&left), "n57: {} bytes of text hold {left}", text.len());
 }
 
+/// What peers with keys send: sources with gaps, frames that do not end, and more than anybody reads.
+struct Media {
+    session: Session,
+    now: Instant,
+}
+
+impl Media {
+    /// A session with that many receivers of VP8, told apart by payload types from 96 on.
+    fn new(receivers: u8, delivery: Delivery) -> Self {
+        let rng = Rng::new(&Seed::from_bytes([1; 32]));
+        let unix_time = Duration::from_secs(1_790_000_000);
+        let mut session = Session::new(at(0), unix_time, rng, Config::new("someone")).unwrap();
+        let add = |n| {
+            let payloads = vec![Payload::codec(96 + n, CodecKind::Vp8)];
+            let config = ReceiverConfig { payloads, delivery, ..ReceiverConfig::new(MediaKind::Video) };
+            session.add_receiver(config).unwrap();
+        };
+        (0..receivers).for_each(add);
+        Self { session, now: at(0) }
+    }
+
+    /// Gives it a packet of VP8: `first` is the first byte of the descriptor, 0x10 where a frame begins; a zero behind it is a key frame.
+    fn give(&mut self, (receiver, ssrc): (u8, u32), sequence: u16, marker: bool, payload: (u8, usize)) {
+        let mut bytes = vec![0x80, (u8::from(marker) << 7) | (96 + receiver)];
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.push(payload.0);
+        bytes.resize(bytes.len() + payload.1, 0);
+        self.session.handle_input(self.now, Input::Rtp(Bytes::from(bytes)));
+        while let Output::Event(_) = self.session.poll_output(self.now, &mut []) {}
+    }
+}
+
+/// The most that was held while a flood of media came.
+fn most_during(work: impl FnOnce(&mut dyn FnMut())) -> usize {
+    let region = Region::new(GLOBAL);
+    let mut most = 0;
+    work(&mut || {
+        let change = region.change();
+        most = most.max(change.bytes_allocated.saturating_sub(change.bytes_deallocated));
+    });
+    most
+}
+
+/// Two packets of each of many sources, as far apart as what is between them is waited for.
+fn n37_sources_with_gaps() {
+    let mut media = Media::new(1, Delivery::Frames);
+    let most = most_during(|look| {
+        for ssrc in 0..4096 {
+            for sequence in [1, 2049] {
+                media.give((0, ssrc), sequence, false, (0, 20));
+            }
+            look();
+        }
+    });
+    assert_eq!(media.session.stats().rtp_no_room, 0);
+    assert!(most < 20 << 20, "n37: {most} bytes for 8192 packets of 33");
+}
+
 // One test: the allocator counts what every thread does.
 #[test]
 fn floods_leave_bounded_memory() {
@@ -184,4 +243,5 @@ fn floods_leave_bounded_memory() {
     n24_data_before_the_fingerprint();
     n33_long_claims();
     n57_descriptions();
+    n37_sources_with_gaps();
 }

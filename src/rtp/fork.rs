@@ -34,6 +34,7 @@ impl Session {
             due_at: self.due_at,
             is_drained: self.is_drained,
             last_traffic_at: self.last_traffic_at,
+            rested_at: self.rested_at,
             frames: self.frames.clone(),
             lost: self.lost.clone(),
             stats: self.stats.clone(),

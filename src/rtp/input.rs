@@ -237,6 +237,7 @@ impl Session {
                 marker: packet.header.marker,
                 payload_type: packet.header.payload_type,
                 codec,
+                pinned: packet.overhead + packet.payload.len(),
                 payload: packet.payload,
                 received_at: now,
                 values: packet.values,

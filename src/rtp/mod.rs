@@ -54,6 +54,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ahead;
 mod arrivals;
 mod assembler;
 mod clock;
@@ -80,6 +81,7 @@ mod reception;
 mod report;
 mod sender;
 mod session;
+mod shelf;
 mod source;
 mod splice;
 mod stats;

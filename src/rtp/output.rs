@@ -102,7 +102,20 @@ impl Session {
         if let Some(at) = self.arrivals.due_at().filter(|at| *at > now) {
             self.arm(Some(at));
         }
+        self.run_rest(now);
         self.run_trim(now);
+    }
+
+    /// Gives memory back that streams have not needed for a while, as others go on. That needs no timer of its own.
+    fn run_rest(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.rested_at) < limits::TRIM_AFTER {
+            return;
+        }
+        self.rested_at = now;
+        for (_, source) in self.sources.iter_mut() {
+            let is_silent = now.saturating_duration_since(source.last_at) >= limits::TRIM_AFTER;
+            source.rest(is_silent);
+        }
     }
 
     fn run_source(&mut self, now: Instant, key: Key) {
@@ -164,10 +177,7 @@ impl Session {
             sender.history.trim();
         }
         for (_, source) in self.sources.iter_mut() {
-            source.nack.trim();
-            if let Some(assembler) = &mut source.assembler {
-                assembler.trim();
-            }
+            source.trim();
         }
         self.receivers.iter_mut().for_each(|(_, receiver)| receiver.trim());
         self.senders.trim();

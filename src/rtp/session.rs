@@ -114,6 +114,8 @@ pub struct Session {
     /// Whether all has been drawn: a poll before `due_at` has nothing to do.
     pub(super) is_drained: bool,
     pub(super) last_traffic_at: Instant,
+    /// When memory that had not been needed for a while was given back last.
+    pub(super) rested_at: Instant,
     pub(super) frames: VecDeque<Frame>,
     pub(super) lost: Vec<Key>,
     pub(super) stats: SessionStats,
@@ -161,6 +163,7 @@ impl Session {
             due_at: None,
             is_drained: false,
             last_traffic_at: now,
+            rested_at: now,
             frames: VecDeque::new(),
             lost: Vec::new(),
             stats: SessionStats::default(),

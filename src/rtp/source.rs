@@ -153,6 +153,23 @@ impl Source {
         }
     }
 
+    /// Gives memory back that has not been needed since the last call, or is not needed by a source that is silent.
+    pub(super) fn rest(&mut self, is_silent: bool) {
+        if is_silent {
+            self.trim();
+        } else if let Some(assembler) = &mut self.assembler {
+            assembler.rest();
+        }
+    }
+
+    /// Gives memory back that an idle source does not need.
+    pub(super) fn trim(&mut self) {
+        self.nack.trim();
+        if let Some(assembler) = &mut self.assembler {
+            assembler.trim();
+        }
+    }
+
     /// The counters as they stand.
     pub(super) fn snapshot(&self) -> SourceStats {
         let mut stats = self.stats.clone();
