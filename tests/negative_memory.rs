@@ -11,9 +11,10 @@ mod steady_support;
 
 use std::alloc::System;
 
+use antiphon::base::limits;
 use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::dtls::Role;
-use antiphon::rtp::{Config, Delivery, Input, Payload, ReceiverConfig, Session};
+use antiphon::rtp::{Config, Delivery, Input, Payload, ReceiverConfig, ReceiverId, Session};
 use antiphon::stun::{Builder, Class, Method, TransactionId};
 use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::ContentType;
@@ -172,6 +173,7 @@ fn n57_descriptions() {
 /// What peers with keys send: sources with gaps, frames that do not end, and more than anybody reads.
 struct Media {
     session: Session,
+    receivers: Vec<ReceiverId>,
     now: Instant,
 }
 
@@ -184,10 +186,10 @@ impl Media {
         let add = |n| {
             let payloads = vec![Payload::codec(96 + n, CodecKind::Vp8)];
             let config = ReceiverConfig { payloads, delivery, ..ReceiverConfig::new(MediaKind::Video) };
-            session.add_receiver(config).unwrap();
+            session.add_receiver(config).unwrap()
         };
-        (0..receivers).for_each(add);
-        Self { session, now: at(0) }
+        let receivers = (0..receivers).map(add).collect();
+        Self { session, receivers, now: at(0) }
     }
 
     /// Gives it a packet of VP8: `first` is the first byte of the descriptor, 0x10 where a frame begins; a zero behind it is a key frame.
@@ -226,7 +228,51 @@ fn n37_sources_with_gaps() {
         }
     });
     assert_eq!(media.session.stats().rtp_no_room, 0);
-    assert!(most < 20 << 20, "n37: {most} bytes for 8192 packets of 33");
+    assert!(most < 10 << 20, "n37: {most} bytes for 8192 packets of 33");
+}
+
+/// Frames of which the end never comes, of many sources: small ones, which have a block each, and long ones.
+fn n37_frames_without_end() {
+    for (sources, packets, len) in [(4000, 1, 20), (40, 800, 8000)] {
+        let mut media = Media::new(1, Delivery::Frames);
+        let most = most_during(|look| {
+            for sequence in 0..packets {
+                for ssrc in 0..sources {
+                    media.give((0, ssrc), sequence, false, (if sequence == 0 { 0x10 } else { 0 }, len));
+                }
+                look();
+            }
+        });
+        assert!(most < limits::RTP_SESSION_BYTES + (8 << 20), "n37: {most} bytes for {sources} frames");
+        assert!(media.session.stats().memory_exceeded > 0);
+        // A source that holds less than others goes on beside them.
+        for sequence in 0..10 {
+            media.give((0, 5000), sequence, true, (0x10, 500));
+        }
+        let read = core::iter::from_fn(|| media.session.recv(media.receivers[0])).count();
+        assert_eq!(read, 10, "n37: frames that end are read beside {sources} others");
+    }
+}
+
+/// More than is read, in many sections: the oldest goes of the section that has most.
+fn n37_media_that_nobody_reads() {
+    for delivery in [Delivery::Frames, Delivery::Packets] {
+        let mut media = Media::new(24, delivery);
+        media.give((23, 23), 1, true, (0x10, 500));
+        let most = most_during(|look| {
+            for sequence in 0..2000 {
+                for receiver in 0..20 {
+                    media.give((receiver, u32::from(receiver)), sequence, true, (0x10, 16_000));
+                }
+                look();
+            }
+        });
+        let bound = limits::RTP_SESSION_BYTES + (4 << 20);
+        assert!(most < bound, "n37: {most} bytes of media that nobody reads");
+        let id = media.receivers[23];
+        let read = media.session.recv(id).is_some() || media.session.recv_rtp(id).is_some();
+        assert!(read, "what the others do not read takes nothing from who reads");
+    }
 }
 
 // One test: the allocator counts what every thread does.
@@ -244,4 +290,6 @@ fn floods_leave_bounded_memory() {
     n33_long_claims();
     n57_descriptions();
     n37_sources_with_gaps();
+    n37_frames_without_end();
+    n37_media_that_nobody_reads();
 }

@@ -321,6 +321,27 @@ impl Assembler {
         self.needs_keyframe = self.kind == MediaKind::Video;
     }
 
+    /// Gives up what waits and the frame that was begun, and goes on behind them.
+    pub(super) fn let_go(&mut self) {
+        if let Some(last) = self.ahead.last_number() {
+            self.counts.given_up += 1;
+            self.next = Some(last + 1);
+            self.ahead.clear();
+            self.abandon();
+        } else if self.partial.is_some() {
+            self.abandon();
+        }
+        self.trim();
+    }
+
+    /// Frames were handed over that nobody will read: the next does not go on from what was read.
+    pub(super) const fn interrupt(&mut self) {
+        self.broken = true;
+        if let Some(partial) = &mut self.partial {
+            partial.frame.contiguous = false;
+        }
+    }
+
     /// Bytes of memory that are held.
     pub(super) fn pinned(&self) -> usize {
         self.ahead.pinned() + self.shelf.pinned()

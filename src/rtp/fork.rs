@@ -37,6 +37,8 @@ impl Session {
             rested_at: self.rested_at,
             frames: self.frames.clone(),
             lost: self.lost.clone(),
+            charged: self.charged,
+            hand: self.hand,
             stats: self.stats.clone(),
         }
     }

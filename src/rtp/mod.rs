@@ -57,6 +57,7 @@
 mod ahead;
 mod arrivals;
 mod assembler;
+mod budget;
 mod clock;
 mod config;
 mod control;

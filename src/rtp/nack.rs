@@ -1,5 +1,6 @@
 //! What is missing, and when to ask for it again (RFC 4585 §6.2.1).
 
+use core::mem::size_of;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -125,6 +126,11 @@ impl NackList {
                 return Some(sequence);
             }
         })
+    }
+
+    /// Bytes of memory that are held.
+    pub(super) fn pinned(&self) -> usize {
+        self.missing.capacity() * size_of::<Missing>()
     }
 
     /// Gives memory back.

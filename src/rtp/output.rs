@@ -116,6 +116,7 @@ impl Session {
             let is_silent = now.saturating_duration_since(source.last_at) >= limits::TRIM_AFTER;
             source.rest(is_silent);
         }
+        self.charge_all();
     }
 
     fn run_source(&mut self, now: Instant, key: Key) {
@@ -180,6 +181,7 @@ impl Session {
             source.trim();
         }
         self.receivers.iter_mut().for_each(|(_, receiver)| receiver.trim());
+        self.charge_all();
         self.senders.trim();
         self.receivers.trim();
         self.sources.trim();

@@ -13,7 +13,7 @@ use super::error::ConfigError;
 use super::event::{Event, KeyframeRequest, SenderId, SourceId};
 use super::feedback::{Feedback, FeedbackQueue};
 use super::frame::Frame;
-use super::receiver::Receiver;
+use super::receiver::{Receiver, Unread};
 use super::report::{Asked, Schedule};
 use super::sender::Sender;
 use super::source::Source;
@@ -117,7 +117,11 @@ pub struct Session {
     /// When memory that had not been needed for a while was given back last.
     pub(super) rested_at: Instant,
     pub(super) frames: VecDeque<Frame>,
-    pub(super) lost: Vec<Key>,
+    pub(super) lost: Vec<Unread>,
+    /// Bytes that sources and receivers hold.
+    pub(super) charged: usize,
+    /// Where the search for a source that gives up goes on.
+    pub(super) hand: u32,
     pub(super) stats: SessionStats,
 }
 
@@ -164,6 +168,8 @@ impl Session {
             is_drained: false,
             last_traffic_at: now,
             rested_at: now,
+            charged: 0,
+            hand: 0,
             frames: VecDeque::new(),
             lost: Vec::new(),
             stats: SessionStats::default(),
@@ -330,6 +336,16 @@ impl Session {
             self.arm(at);
         }
     }
+    /// Asks for a key frame without which frames cannot go on: by PLI where it was agreed, else FIR, else patience.
+    pub(super) fn want_keyframe(&mut self, now: Instant, key: Key) {
+        let source = self.sources.get(key);
+        let kinds = [KeyframeRequest::Pli, KeyframeRequest::Fir];
+        let kind = kinds.into_iter().find_map(|kind| source.and_then(|source| source.request_kind(kind)));
+        if let Some(kind) = kind {
+            self.ask_keyframe(now, key, kind);
+        }
+    }
+
 
     /// The source has feedback to send.
     pub(super) fn mark(&mut self, key: Key) {
