@@ -500,3 +500,35 @@ fn descriptions_are_the_same_after_a_long_silence() {
     assert_eq!(texts(&pair), after);
     assert_eq!(pair.ends[0].pc.transceiver(ours).unwrap().current_direction(), Some(Direction::SendOnly));
 }
+
+/// What the application says before offer and answer are there holds when they are, at either end.
+#[test]
+fn delivery_may_be_chosen_before_anything_is_negotiated() {
+    let mut pair = Pair::default_pair();
+    let ours = pair.ends[0].pc.add_transceiver(MediaKind::Video, TransceiverInit::default()).unwrap();
+    pair.ends[0].pc.receiver(ours).unwrap().set_delivery(Delivery::Packets);
+    let offer = pair.ends[0].offer();
+    pair.ends[1].take(antiphon::SdpType::Offer, &offer).unwrap();
+    let theirs = pair.ends[1].pc.add_track(MediaKind::Video, Vec::new()).unwrap();
+    pair.ends[1].pc.receiver(theirs).unwrap().set_delivery(Delivery::Packets);
+    pair.ends[1].pc.set_local_description(None).unwrap();
+    let answer = pair.ends[1].pc.local_description().unwrap().to_sdp();
+    pair.ends[0].take(antiphon::SdpType::Answer, &answer).unwrap();
+    // One that comes later has its own, and the last word counts.
+    let second = pair.ends[0].pc.add_transceiver(MediaKind::Video, TransceiverInit::default()).unwrap();
+    pair.ends[0].pc.receiver(second).unwrap().set_delivery(Delivery::Packets);
+    pair.ends[0].pc.receiver(second).unwrap().set_delivery(Delivery::Frames);
+    pair.wake();
+    assert!(pair.run_until(ms(3000), |pair| both_connected(pair)));
+    for (end, id) in [(0, ours), (1, theirs)] {
+        let now = pair.now;
+        pair.ends[end].pc.sender(id).unwrap().write(now, &Frame::new(picture(true, 900, 1), 0)).unwrap();
+    }
+    pair.wake();
+    pair.run_for(ms(300));
+    for (end, id) in [(0, ours), (1, theirs)] {
+        let mut receiver = pair.ends[end].pc.receiver(id).unwrap();
+        assert!(receiver.recv().is_none(), "end {end}");
+        assert!(receiver.recv_rtp().is_some_and(|packet| packet.keyframe), "end {end}");
+    }
+}

@@ -166,14 +166,16 @@ impl Media {
         self.links.iter().find(|link| link.negotiated.transceiver == id)
     }
 
-    /// Chooses how a transceiver hands over what arrives.
-    pub(crate) fn set_delivery(&mut self, id: TransceiverId, delivery: Delivery) {
-        if let Some(link) = self.links.iter_mut().find(|link| link.negotiated.transceiver == id) {
-            link.delivery = delivery;
-            if let Some(receiver) = link.receiver {
-                self.rtp.set_delivery(receiver, delivery).unwrap_or_default();
-            }
+    /// Chooses how a transceiver hands over what arrives; false if its section was never accepted.
+    pub(crate) fn set_delivery(&mut self, id: TransceiverId, delivery: Delivery) -> bool {
+        let Some(link) = self.links.iter_mut().find(|link| link.negotiated.transceiver == id) else {
+            return false;
+        };
+        link.delivery = delivery;
+        if let Some(receiver) = link.receiver {
+            self.rtp.set_delivery(receiver, delivery).unwrap_or_default();
         }
+        true
     }
 
     /// Brings the encodings of a transceiver to what the application says.
