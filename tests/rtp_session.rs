@@ -795,3 +795,36 @@ fn h264_is_cut_as_its_payload_type_says() {
     let packet = Packet::parse(&buf[..transmit.len]).unwrap();
     assert_eq!((packet.payload_type, packet.payload()[0] & 0x1f), (102, 28));
 }
+
+/// What was not read is dropped at some time, and pictures cannot go on without a key frame then. It is asked for once; it waits then to be read,
+/// and as long as it does no other is needed.
+#[test]
+fn pictures_that_nobody_reads_make_a_key_frame_wanted() {
+    let (mut pair, sender, receiver) = video_pair(ms(5));
+    let mut asked = Vec::new();
+    let mut wants_key = true;
+    for number in 0..700 {
+        let key = core::mem::take(&mut wants_key);
+        pair.write(0, sender, &vp8_frame(number, key, 300));
+        pair.run_for(ms(33));
+        if pair.events[0].drain(..).any(|event| matches!(event, Event::KeyframeRequested(..))) {
+            asked.push(number);
+            wants_key = true;
+        }
+    }
+    assert!((1..=4).contains(&asked.len()), "one for each time the queue is full: {asked:?}");
+    assert!((255..260).contains(&asked[0]), "when the first frame is dropped: {asked:?}");
+    let read = pair.read(1, receiver);
+    assert!(!read[0].contiguous && read.iter().any(|frame| frame.keyframe));
+    let source = pair.ends[1].sources(receiver).next().unwrap();
+    assert_eq!(pair.ends[1].source_stats(source).unwrap().frames_dropped, 700 - 256);
+    // Sound needs none.
+    let mut pair = Pair::new([session(1, config()), session(2, config())], ms(5));
+    let sender = pair.ends[0].add_sender(audio_sender()).unwrap();
+    pair.ends[1].add_receiver(audio_receiver()).unwrap();
+    for number in 0..300 {
+        pair.write(0, sender, &opus_frame(number));
+        pair.run_for(ms(20));
+    }
+    assert!(!pair.events[0].iter().any(|event| matches!(event, Event::KeyframeRequested(..))));
+}

@@ -224,7 +224,7 @@ impl Session {
                 self.events.push(Event::Readable(ReceiverId(source.receiver)));
             }
             self.keep_within(now, key);
-            self.on_lost();
+            self.on_lost(now);
             self.arm(at);
             return;
         }
@@ -277,11 +277,11 @@ impl Session {
         if needs_keyframe {
             self.want_keyframe(now, key);
         }
-        self.on_lost();
+        self.on_lost(now);
     }
 
-    /// What was dropped unread is counted.
-    fn on_lost(&mut self) {
+    /// What was dropped unread is counted. Pictures can only go on with a key frame, which is asked for unless one waits to be read.
+    fn on_lost(&mut self, now: Instant) {
         while let Some(unread) = self.lost.pop() {
             match unread {
                 Unread::Packet(key) => {
@@ -296,6 +296,9 @@ impl Session {
                         && let Some(assembler) = &mut source.assembler
                     {
                         assembler.interrupt();
+                    }
+                    if others != Others::KeyFrame {
+                        self.want_keyframe(now, key);
                     }
                 }
             }
