@@ -828,3 +828,46 @@ fn pictures_that_nobody_reads_make_a_key_frame_wanted() {
     }
     assert!(!pair.events[0].iter().any(|event| matches!(event, Event::KeyframeRequested(..))));
 }
+
+/// Every source that has been sent from leaves, those of repetitions too, however many datagrams that takes (RFC 3550 §6.6).
+#[test]
+fn all_of_many_senders_say_goodbye() {
+    for (mtu, cname) in [(1200, "someone".to_owned()), (256, "n".repeat(128))] {
+        let mut a = session(1, Config { mtu, cname, ..config() });
+        let mut sources = Vec::new();
+        for n in 0..40 {
+            let sender = a.add_sender(SenderConfig { mid: Some(n.to_string()), ..video_sender() }).unwrap();
+            let (ssrc, rtx_ssrc) = a.sender_ssrcs(sender).unwrap();
+            sources.extend([ssrc, rtx_ssrc.unwrap()]);
+            a.write(START, sender, &vp8_frame(0, true, 50)).unwrap();
+        }
+        let mut buf = vec![0; mtu];
+        while !matches!(a.poll_output(START, &mut buf), Output::Wait(_)) {}
+        // Of one that has sent nothing there is nothing to say.
+        a.add_sender(SenderConfig { mid: Some("silent".into()), ..video_sender() }).unwrap();
+        a.close();
+        let mut left = Vec::new();
+        loop {
+            match a.poll_output(START, &mut buf) {
+                Output::Transmit(transmit) => {
+                    let packets: Vec<_> = Compound::new(&buf[..transmit.len]).map(Result::unwrap).collect();
+                    assert!(
+                        matches!(packets[0], Rtcp::ReceiverReport(_)),
+                        "a compound packet begins with one"
+                    );
+                    for packet in packets {
+                        if let Rtcp::Goodbye(goodbye) = packet {
+                            left.extend(goodbye.ssrcs());
+                        }
+                    }
+                }
+                Output::Event(event) => break assert_eq!(event, Event::Closed),
+                Output::Wait(_) => panic!("it has not closed"),
+            }
+        }
+        sources.sort_unstable();
+        left.sort_unstable();
+        assert_eq!(left, sources);
+        assert_eq!(a.poll_output(at(1), &mut buf), Output::Wait(None));
+    }
+}

@@ -58,27 +58,21 @@ impl Session {
         Output::Wait(self.due_at)
     }
 
-    /// The goodbye, then the closing event, then nothing.
+    /// The goodbyes, then the closing event, then nothing.
     fn poll_closing(&mut self, buf: &mut [u8]) -> Output<(), Event> {
         self.due_at = None;
         if self.closing == Closing::Closed {
             self.is_drained = true;
             return Output::Wait(None);
         }
-        if self.closing == Closing::Goodbye && self.has_goodbye() {
+        if !self.goodbyes.is_empty() {
             let Some(buf) = buf.get_mut(..self.config.mtu) else { return Output::Wait(None) };
-            self.closing = Closing::Said;
             if let Some(len) = self.draw_goodbye(buf) {
                 return Output::Transmit(Transmit::new((), len));
             }
         }
         self.closing = Closing::Closed;
         Output::Event(Event::Closed)
-    }
-
-    /// Whether there is somebody to say goodbye for.
-    fn has_goodbye(&self) -> bool {
-        !self.goodbyes.is_empty() || self.senders.iter().any(|(_, sender)| sender.stats.packets_sent > 0)
     }
 
     /// Does what is due.

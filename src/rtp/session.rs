@@ -68,10 +68,8 @@ impl Queues {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closing {
     Open,
-    /// The goodbye is to be drawn, if there is somebody to say it for.
+    /// Goodbyes are left to be drawn, and the closing event.
     Goodbye,
-    /// Only the closing event is left.
-    Said,
     Closed,
 }
 
@@ -168,10 +166,10 @@ impl Session {
             is_drained: false,
             last_traffic_at: now,
             rested_at: now,
-            charged: 0,
-            hand: 0,
             frames: VecDeque::new(),
             lost: Vec::new(),
+            charged: 0,
+            hand: 0,
             stats: SessionStats::default(),
             config,
         })
@@ -257,13 +255,14 @@ impl Session {
         self.departures.last_departure().map(|last| Departure { in_flight, ..last })
     }
 
-    /// Says goodbye: the peer is told with the next datagram, and [`Event::Closed`] follows. What waits is lost.
+    /// Says goodbye: the peer is told with the next datagrams, and [`Event::Closed`] follows. What waits is lost.
     pub fn close(&mut self) {
         if self.closing == Closing::Open {
             self.closing = Closing::Goodbye;
             self.is_drained = false;
             self.events.clear();
             self.queues = Queues::default();
+            self.leave();
         }
     }
 
@@ -336,6 +335,7 @@ impl Session {
             self.arm(at);
         }
     }
+
     /// Asks for a key frame without which frames cannot go on: by PLI where it was agreed, else FIR, else patience.
     pub(super) fn want_keyframe(&mut self, now: Instant, key: Key) {
         let source = self.sources.get(key);
@@ -345,7 +345,6 @@ impl Session {
             self.ask_keyframe(now, key, kind);
         }
     }
-
 
     /// The source has feedback to send.
     pub(super) fn mark(&mut self, key: Key) {
