@@ -532,3 +532,18 @@ fn delivery_may_be_chosen_before_anything_is_negotiated() {
         assert!(receiver.recv_rtp().is_some_and(|packet| packet.keyframe), "end {end}");
     }
 }
+
+#[test]
+fn a_wall_clock_at_its_end_stays_there() {
+    let mut pair = Pair::default_pair();
+    let [ours, theirs] = call(&mut pair, MediaKind::Video, TransceiverInit::default());
+    let now = pair.now;
+    pair.ends[0].pc.set_unix_time(now, core::time::Duration::MAX);
+    pair.run_for(ms(1000));
+    let now = pair.now;
+    assert_eq!(pair.ends[0].pc.unix_time(now), core::time::Duration::MAX);
+    pair.ends[0].pc.sender(ours).unwrap().write(now, &Frame::new(picture(true, 600, 2), 9000)).unwrap();
+    pair.drain(0);
+    pair.run_for(ms(100));
+    assert_eq!(frames(&mut pair, 1, theirs).len(), 1);
+}

@@ -9,7 +9,7 @@ use antiphon::base::serial::Seq16;
 use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::rtp::{
     Config, Delivery, Event, Feedback, Frame, Input, Payload, ReceiverConfig, RtpPacket, SenderConfig,
-    StreamError, WriteError,
+    Session, StreamError, WriteError,
 };
 use antiphon::wire::rtcp::{
     Compound, CompoundWriter, FeedbackHeader, FirEntry, NackPair, Packet as Rtcp, PacketStatus,
@@ -365,7 +365,7 @@ fn packets_are_told_apart_by_section_encoding_source_and_payload_type() {
         let len = writer.finish().unwrap();
         Input::Rtp(Bytes::copy_from_slice(&buf[..len]))
     };
-    let sources = |b: &antiphon::rtp::Session, id| {
+    let sources = |b: &Session, id| {
         b.sources(id)
             .map(|source| (b.source_ssrc(source).unwrap(), b.source_rid(source).map(str::to_owned)))
             .collect::<Vec<_>>()
@@ -402,7 +402,7 @@ fn a_packet_from_before_a_pause_is_late_after_it() {
         bytes.extend(sequence.to_be_bytes());
         Input::Rtp(Bytes::from(bytes))
     };
-    let read = |b: &mut antiphon::rtp::Session, id| {
+    let read = |b: &mut Session, id| {
         let frames = core::iter::from_fn(|| b.recv(id));
         frames
             .map(|frame| (u16::from_be_bytes(frame.data[..].try_into().unwrap()), frame.contiguous))
@@ -519,7 +519,7 @@ fn section_and_encoding_are_told_until_the_peer_has_reported() {
 fn misuse_is_refused_with_its_reason() {
     let mut a = session(1, config());
     let clash = vec![Payload::codec(96, CodecKind::Vp8), Payload::codec(96, CodecKind::H264)];
-    let refused = |a: &mut antiphon::rtp::Session, payloads| {
+    let refused = |a: &mut Session, payloads| {
         a.add_sender(SenderConfig { payloads, ..SenderConfig::new(MediaKind::Video) }).unwrap_err()
     };
     assert_eq!(refused(&mut a, clash), StreamError::PayloadTypeTwice { payload_type: 96 });
@@ -869,5 +869,29 @@ fn all_of_many_senders_say_goodbye() {
         left.sort_unstable();
         assert_eq!(left, sources);
         assert_eq!(a.poll_output(at(1), &mut buf), Output::Wait(None));
+    }
+}
+
+/// Whatever a caller says of times and rates, it is taken for the most there is.
+#[test]
+fn times_and_rates_at_their_ends_are_no_trouble() {
+    let extreme = || Config {
+        bandwidth: Bitrate::from_bps(u64::MAX),
+        reorder_wait: Duration::MAX,
+        repair_wait: Duration::MAX,
+        history: Duration::MAX,
+        ..config()
+    };
+    for unix_time in [Duration::ZERO, Duration::MAX] {
+        let ends = [1, 2].map(|seed| Session::new(START, unix_time, rng(seed), extreme()).unwrap());
+        let mut pair = Pair::new(ends, ms(20));
+        pair.fate[0] = lossy(5, 10, ms(20), 0);
+        let sender = pair.ends[0].add_sender(video_sender()).unwrap();
+        let receiver = pair.ends[1].add_receiver(video_receiver()).unwrap();
+        pair.ends.iter_mut().for_each(|end| end.set_round_trip(Duration::MAX));
+        stream(&mut pair, sender, receiver, 100);
+        pair.ends[0].set_unix_time(pair.now, Duration::MAX);
+        stream(&mut pair, sender, receiver, 100);
+        pair.ends[0].ntp(pair.now + Duration::MAX);
     }
 }

@@ -142,7 +142,7 @@ impl NackList {
 /// How long to wait for an answer to that attempt.
 fn pause(round_trip: Duration, attempt: u8) -> Duration {
     let first = round_trip.max(limits::RTP_NACK_MIN_INTERVAL);
-    (0..attempt).fold(first, |pause, _| pause + pause / 4)
+    (0..attempt).fold(first, |pause, _| pause.saturating_add(pause / 4))
 }
 
 #[cfg(test)]

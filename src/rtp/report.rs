@@ -74,7 +74,7 @@ impl Schedule {
         // Five per cent, of which a sender alone takes a quarter and a receiver alone three quarters.
         let share_bps = match (we_send, peer_sends) {
             (true, false) => bps / 80,
-            (false, true) => bps * 3 / 80,
+            (false, true) => bps.saturating_mul(3) / 80,
             (true, true) | (false, false) => bps / 40,
         };
         let wanted = Bitrate::from_bps(share_bps.max(1)).time_for(self.mean_len / 16);
