@@ -12,11 +12,16 @@ mod steady_support;
 
 use std::alloc::System;
 
-use antiphon::SessionDescription;
+use antiphon::base::limits;
+use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::dtls::Role;
+use antiphon::rtp::{Config, Delivery, Input, Payload, ReceiverConfig, ReceiverId, Session};
 use antiphon::stun::{Builder, Class, Method, TransactionId};
 use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::ContentType;
+use antiphon::{Instant, Output, Rng, Seed, SessionDescription};
+use bytes::Bytes;
+use core::time::Duration;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::dtls_support::{CLIENT, Pair, SERVER, connection, record};
@@ -46,9 +51,7 @@ fn n01_n13_strangers(world: &mut World) {
             forged.id[..2].copy_from_slice(&u16::to_be_bytes(port));
             world.inject(0, host(0, 0), source, &forged.bytes());
             world.inject(0, host(0, 0), source, &buf[..len]);
-            while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), antiphon::Output::Wait(_))
-            {
-            }
+            while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), Output::Wait(_)) {}
         }
     });
     assert_eq!(world.agents[0].counters().request_bad_integrity, 5000);
@@ -66,10 +69,7 @@ fn n05_forged_addresses(world: &mut World) {
             world.inject(0, host(0, 0), addr(&source), &forged.bytes());
             if n % 32 == 0 {
                 world.now += ms(20);
-                while !matches!(
-                    world.agents[0].poll_output(world.now, &mut [0; 1200]),
-                    antiphon::Output::Wait(_)
-                ) {}
+                while !matches!(world.agents[0].poll_output(world.now, &mut [0; 1200]), Output::Wait(_)) {}
             }
         }
     };
@@ -246,6 +246,111 @@ fn n57_lists() {
     }
 }
 
+/// What peers with keys send: sources with gaps, frames that do not end, and more than anybody reads.
+struct Media {
+    session: Session,
+    receivers: Vec<ReceiverId>,
+    now: Instant,
+}
+
+impl Media {
+    /// A session with that many receivers of VP8, told apart by payload types from 96 on.
+    fn new(receivers: u8, delivery: Delivery) -> Self {
+        let rng = Rng::new(&Seed::from_bytes([1; 32]));
+        let unix_time = Duration::from_secs(1_790_000_000);
+        let mut session = Session::new(at(0), unix_time, rng, Config::new("someone")).unwrap();
+        let add = |n| {
+            let payloads = vec![Payload::codec(96 + n, CodecKind::Vp8)];
+            let config = ReceiverConfig { payloads, delivery, ..ReceiverConfig::new(MediaKind::Video) };
+            session.add_receiver(config).unwrap()
+        };
+        let receivers = (0..receivers).map(add).collect();
+        Self { session, receivers, now: at(0) }
+    }
+
+    /// Gives it a packet of VP8: `first` is the first byte of the descriptor, 0x10 where a frame begins; a zero behind it is a key frame.
+    fn give(&mut self, (receiver, ssrc): (u8, u32), sequence: u16, marker: bool, payload: (u8, usize)) {
+        let mut bytes = vec![0x80, (u8::from(marker) << 7) | (96 + receiver)];
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.push(payload.0);
+        bytes.resize(bytes.len() + payload.1, 0);
+        self.session.handle_input(self.now, Input::Rtp(Bytes::from(bytes)));
+        while let Output::Event(_) = self.session.poll_output(self.now, &mut []) {}
+    }
+}
+
+/// The most that was held while a flood of media came.
+fn most_during(work: impl FnOnce(&mut dyn FnMut())) -> usize {
+    let region = Region::new(GLOBAL);
+    let mut most = 0;
+    work(&mut || {
+        let change = region.change();
+        most = most.max(change.bytes_allocated.saturating_sub(change.bytes_deallocated));
+    });
+    most
+}
+
+/// Two packets of each of many sources, as far apart as what is between them is waited for.
+fn n37_sources_with_gaps() {
+    let mut media = Media::new(1, Delivery::Frames);
+    let most = most_during(|look| {
+        for ssrc in 0..4096 {
+            for sequence in [1, 2049] {
+                media.give((0, ssrc), sequence, false, (0, 20));
+            }
+            look();
+        }
+    });
+    assert_eq!(media.session.stats().rtp_no_room, 0);
+    assert!(most < 10 << 20, "n37: {most} bytes for 8192 packets of 33");
+}
+
+/// Frames of which the end never comes, of many sources: small ones, which have a block each, and long ones.
+fn n37_frames_without_end() {
+    for (sources, packets, len) in [(4000, 1, 20), (40, 800, 8000)] {
+        let mut media = Media::new(1, Delivery::Frames);
+        let most = most_during(|look| {
+            for sequence in 0..packets {
+                for ssrc in 0..sources {
+                    media.give((0, ssrc), sequence, false, (if sequence == 0 { 0x10 } else { 0 }, len));
+                }
+                look();
+            }
+        });
+        assert!(most < limits::RTP_SESSION_BYTES + (8 << 20), "n37: {most} bytes for {sources} frames");
+        assert!(media.session.stats().memory_exceeded > 0);
+        // A source that holds less than others goes on beside them.
+        for sequence in 0..10 {
+            media.give((0, 5000), sequence, true, (0x10, 500));
+        }
+        let read = core::iter::from_fn(|| media.session.recv(media.receivers[0])).count();
+        assert_eq!(read, 10, "n37: frames that end are read beside {sources} others");
+    }
+}
+
+/// More than is read, in many sections: the oldest goes of the section that has most.
+fn n37_media_that_nobody_reads() {
+    for delivery in [Delivery::Frames, Delivery::Packets] {
+        let mut media = Media::new(24, delivery);
+        media.give((23, 23), 1, true, (0x10, 500));
+        let most = most_during(|look| {
+            for sequence in 0..2000 {
+                for receiver in 0..20 {
+                    media.give((receiver, u32::from(receiver)), sequence, true, (0x10, 16_000));
+                }
+                look();
+            }
+        });
+        let bound = limits::RTP_SESSION_BYTES + (4 << 20);
+        assert!(most < bound, "n37: {most} bytes of media that nobody reads");
+        let id = media.receivers[23];
+        let read = media.session.recv(id).is_some() || media.session.recv_rtp(id).is_some();
+        assert!(read, "what the others do not read takes nothing from who reads");
+    }
+}
+
 // One test: the allocator counts what every thread does.
 #[test]
 fn floods_leave_bounded_memory() {
@@ -262,4 +367,7 @@ fn floods_leave_bounded_memory() {
     n54_labels();
     n57_descriptions();
     n57_lists();
+    n37_sources_with_gaps();
+    n37_frames_without_end();
+    n37_media_that_nobody_reads();
 }

@@ -500,3 +500,106 @@ fn descriptions_are_the_same_after_a_long_silence() {
     assert_eq!(texts(&pair), after);
     assert_eq!(pair.ends[0].pc.transceiver(ours).unwrap().current_direction(), Some(Direction::SendOnly));
 }
+
+/// What the application says before offer and answer are there holds when they are, at either end.
+#[test]
+fn delivery_may_be_chosen_before_anything_is_negotiated() {
+    let mut pair = Pair::default_pair();
+    let ours = pair.ends[0].pc.add_transceiver(MediaKind::Video, TransceiverInit::default()).unwrap();
+    pair.ends[0].pc.receiver(ours).unwrap().set_delivery(Delivery::Packets);
+    let offer = pair.ends[0].offer();
+    pair.ends[1].take(antiphon::SdpType::Offer, &offer).unwrap();
+    let theirs = pair.ends[1].pc.add_track(MediaKind::Video, Vec::new()).unwrap();
+    pair.ends[1].pc.receiver(theirs).unwrap().set_delivery(Delivery::Packets);
+    pair.ends[1].pc.set_local_description(None).unwrap();
+    let answer = pair.ends[1].pc.local_description().unwrap().to_sdp();
+    pair.ends[0].take(antiphon::SdpType::Answer, &answer).unwrap();
+    // One that comes later has its own, and the last word counts.
+    let second = pair.ends[0].pc.add_transceiver(MediaKind::Video, TransceiverInit::default()).unwrap();
+    pair.ends[0].pc.receiver(second).unwrap().set_delivery(Delivery::Packets);
+    pair.ends[0].pc.receiver(second).unwrap().set_delivery(Delivery::Frames);
+    pair.wake();
+    assert!(pair.run_until(ms(3000), |pair| both_connected(pair)));
+    for (end, id) in [(0, ours), (1, theirs)] {
+        let now = pair.now;
+        pair.ends[end].pc.sender(id).unwrap().write(now, &Frame::new(picture(true, 900, 1), 0)).unwrap();
+    }
+    pair.wake();
+    pair.run_for(ms(300));
+    for (end, id) in [(0, ours), (1, theirs)] {
+        let mut receiver = pair.ends[end].pc.receiver(id).unwrap();
+        assert!(receiver.recv().is_none(), "end {end}");
+        assert!(receiver.recv_rtp().is_some_and(|packet| packet.keyframe), "end {end}");
+    }
+}
+
+/// Once the goodbye has left, there is nothing left to protect with.
+#[test]
+fn n63_keys_of_media_go_when_the_connection_is_closed() {
+    let mut pair = Pair::default_pair();
+    let [ours, theirs] = call(&mut pair, MediaKind::Video, TransceiverInit::default());
+    let mut last = Vec::new();
+    for n in 0..3 {
+        let now = pair.now;
+        let frame = Frame::new(picture(n == 0, 600, 1), n * 3000);
+        pair.ends[0].pc.sender(ours).unwrap().write(now, &frame).unwrap();
+        pair.drain(0);
+        pair.run_for(ms(33));
+    }
+    let log = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = std::rc::Rc::clone(&log);
+    pair.filter = Box::new(move |end, bytes| {
+        if end == 0 && (128..=191).contains(&bytes[0]) {
+            seen.borrow_mut().push(bytes.clone());
+        }
+        true
+    });
+    let now = pair.now;
+    pair.ends[0].pc.sender(ours).unwrap().write(now, &Frame::new(picture(true, 600, 2), 9000)).unwrap();
+    pair.drain(0);
+    last.append(&mut log.borrow_mut());
+    pair.run_for(ms(100));
+    let before = pair.ends.each_ref().map(|end| end.pc.stats(now).srtp.unwrap());
+    assert!(before[0].rtp_protected >= 4 && before[1].rtp_unprotected >= 4);
+
+    for (end, id) in [(0, ours), (1, theirs)] {
+        pair.ends[end].pc.close();
+        pair.drain(end);
+        let pc = &mut pair.ends[end].pc;
+        assert_eq!(pc.connection_state(), ConnectionState::Closed);
+        // The counters stay as they were when the goodbye had been said.
+        let stats = pc.stats(now);
+        let srtp = stats.srtp.expect("what was counted is still told");
+        assert!(stats.srtp_profile.is_some());
+        assert_eq!(srtp.rtp_protected, before[end].rtp_protected);
+        // There is nothing to write with, and that is said by its name.
+        let mut sender = pc.sender(id).unwrap();
+        assert!(!sender.can_write());
+        let refused = sender.write(now, &Frame::new(picture(true, 600, 3), 12_000));
+        let closed = antiphon::peer::WriteError::Refused(antiphon::rtp::WriteError::Closed);
+        assert_eq!(refused, Err(if end == 0 { closed } else { antiphon::peer::WriteError::NotNegotiated }));
+        assert_eq!(pc.poll_output(now, &mut [0; 1500]), Output::Wait(None));
+    }
+    // What arrives late changes nothing.
+    let from = pair.ends[0].addr;
+    for packet in &last {
+        pair.inject(1, from, packet);
+    }
+    let after = pair.ends[1].pc.stats(now);
+    assert_eq!(after.srtp.unwrap().rtp_unprotected, before[1].rtp_unprotected);
+}
+
+#[test]
+fn a_wall_clock_at_its_end_stays_there() {
+    let mut pair = Pair::default_pair();
+    let [ours, theirs] = call(&mut pair, MediaKind::Video, TransceiverInit::default());
+    let now = pair.now;
+    pair.ends[0].pc.set_unix_time(now, core::time::Duration::MAX);
+    pair.run_for(ms(1000));
+    let now = pair.now;
+    assert_eq!(pair.ends[0].pc.unix_time(now), core::time::Duration::MAX);
+    pair.ends[0].pc.sender(ours).unwrap().write(now, &Frame::new(picture(true, 600, 2), 9000)).unwrap();
+    pair.drain(0);
+    pair.run_for(ms(100));
+    assert_eq!(frames(&mut pair, 1, theirs).len(), 1);
+}

@@ -9,7 +9,7 @@ use antiphon::base::serial::Seq16;
 use antiphon::codec::{CodecKind, MediaKind};
 use antiphon::rtp::{
     Config, Delivery, Event, Feedback, Frame, Input, Payload, ReceiverConfig, RtpPacket, SenderConfig,
-    StreamError, WriteError,
+    Session, StreamError, WriteError,
 };
 use antiphon::wire::rtcp::{
     Compound, CompoundWriter, FeedbackHeader, FirEntry, NackPair, Packet as Rtcp, PacketStatus,
@@ -365,7 +365,7 @@ fn packets_are_told_apart_by_section_encoding_source_and_payload_type() {
         let len = writer.finish().unwrap();
         Input::Rtp(Bytes::copy_from_slice(&buf[..len]))
     };
-    let sources = |b: &antiphon::rtp::Session, id| {
+    let sources = |b: &Session, id| {
         b.sources(id)
             .map(|source| (b.source_ssrc(source).unwrap(), b.source_rid(source).map(str::to_owned)))
             .collect::<Vec<_>>()
@@ -402,7 +402,7 @@ fn a_packet_from_before_a_pause_is_late_after_it() {
         bytes.extend(sequence.to_be_bytes());
         Input::Rtp(Bytes::from(bytes))
     };
-    let read = |b: &mut antiphon::rtp::Session, id| {
+    let read = |b: &mut Session, id| {
         let frames = core::iter::from_fn(|| b.recv(id));
         frames
             .map(|frame| (u16::from_be_bytes(frame.data[..].try_into().unwrap()), frame.contiguous))
@@ -519,7 +519,7 @@ fn section_and_encoding_are_told_until_the_peer_has_reported() {
 fn misuse_is_refused_with_its_reason() {
     let mut a = session(1, config());
     let clash = vec![Payload::codec(96, CodecKind::Vp8), Payload::codec(96, CodecKind::H264)];
-    let refused = |a: &mut antiphon::rtp::Session, payloads| {
+    let refused = |a: &mut Session, payloads| {
         a.add_sender(SenderConfig { payloads, ..SenderConfig::new(MediaKind::Video) }).unwrap_err()
     };
     assert_eq!(refused(&mut a, clash), StreamError::PayloadTypeTwice { payload_type: 96 });
@@ -794,4 +794,104 @@ fn h264_is_cut_as_its_payload_type_says() {
     let Output::Transmit(transmit) = a.poll_output(at(0), &mut buf) else { panic!("nothing sent") };
     let packet = Packet::parse(&buf[..transmit.len]).unwrap();
     assert_eq!((packet.payload_type, packet.payload()[0] & 0x1f), (102, 28));
+}
+
+/// What was not read is dropped at some time, and pictures cannot go on without a key frame then. It is asked for once; it waits then to be read,
+/// and as long as it does no other is needed.
+#[test]
+fn pictures_that_nobody_reads_make_a_key_frame_wanted() {
+    let (mut pair, sender, receiver) = video_pair(ms(5));
+    let mut asked = Vec::new();
+    let mut wants_key = true;
+    for number in 0..700 {
+        let key = core::mem::take(&mut wants_key);
+        pair.write(0, sender, &vp8_frame(number, key, 300));
+        pair.run_for(ms(33));
+        if pair.events[0].drain(..).any(|event| matches!(event, Event::KeyframeRequested(..))) {
+            asked.push(number);
+            wants_key = true;
+        }
+    }
+    assert!((1..=4).contains(&asked.len()), "one for each time the queue is full: {asked:?}");
+    assert!((255..260).contains(&asked[0]), "when the first frame is dropped: {asked:?}");
+    let read = pair.read(1, receiver);
+    assert!(!read[0].contiguous && read.iter().any(|frame| frame.keyframe));
+    let source = pair.ends[1].sources(receiver).next().unwrap();
+    assert_eq!(pair.ends[1].source_stats(source).unwrap().frames_dropped, 700 - 256);
+    // Sound needs none.
+    let mut pair = Pair::new([session(1, config()), session(2, config())], ms(5));
+    let sender = pair.ends[0].add_sender(audio_sender()).unwrap();
+    pair.ends[1].add_receiver(audio_receiver()).unwrap();
+    for number in 0..300 {
+        pair.write(0, sender, &opus_frame(number));
+        pair.run_for(ms(20));
+    }
+    assert!(!pair.events[0].iter().any(|event| matches!(event, Event::KeyframeRequested(..))));
+}
+
+/// Every source that has been sent from leaves, those of repetitions too, however many datagrams that takes (RFC 3550 §6.6).
+#[test]
+fn all_of_many_senders_say_goodbye() {
+    for (mtu, cname) in [(1200, "someone".to_owned()), (256, "n".repeat(128))] {
+        let mut a = session(1, Config { mtu, cname, ..config() });
+        let mut sources = Vec::new();
+        for n in 0..40 {
+            let sender = a.add_sender(SenderConfig { mid: Some(n.to_string()), ..video_sender() }).unwrap();
+            let (ssrc, rtx_ssrc) = a.sender_ssrcs(sender).unwrap();
+            sources.extend([ssrc, rtx_ssrc.unwrap()]);
+            a.write(START, sender, &vp8_frame(0, true, 50)).unwrap();
+        }
+        let mut buf = vec![0; mtu];
+        while !matches!(a.poll_output(START, &mut buf), Output::Wait(_)) {}
+        // Of one that has sent nothing there is nothing to say.
+        a.add_sender(SenderConfig { mid: Some("silent".into()), ..video_sender() }).unwrap();
+        a.close();
+        let mut left = Vec::new();
+        loop {
+            match a.poll_output(START, &mut buf) {
+                Output::Transmit(transmit) => {
+                    let packets: Vec<_> = Compound::new(&buf[..transmit.len]).map(Result::unwrap).collect();
+                    assert!(
+                        matches!(packets[0], Rtcp::ReceiverReport(_)),
+                        "a compound packet begins with one"
+                    );
+                    for packet in packets {
+                        if let Rtcp::Goodbye(goodbye) = packet {
+                            left.extend(goodbye.ssrcs());
+                        }
+                    }
+                }
+                Output::Event(event) => break assert_eq!(event, Event::Closed),
+                Output::Wait(_) => panic!("it has not closed"),
+            }
+        }
+        sources.sort_unstable();
+        left.sort_unstable();
+        assert_eq!(left, sources);
+        assert_eq!(a.poll_output(at(1), &mut buf), Output::Wait(None));
+    }
+}
+
+/// Whatever a caller says of times and rates, it is taken for the most there is.
+#[test]
+fn times_and_rates_at_their_ends_are_no_trouble() {
+    let extreme = || Config {
+        bandwidth: Bitrate::from_bps(u64::MAX),
+        reorder_wait: Duration::MAX,
+        repair_wait: Duration::MAX,
+        history: Duration::MAX,
+        ..config()
+    };
+    for unix_time in [Duration::ZERO, Duration::MAX] {
+        let ends = [1, 2].map(|seed| Session::new(START, unix_time, rng(seed), extreme()).unwrap());
+        let mut pair = Pair::new(ends, ms(20));
+        pair.fate[0] = lossy(5, 10, ms(20), 0);
+        let sender = pair.ends[0].add_sender(video_sender()).unwrap();
+        let receiver = pair.ends[1].add_receiver(video_receiver()).unwrap();
+        pair.ends.iter_mut().for_each(|end| end.set_round_trip(Duration::MAX));
+        stream(&mut pair, sender, receiver, 100);
+        pair.ends[0].set_unix_time(pair.now, Duration::MAX);
+        stream(&mut pair, sender, receiver, 100);
+        pair.ends[0].ntp(pair.now + Duration::MAX);
+    }
 }

@@ -282,7 +282,7 @@ pub const CC_DOUBTED_FEEDBACK: u8 = 3;
 pub const RTP_SENDERS: usize = 1024;
 /// Receivers of one session, one for each media section.
 pub const RTP_RECEIVERS: usize = 1024;
-/// Sources heard at a time, repetitions' among them: each costs some two hundred bytes until it carries frames.
+/// Sources heard at a time, repetitions' among them: each costs about a kilobyte beside what waits of it, which [`RTP_SESSION_BYTES`] bounds.
 pub const RTP_SOURCES: usize = 4096;
 /// A source this long silent gives its place to another if there is none, and is forgotten after [`RTP_SOURCE_FORGOTTEN`].
 pub const RTP_SOURCE_SILENT: Duration = Duration::from_secs(5);
@@ -320,6 +320,9 @@ pub const RTP_FRAMES: usize = 256;
 pub const RTP_FRAME_BYTES: usize = 16 * 1024 * 1024;
 /// Packets of one receiver that wait to be read.
 pub const RTP_PACKETS: usize = 2048;
+/// Bytes that all media of one session may hold at a time: packets that wait for others, frames of which the beginning is there and the blocks
+/// they are in, what waits to be read. Four readers that stand still, or two key frames of 8K beside a conference of fifty pictures.
+pub const RTP_SESSION_BYTES: usize = 64 * 1024 * 1024;
 /// Packets of a session that wait to be drawn: a key frame of every encoding of a simulcast, several times over.
 pub const RTP_QUEUE: usize = 8192;
 /// Packets of one encoding that are kept to be sent again; a power of two.

@@ -246,7 +246,7 @@ impl PeerConnection {
 
     /// The wall clock at `now`, as the time since 1970.
     pub fn unix_time(&self, now: Instant) -> Duration {
-        self.unix_time + now.saturating_duration_since(self.unix_time_at)
+        self.unix_time.saturating_add(now.saturating_duration_since(self.unix_time_at))
     }
 
     /// Tells the largest datagram a path carries, in bytes of UDP payload; 256 at least, the configured MTU at most. Ignored unless

@@ -49,6 +49,8 @@ impl Link {
 pub(crate) struct Media {
     pub(crate) rtp: rtp::Session,
     srtp: Option<Box<srtp::Session>>,
+    /// What SRTP had counted, and its profile, when the connection ended.
+    ended: Option<(srtp::Stats, SrtpProfile)>,
     arena: Arena,
     /// In the order of the sections.
     pub(crate) links: Vec<Link>,
@@ -80,6 +82,7 @@ impl Media {
         Some(Self {
             rtp,
             srtp: None,
+            ended: None,
             arena: Arena::new(limits::ARENA_BLOCK, limits::RTP_ARENA_BLOCKS),
             links: Vec::new(),
             delivery,
@@ -103,14 +106,21 @@ impl Media {
         self.srtp = None;
     }
 
+    /// The goodbye has been said: nothing is protected or taken any more, and what was counted is still told.
+    pub(crate) fn end(&mut self) {
+        if let Some(srtp) = self.srtp.take() {
+            self.ended = Some((srtp.stats(), srtp.profile()));
+        }
+    }
+
     /// The counters of SRTP, once there are keys.
     pub(crate) fn srtp_stats(&self) -> Option<srtp::Stats> {
-        self.srtp.as_ref().map(|srtp| srtp.stats())
+        self.srtp.as_ref().map(|srtp| srtp.stats()).or(self.ended.map(|(stats, _)| stats))
     }
 
     /// The profile of the keys, once there are some.
     pub(crate) fn profile(&self) -> Option<SrtpProfile> {
-        self.srtp.as_ref().map(|srtp| srtp.profile())
+        self.srtp.as_ref().map(|srtp| srtp.profile()).or(self.ended.map(|(_, profile)| profile))
     }
 
     /// Takes a protected packet that arrived over a path with a valid pair.
@@ -166,14 +176,16 @@ impl Media {
         self.links.iter().find(|link| link.negotiated.transceiver == id)
     }
 
-    /// Chooses how a transceiver hands over what arrives.
-    pub(crate) fn set_delivery(&mut self, id: TransceiverId, delivery: Delivery) {
-        if let Some(link) = self.links.iter_mut().find(|link| link.negotiated.transceiver == id) {
-            link.delivery = delivery;
-            if let Some(receiver) = link.receiver {
-                self.rtp.set_delivery(receiver, delivery).unwrap_or_default();
-            }
+    /// Chooses how a transceiver hands over what arrives; false if its section was never accepted.
+    pub(crate) fn set_delivery(&mut self, id: TransceiverId, delivery: Delivery) -> bool {
+        let Some(link) = self.links.iter_mut().find(|link| link.negotiated.transceiver == id) else {
+            return false;
+        };
+        link.delivery = delivery;
+        if let Some(receiver) = link.receiver {
+            self.rtp.set_delivery(receiver, delivery).unwrap_or_default();
         }
+        true
     }
 
     /// Brings the encodings of a transceiver to what the application says.
@@ -335,6 +347,7 @@ impl Media {
         Self {
             rtp: self.rtp.fork(),
             srtp: self.srtp.as_ref().map(|srtp| Box::new(srtp.fork())),
+            ended: self.ended,
             arena: Arena::new(limits::ARENA_BLOCK, limits::RTP_ARENA_BLOCKS),
             links: self.links.clone(),
             delivery: self.delivery,

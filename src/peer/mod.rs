@@ -57,3 +57,23 @@ pub use stats_report::{StatsEntry, StatsReport};
 pub use stats_rtp::{InboundRtpEntry, OutboundRtpEntry, RemoteInboundRtpEntry, RemoteOutboundRtpEntry};
 pub use transceiver::Transceiver;
 pub use transports::{DtlsTransport, IceTransport, SctpTransport, SctpTransportState};
+
+/// The programs of the guides and of the front page are compiled with the documentation's.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../docs/guide-event-loop.md")]
+    #[derive(Debug)]
+    struct EventLoop;
+
+    #[doc = include_str!("../../docs/guide-game-tick.md")]
+    #[derive(Debug)]
+    struct GameTick;
+
+    #[doc = include_str!("../../docs/guide-media.md")]
+    #[derive(Debug)]
+    struct Media;
+
+    #[doc = include_str!("../../README.md")]
+    #[derive(Debug)]
+    struct FrontPage;
+}

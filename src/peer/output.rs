@@ -290,6 +290,9 @@ impl PeerConnection {
             return Output::Transmit(Transmit::new(path, len));
         }
         self.transport.ice.close();
+        if let Some(media) = &mut self.transport.media {
+            media.end();
+        }
         self.life = Life::Closed;
         self.connection_state = ConnectionState::Closed;
         self.transport.trim();

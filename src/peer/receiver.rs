@@ -44,10 +44,11 @@ impl Receiver<'_> {
     }
 
     /// Chooses how what arrives is handed over: whole frames, or packets for servers that forward. What waits in the other form is dropped.
+    /// Before anything is negotiated the choice is kept.
     pub fn set_delivery(&mut self, delivery: Delivery) {
-        if let Some(media) = &mut self.pc.transport.media {
-            media.set_delivery(self.id, delivery);
-        }
+        let PeerConnection { negotiator, transport, .. } = &mut *self.pc;
+        transport.deliveries.retain(|(id, _)| negotiator.transceiver(*id).is_some());
+        transport.set_delivery(self.id, delivery);
     }
 
     /// The next frame. Read until `None`: only then `MediaReadable` is reported again.

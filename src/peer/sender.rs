@@ -5,7 +5,7 @@ use super::error::WriteError;
 use super::jsep::{Encoding, NegotiatedCodec, TransceiverError, TransceiverId};
 use super::transports::DtlsTransport;
 use crate::base::bitrate::Bitrate;
-use crate::rtp::{Frame, RtpPacket, SenderId};
+use crate::rtp::{self, Frame, RtpPacket, SenderId};
 use crate::time::Instant;
 
 /// What one transceiver sends, borrowed for as long as the expression needs it.
@@ -65,7 +65,8 @@ impl Sender<'_> {
     /// Whether a frame would be taken now: a section that sends is agreed and there are keys.
     pub fn can_write(&self) -> bool {
         let sends = self.pc.transport.link(self.id).is_some_and(|link| link.negotiated.sends());
-        sends && self.pc.transport.media_is_keyed()
+        let media = self.pc.transport.media.as_ref();
+        sends && media.is_some_and(|media| media.is_keyed() && !media.rtp.is_closed())
     }
 
     /// Sends one encoded frame in the first encoding, cut into packets for its codec.
@@ -139,6 +140,9 @@ impl Sender<'_> {
         let link = self.pc.transport.link(self.id).ok_or(WriteError::NotNegotiated)?;
         if !link.negotiated.sends() {
             return Err(WriteError::NotNegotiated);
+        }
+        if self.pc.transport.media.as_ref().is_some_and(|media| media.rtp.is_closed()) {
+            return Err(WriteError::Refused(rtp::WriteError::Closed));
         }
         if !self.pc.transport.media_is_keyed() {
             let is_up = self.pc.transport.dtls.as_ref().is_some_and(|dtls| dtls.is_connected());

@@ -14,7 +14,7 @@ use crate::dtls::{self, Connection};
 use crate::ice::{self, Agent};
 use crate::machine::Output;
 use crate::net::{Datagram, Path, Transmit};
-use crate::rtp;
+use crate::rtp::{self, Delivery};
 use crate::srtp;
 use crate::time::{Instant, earliest};
 
@@ -36,6 +36,8 @@ pub(crate) struct Transport {
     pub(crate) data: Channels,
     /// There is none before the first media section is negotiated.
     pub(crate) media: Option<Box<Media>>,
+    /// How transceivers for which nothing is negotiated yet shall hand over what arrives.
+    pub(crate) deliveries: Vec<(TransceiverId, Delivery)>,
     /// The peer's estimate of what may be sent to it.
     pub(crate) estimate: Option<Bitrate>,
     pub(crate) dtls_state: DtlsState,
@@ -59,6 +61,7 @@ impl Transport {
             dtls: None,
             data,
             media: None,
+            deliveries: Vec::new(),
             estimate: None,
             dtls_state: DtlsState::New,
             early: VecDeque::new(),
@@ -331,8 +334,17 @@ impl Transport {
     pub(crate) fn apply_media(&mut self, negotiated: Vec<NegotiatedMedia>) {
         if let Some(media) = &mut self.media {
             media.apply(negotiated);
+            self.deliveries.retain(|(id, delivery)| !media.set_delivery(*id, *delivery));
         }
         self.key_media();
+    }
+
+    /// Chooses how a transceiver hands over what arrives, now or as soon as something is negotiated for it.
+    pub(crate) fn set_delivery(&mut self, id: TransceiverId, delivery: Delivery) {
+        if !self.media.as_mut().is_some_and(|media| media.set_delivery(id, delivery)) {
+            self.deliveries.retain(|(its, _)| *its != id);
+            self.deliveries.push((id, delivery));
+        }
     }
 
     /// What a transceiver has, if its section was accepted.
@@ -417,6 +429,7 @@ impl Transport {
             dtls: self.dtls.as_ref().map(|dtls| Box::new(dtls.fork())),
             data: self.data.fork(),
             media: self.media.as_ref().map(|media| Box::new(media.fork())),
+            deliveries: self.deliveries.clone(),
             estimate: self.estimate,
             dtls_state: self.dtls_state,
             early: self.early.clone(),

@@ -4,9 +4,11 @@ use core::cmp::Ordering;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use super::ahead::Ahead;
 use super::frame::Frame;
+use super::shelf::Shelf;
 use crate::base::limits;
 use crate::codec::{CodecKind, Depacketizer, MediaKind, PayloadInfo};
 use crate::time::Instant;
@@ -23,6 +25,8 @@ pub(super) struct Incoming {
     /// `None` where the payload type's packets are not put together.
     pub(super) codec: Option<CodecKind>,
     pub(super) payload: Bytes,
+    /// The length of the packet it is a part of, all of which stays in memory with it.
+    pub(super) pinned: usize,
     pub(super) received_at: Instant,
     pub(super) values: Values,
 }
@@ -46,63 +50,6 @@ struct Partial {
     must_mark: bool,
 }
 
-/// Where frames are put together: blocks of which the frames are slices, used again once these have been dropped. Frames that waited for a
-/// packet come all at once, and are read before the block they are of is free.
-#[derive(Debug)]
-struct Shelf {
-    /// The one that is written.
-    block: BytesMut,
-    /// Others, of which frames may still be held.
-    others: Vec<BytesMut>,
-    block_len: usize,
-    /// The length of the frame before.
-    last: usize,
-}
-
-impl Shelf {
-    fn new(kind: MediaKind) -> Self {
-        let block_len = match kind {
-            MediaKind::Audio => limits::RTP_AUDIO_BLOCK,
-            MediaKind::Video => limits::RTP_VIDEO_BLOCK,
-        };
-        Self { block: BytesMut::new(), others: Vec::new(), block_len, last: 0 }
-    }
-
-    /// A frame begins: sees to it that a little more than one like the last fits into a block that is free.
-    fn make_room(&mut self) {
-        let wanted = (self.last + self.last / 2).max(self.block_len / 8);
-        if self.block.try_reclaim(wanted) {
-            return;
-        }
-        if let Some(free) =
-            self.others.iter_mut().find_map(|other| other.try_reclaim(wanted).then_some(other))
-        {
-            core::mem::swap(&mut self.block, free);
-        } else if self.others.len() < limits::RTP_FRAME_BLOCKS {
-            let fresh = BytesMut::with_capacity(self.block_len.max(wanted));
-            let full = core::mem::replace(&mut self.block, fresh);
-            self.others.extend(Some(full).filter(|block| block.capacity() > 0));
-        }
-    }
-
-    /// The frame is whole.
-    fn take(&mut self) -> Bytes {
-        self.last = self.block.len();
-        self.block.split().freeze()
-    }
-
-    fn trim(&mut self) {
-        (self.block, self.others) = (BytesMut::new(), Vec::new());
-    }
-}
-
-/// A copy has no blocks but the one that is written: they are a cache.
-impl Clone for Shelf {
-    fn clone(&self) -> Self {
-        Self { block: self.block.clone(), others: Vec::new(), ..*self }
-    }
-}
-
 /// What is counted on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -119,7 +66,7 @@ pub(super) struct Counts {
 ///
 /// ```text
 ///            packet is the next ─▶ append, then what waits behind it
-///   packet ┤ packet is ahead    ─▶ waits in the ring
+///   packet ┤ packet is ahead    ─▶ waits
 ///            packet is behind   ─▶ dropped
 ///   the next has been missing for too long ─▶ go on behind it; of video, at the next key frame
 /// ```
@@ -128,11 +75,8 @@ pub(super) struct Assembler {
     kind: MediaKind,
     /// The number of the packet that is appended next; `None` before the first.
     next: Option<u64>,
-    /// Packets ahead, by number; a power of two long or empty.
-    ring: Vec<Option<Incoming>>,
-    held: usize,
-    /// The lowest number in the ring.
-    lowest: u64,
+    /// Packets that wait for the next.
+    ahead: Ahead,
     depacketizer: Option<Depacketizer>,
     shelf: Shelf,
     partial: Option<Partial>,
@@ -152,9 +96,7 @@ impl Assembler {
         Self {
             kind,
             next: None,
-            ring: Vec::new(),
-            held: 0,
-            lowest: 0,
+            ahead: Ahead::default(),
             depacketizer: None,
             shelf: Shelf::new(kind),
             partial: None,
@@ -173,8 +115,7 @@ impl Assembler {
 
     /// The numbering begins anew with that number.
     pub(super) fn restart(&mut self, number: u64) {
-        self.ring.iter_mut().for_each(|place| *place = None);
-        self.held = 0;
+        self.ahead.clear();
         if self.next.is_some() {
             self.abandon();
         }
@@ -193,10 +134,7 @@ impl Assembler {
 
     /// When the missing packet is given up if it is waited for that long.
     pub(super) fn gives_up_at(&self, wait: Duration) -> Option<Instant> {
-        if self.held == 0 {
-            return None;
-        }
-        self.slot(self.lowest).map(|packet| packet.received_at + wait)
+        self.ahead.first().map(|packet| packet.received_at + wait)
     }
 
     /// Takes a packet.
@@ -227,22 +165,15 @@ impl Assembler {
     fn skip(&mut self, out: &mut VecDeque<Frame>) {
         self.counts.given_up += 1;
         self.abandon();
-        self.next = Some(self.lowest);
+        self.next = self.ahead.first().map(|packet| packet.number).or(self.next);
         self.advance(out);
     }
 
     /// Appends what waits, up to the next that is missing.
     fn advance(&mut self, out: &mut VecDeque<Frame>) {
-        while self.held > 0 {
-            let Some(next) = self.next else { return };
-            let index = self.index(next);
-            let here =
-                self.ring.get_mut(index).filter(|place| place.as_ref().is_some_and(|p| p.number == next));
-            let Some(packet) = here.and_then(Option::take) else {
-                self.lowest = self.find_lowest(next);
-                return;
-            };
-            self.held -= 1;
+        while let Some(next) = self.next
+            && let Some(packet) = self.ahead.take(next)
+        {
             self.next = Some(next + 1);
             self.consume(packet, out);
         }
@@ -253,7 +184,7 @@ impl Assembler {
         let limit = limits::RTP_REORDER as u64;
         if number - next >= limit {
             // So much came after it that the missing one is not worth waiting for.
-            while self.held > 0 && self.next.is_some_and(|next| number - next >= limit) {
+            while !self.ahead.is_empty() && self.next.is_some_and(|next| number - next >= limit) {
                 self.skip(out);
             }
             if self.next.is_some_and(|next| number - next >= limit) {
@@ -263,43 +194,8 @@ impl Assembler {
             }
             return self.on_packet(packet, out);
         }
-        let span = usize::try_from(number - next + 1).unwrap_or(limits::RTP_REORDER);
-        if span > self.ring.len() {
-            self.grow(span);
-        }
-        let index = self.index(number);
-        let Some(place @ None) = self.ring.get_mut(index) else {
+        if !self.ahead.insert(packet) {
             self.counts.late += 1;
-            return;
-        };
-        *place = Some(packet);
-        self.lowest = if self.held == 0 { number } else { self.lowest.min(number) };
-        self.held += 1;
-    }
-
-    fn index(&self, number: u64) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the low bits only")]
-        let index = number as usize & self.ring.len().wrapping_sub(1);
-        index
-    }
-
-    fn slot(&self, number: u64) -> Option<&Incoming> {
-        self.ring.get(self.index(number))?.as_ref().filter(|packet| packet.number == number)
-    }
-
-    fn find_lowest(&self, from: u64) -> u64 {
-        (from..from + self.ring.len() as u64).find(|number| self.slot(*number).is_some()).unwrap_or(from)
-    }
-
-    fn grow(&mut self, span: usize) {
-        let len = span.next_power_of_two().clamp(16, limits::RTP_REORDER);
-        let old = core::mem::take(&mut self.ring);
-        self.ring.resize_with(len, || None);
-        for packet in old.into_iter().flatten() {
-            let index = self.index(packet.number);
-            if let Some(place) = self.ring.get_mut(index) {
-                *place = Some(packet);
-            }
         }
     }
 
@@ -336,7 +232,7 @@ impl Assembler {
         }
         let Some(partial) = &mut self.partial else { return };
         let Some(depacketizer) = &mut self.depacketizer else { return };
-        if depacketizer.append(&packet.payload, &mut self.shelf.block).is_err() {
+        if self.shelf.write(|frame| depacketizer.append(&packet.payload, frame)).is_err() {
             self.counts.malformed += 1;
             return self.drop_frame(packet.timestamp);
         }
@@ -351,7 +247,8 @@ impl Assembler {
         frame.playout_delay = frame.playout_delay.or(playout_delay);
         frame.abs_capture_time = frame.abs_capture_time.or(abs_capture_time);
         if frame.dependency_descriptor.is_none() {
-            frame.dependency_descriptor = dependency_descriptor;
+            // The first packet had none, which is rare. A slice would keep its whole packet.
+            frame.dependency_descriptor = dependency_descriptor.as_deref().map(Bytes::copy_from_slice);
         }
         if packet.marker || codec.media() == MediaKind::Audio {
             frame.marker = packet.marker;
@@ -380,6 +277,8 @@ impl Assembler {
         frame.payload_type = Some(packet.payload_type);
         frame.contiguous = !self.broken;
         self.shelf.make_room();
+        frame.dependency_descriptor =
+            packet.values.dependency_descriptor.as_deref().map(|descriptor| self.shelf.keep(descriptor));
         let must_mark = matches!(codec, CodecKind::Vp8 | CodecKind::Vp9 | CodecKind::Av1);
         self.partial = Some(Partial { frame, packets: 0, must_mark });
         true
@@ -414,7 +313,7 @@ impl Assembler {
     /// What comes next does not follow on what was before.
     fn abandon(&mut self) {
         self.counts.dropped += u64::from(self.partial.take().is_some());
-        self.shelf.block.clear();
+        self.shelf.clear();
         if let Some(depacketizer) = &mut self.depacketizer {
             depacketizer.reset();
         }
@@ -422,14 +321,43 @@ impl Assembler {
         self.needs_keyframe = self.kind == MediaKind::Video;
     }
 
+    /// Gives up what waits and the frame that was begun, and goes on behind them.
+    pub(super) fn let_go(&mut self) {
+        if let Some(last) = self.ahead.last_number() {
+            self.counts.given_up += 1;
+            self.next = Some(last + 1);
+            self.ahead.clear();
+            self.abandon();
+        } else if self.partial.is_some() {
+            self.abandon();
+        }
+        self.trim();
+    }
+
+    /// Frames were handed over that nobody will read: the next does not go on from what was read.
+    pub(super) const fn interrupt(&mut self) {
+        self.broken = true;
+        if let Some(partial) = &mut self.partial {
+            partial.frame.contiguous = false;
+        }
+    }
+
+    /// Bytes of memory that are held.
+    pub(super) fn pinned(&self) -> usize {
+        self.ahead.pinned() + self.shelf.pinned()
+    }
+
     /// Gives memory back that an idle stream does not need.
     pub(super) fn trim(&mut self) {
-        if self.held == 0 {
-            self.ring = Vec::new();
-        }
+        self.ahead.trim();
         if self.partial.is_none() {
             self.shelf.trim();
         }
+    }
+
+    /// Gives memory back that has not been needed since the last call.
+    pub(super) fn rest(&mut self) {
+        self.ahead.rest();
     }
 }
 

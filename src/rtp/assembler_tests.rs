@@ -30,6 +30,7 @@ fn incoming(
         marker,
         payload_type: 96,
         codec: Some(codec),
+        pinned: 12 + payload.len(),
         payload: Bytes::from(payload),
         received_at: now,
         values: Values::default(),
@@ -159,14 +160,39 @@ fn packets_of_padding_alone_fill_their_number() {
 }
 
 #[test]
-fn a_leap_ahead_does_not_grow_the_ring_beyond_its_limit() {
+fn a_leap_ahead_ends_the_wait_for_what_is_far_behind() {
     let mut assembler = video();
     feed(&mut assembler, [vp8(1, 0, 0, 1, true, at(0))]);
     feed(&mut assembler, [vp8(3, 2, 0, 1, false, at(0))]);
     let far = 3 + 10 * limits::RTP_REORDER as u64;
     let frames = feed(&mut assembler, [vp8(far, 9, 0, 1, true, at(0))]);
     assert_eq!(timestamps(&frames), [9]);
-    assert!(assembler.ring.len() <= limits::RTP_REORDER);
+    assert_eq!(assembler.ahead.len(), 0);
+}
+
+/// What a packet costs that waits is what it is long, however far it is ahead.
+#[test]
+fn what_waits_costs_what_it_is_and_not_how_far_ahead_it_is() {
+    let mut assembler = video();
+    let far = limits::RTP_REORDER as u64;
+    feed(&mut assembler, [vp8(1, 0, 0, 1, true, at(0))]);
+    let before = assembler.pinned();
+    feed(&mut assembler, [vp8(far, 9, 0, 1, false, at(0))]);
+    let one = assembler.pinned() - before;
+    assert!(one < 2048, "{one} bytes for one packet of 16");
+    for number in (3..far).rev() {
+        feed(&mut assembler, [vp8(number, 9, 1, 3, false, at(0))]);
+    }
+    let all = assembler.pinned() - before;
+    assert!(all < 2048 * 450, "{all} bytes for 2045 packets of 16");
+    // Sent again, it is late; the memory is given back once nothing has waited for a while.
+    feed(&mut assembler, [vp8(far, 9, 0, 1, false, at(0))]);
+    assert_eq!(assembler.counts.late, 1);
+    assert!(assembler.give_up(at(100), WAIT, &mut VecDeque::new()));
+    assembler.rest();
+    assert!(assembler.pinned() > before);
+    assembler.rest();
+    assert_eq!(assembler.pinned(), before);
 }
 
 proptest! {
@@ -193,6 +219,6 @@ proptest! {
         let mut assembler = video();
         prop_assert_eq!(feed(&mut assembler, order), in_order.clone());
         prop_assert_eq!(in_order.len(), sizes.len());
-        prop_assert_eq!(assembler.held, 0);
+        prop_assert_eq!(assembler.ahead.len(), 0);
     }
 }

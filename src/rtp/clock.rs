@@ -97,7 +97,7 @@ impl WallClock {
     }
 
     pub(super) fn ntp(&self, now: Instant) -> NtpTime {
-        NtpTime::from_unix(self.unix_time + now.saturating_duration_since(self.at))
+        NtpTime::from_unix(self.unix_time.saturating_add(now.saturating_duration_since(self.at)))
     }
 
     /// The same, remembered.

@@ -133,7 +133,8 @@ impl Session {
     }
 
     fn on_round_trip(&mut self, measured: core::time::Duration) {
-        let smooth = self.round_trip.map_or(measured, |before| (before * 7 + measured) / 8);
+        let smooth =
+            self.round_trip.map_or(measured, |before| before.saturating_mul(7).saturating_add(measured) / 8);
         self.round_trip = Some(smooth);
     }
 

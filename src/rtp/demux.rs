@@ -261,6 +261,7 @@ impl Session {
     /// Forgets a source.
     pub(super) fn forget_source(&mut self, key: Key) {
         let Some(source) = self.sources.remove(key) else { return };
+        self.charged -= source.charged;
         self.table.remove(source.ssrc);
         let receiver = self.receivers.get(source.receiver);
         if let Some(mid) = receiver.and_then(|receiver| receiver.config.mid.clone()) {

@@ -21,9 +21,10 @@ pub(super) const fn header_of(record: &Record, payload_type: u8, ssrc: u32, sequ
     Header { marker: record.marker, payload_type, sequence, timestamp: record.timestamp, ssrc }
 }
 
-/// Which of the two texts for an encoding a packet carries, and whether any are needed.
+/// What says of which encoding a packet is: which of the two texts for it, and whether any are needed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Labels {
+pub(super) struct Labels<'a> {
+    pub(super) config: &'a SenderConfig,
     pub(super) kind: ExtensionKind,
     pub(super) is_known: bool,
 }
@@ -32,11 +33,11 @@ pub(super) struct Labels {
 pub(super) fn write(
     buf: &mut [u8],
     header: &Header,
-    config: &SenderConfig,
-    labels: Labels,
+    labels: Labels<'_>,
     departing: &Departing,
     (record, extra, before): (&Record, Option<&Extra>, &[u8]),
 ) -> Result<usize, WriteError> {
+    let config = labels.config;
     let map = &config.extensions;
     let mut out = PacketWriter::new(buf, header)?;
     if !map.is_empty() {

@@ -34,8 +34,11 @@ impl Session {
             due_at: self.due_at,
             is_drained: self.is_drained,
             last_traffic_at: self.last_traffic_at,
+            rested_at: self.rested_at,
             frames: self.frames.clone(),
             lost: self.lost.clone(),
+            charged: self.charged,
+            hand: self.hand,
             stats: self.stats.clone(),
         }
     }

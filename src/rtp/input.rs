@@ -6,6 +6,7 @@ use super::assembler::{Assembler, Incoming, Values};
 use super::config::{Delivery, Payload, PayloadFormat};
 use super::event::{Event, KeyframeRequest, ReceiverId, SourceId};
 use super::frame::RtpPacket;
+use super::receiver::{Others, Unread};
 use super::reception::Arrival;
 use super::sender::low;
 use super::session::Session;
@@ -198,7 +199,8 @@ impl Session {
                 source.requests.served();
             }
             let at = source.nack.next_at();
-            let (tell, dropped) = receiver.on_packet(RtpPacket {
+            let len = packet.overhead + packet.payload.len();
+            let read = RtpPacket {
                 ssrc: packet.header.ssrc,
                 payload_type: packet.header.payload_type,
                 sequence: Seq16(low(number)),
@@ -217,13 +219,12 @@ impl Session {
                 repaired,
                 source: Some(SourceId(key)),
                 received_at: Some(now),
-            });
-            if tell {
+            };
+            if receiver.on_packet(read, len, &mut self.lost) {
                 self.events.push(Event::Readable(ReceiverId(source.receiver)));
             }
-            if let Some(dropped) = dropped.and_then(|dropped| self.sources.get_mut(dropped)) {
-                dropped.stats.packets_discarded += 1;
-            }
+            self.keep_within(now, key);
+            self.on_lost(now);
             self.arm(at);
             return;
         }
@@ -237,6 +238,7 @@ impl Session {
                 marker: packet.header.marker,
                 payload_type: packet.header.payload_type,
                 codec,
+                pinned: packet.overhead + packet.payload.len(),
                 payload: packet.payload,
                 received_at: now,
                 values: packet.values,
@@ -267,27 +269,38 @@ impl Session {
                 self.events.push(Event::Readable(ReceiverId(receiver_key)));
             }
         }
-        let Some(assembler) = &source.assembler else { return };
-        let needs_keyframe = assembler.needs_keyframe();
+        self.keep_within(now, key);
+        let Some(source) = self.sources.get(key) else { return };
+        let needs_keyframe = source.assembler.as_ref().is_some_and(|assembler| assembler.needs_keyframe());
         let at = source.due_at(self.config.reorder_wait, self.config.repair_wait);
         self.arm(at);
         if needs_keyframe {
-            // PLI where it was agreed, else FIR, else patience.
-            let source = self.sources.get(key);
-            let kinds = [KeyframeRequest::Pli, KeyframeRequest::Fir];
-            let kind = kinds.into_iter().find_map(|kind| source.and_then(|source| source.request_kind(kind)));
-            if let Some(kind) = kind {
-                self.ask_keyframe(now, key, kind);
-            }
+            self.want_keyframe(now, key);
         }
-        self.on_lost();
+        self.on_lost(now);
     }
 
-    /// Frames were dropped unread: their sources have to begin again with a key frame.
-    fn on_lost(&mut self) {
-        while let Some(key) = self.lost.pop() {
-            if let Some(source) = self.sources.get_mut(key) {
-                source.stats.frames_dropped += 1;
+    /// What was dropped unread is counted. Pictures can only go on with a key frame, which is asked for unless one waits to be read.
+    fn on_lost(&mut self, now: Instant) {
+        while let Some(unread) = self.lost.pop() {
+            match unread {
+                Unread::Packet(key) => {
+                    if let Some(source) = self.sources.get_mut(key) {
+                        source.stats.packets_discarded += 1;
+                    }
+                }
+                Unread::Frame { source: key, others } => {
+                    let Some(source) = self.sources.get_mut(key) else { continue };
+                    source.stats.frames_dropped += 1;
+                    if others == Others::None
+                        && let Some(assembler) = &mut source.assembler
+                    {
+                        assembler.interrupt();
+                    }
+                    if others != Others::KeyFrame {
+                        self.want_keyframe(now, key);
+                    }
+                }
             }
         }
     }

@@ -54,8 +54,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ahead;
 mod arrivals;
 mod assembler;
+mod budget;
 mod clock;
 mod config;
 mod control;
@@ -80,6 +82,7 @@ mod reception;
 mod report;
 mod sender;
 mod session;
+mod shelf;
 mod source;
 mod splice;
 mod stats;

@@ -1,5 +1,6 @@
 //! What is missing, and when to ask for it again (RFC 4585 §6.2.1).
 
+use core::mem::size_of;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -127,6 +128,11 @@ impl NackList {
         })
     }
 
+    /// Bytes of memory that are held.
+    pub(super) fn pinned(&self) -> usize {
+        self.missing.capacity() * size_of::<Missing>()
+    }
+
     /// Gives memory back.
     pub(super) fn trim(&mut self) {
         self.missing.shrink_to_fit();
@@ -136,7 +142,7 @@ impl NackList {
 /// How long to wait for an answer to that attempt.
 fn pause(round_trip: Duration, attempt: u8) -> Duration {
     let first = round_trip.max(limits::RTP_NACK_MIN_INTERVAL);
-    (0..attempt).fold(first, |pause, _| pause + pause / 4)
+    (0..attempt).fold(first, |pause, _| pause.saturating_add(pause / 4))
 }
 
 #[cfg(test)]

@@ -58,27 +58,21 @@ impl Session {
         Output::Wait(self.due_at)
     }
 
-    /// The goodbye, then the closing event, then nothing.
+    /// The goodbyes, then the closing event, then nothing.
     fn poll_closing(&mut self, buf: &mut [u8]) -> Output<(), Event> {
         self.due_at = None;
         if self.closing == Closing::Closed {
             self.is_drained = true;
             return Output::Wait(None);
         }
-        if self.closing == Closing::Goodbye && self.has_goodbye() {
+        if !self.goodbyes.is_empty() {
             let Some(buf) = buf.get_mut(..self.config.mtu) else { return Output::Wait(None) };
-            self.closing = Closing::Said;
             if let Some(len) = self.draw_goodbye(buf) {
                 return Output::Transmit(Transmit::new((), len));
             }
         }
         self.closing = Closing::Closed;
         Output::Event(Event::Closed)
-    }
-
-    /// Whether there is somebody to say goodbye for.
-    fn has_goodbye(&self) -> bool {
-        !self.goodbyes.is_empty() || self.senders.iter().any(|(_, sender)| sender.stats.packets_sent > 0)
     }
 
     /// Does what is due.
@@ -102,7 +96,21 @@ impl Session {
         if let Some(at) = self.arrivals.due_at().filter(|at| *at > now) {
             self.arm(Some(at));
         }
+        self.run_rest(now);
         self.run_trim(now);
+    }
+
+    /// Gives memory back that streams have not needed for a while, as others go on. That needs no timer of its own.
+    fn run_rest(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.rested_at) < limits::TRIM_AFTER {
+            return;
+        }
+        self.rested_at = now;
+        for (_, source) in self.sources.iter_mut() {
+            let is_silent = now.saturating_duration_since(source.last_at) >= limits::TRIM_AFTER;
+            source.rest(is_silent);
+        }
+        self.charge_all();
     }
 
     fn run_source(&mut self, now: Instant, key: Key) {
@@ -164,12 +172,10 @@ impl Session {
             sender.history.trim();
         }
         for (_, source) in self.sources.iter_mut() {
-            source.nack.trim();
-            if let Some(assembler) = &mut source.assembler {
-                assembler.trim();
-            }
+            source.trim();
         }
         self.receivers.iter_mut().for_each(|(_, receiver)| receiver.trim());
+        self.charge_all();
         self.senders.trim();
         self.receivers.trim();
         self.sources.trim();

@@ -74,7 +74,7 @@ impl Schedule {
         // Five per cent, of which a sender alone takes a quarter and a receiver alone three quarters.
         let share_bps = match (we_send, peer_sends) {
             (true, false) => bps / 80,
-            (false, true) => bps * 3 / 80,
+            (false, true) => bps.saturating_mul(3) / 80,
             (true, true) | (false, false) => bps / 40,
         };
         let wanted = Bitrate::from_bps(share_bps.max(1)).time_for(self.mean_len / 16);
@@ -338,13 +338,16 @@ impl Session {
         out.remb(ssrc, estimate.as_bps(), ssrcs.get(..count).unwrap_or_default())
     }
 
+    /// The sources that leave, as many as fit; the others leave with the next datagram.
     fn write_goodbyes(&mut self, out: &mut CompoundWriter<'_>) -> Result<(), Full> {
-        if self.goodbyes.is_empty() {
-            return Ok(());
+        while !self.goodbyes.is_empty() {
+            let fit = (out.remaining().saturating_sub(4) / 4).min(self.goodbyes.len()).min(MAX_COUNT);
+            if fit == 0 {
+                break;
+            }
+            out.goodbye(self.goodbyes.get(..fit).unwrap_or_default(), None)?;
+            self.goodbyes.drain(..fit);
         }
-        let fit = (out.remaining().saturating_sub(4) / 4).min(self.goodbyes.len()).min(MAX_COUNT);
-        out.goodbye(self.goodbyes.get(..fit).unwrap_or_default(), None)?;
-        self.goodbyes.drain(..fit);
         Ok(())
     }
 
@@ -356,24 +359,31 @@ impl Session {
             .map_or(self.own_ssrc, |(_, sender)| sender.ssrc)
     }
 
-    /// Draws the goodbye.
-    pub(super) fn draw_goodbye(&mut self, buf: &mut [u8]) -> Option<usize> {
+    /// All sources that something was sent from leave.
+    pub(super) fn leave(&mut self) {
         for (_, sender) in self.senders.iter().filter(|(_, sender)| sender.stats.packets_sent > 0) {
             self.goodbyes.push(sender.ssrc);
+            self.goodbyes.extend(sender.rtx_ssrc);
         }
-        if self.goodbyes.is_empty() {
-            return None;
-        }
+    }
+
+    /// Draws a datagram of goodbyes, if any is left to say.
+    pub(super) fn draw_goodbye(&mut self, buf: &mut [u8]) -> Option<usize> {
+        let left = self.goodbyes.len();
         let mut out = CompoundWriter::new(buf);
         let written = out
             .receiver_report(self.own_ssrc, [])
             .and_then(|_| out.cname(self.own_ssrc, &self.config.cname))
             .and_then(|()| self.write_goodbyes(&mut out));
-        self.goodbyes.clear();
+        if written.is_err() || self.goodbyes.len() == left {
+            // Without room for one there is nothing to be said.
+            self.goodbyes.clear();
+            return None;
+        }
         let len = out.finish();
         self.stats.rtcp_sent += 1;
         self.stats.rtcp_bytes_sent += len as u64;
-        (written.is_ok() || len > 0).then_some(len)
+        Some(len)
     }
 }
 

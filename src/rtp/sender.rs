@@ -348,8 +348,8 @@ impl Sender {
         let (waited, written_at) = (departing.now.saturating_duration_since(record.at), record.at);
         debug_assert!(written_at <= departing.now);
         let header = header_of(record, record.payload_type, self.ssrc, Seq16(low(number)));
-        let labels = Labels { kind: ExtensionKind::Rid, is_known: self.is_known };
-        let len = write(buf, &header, &self.config, labels, departing, (record, extra, &[])).ok()?;
+        let labels = Labels { config: &self.config, kind: ExtensionKind::Rid, is_known: self.is_known };
+        let len = write(buf, &header, labels, departing, (record, extra, &[])).ok()?;
         let payload = record.payload_len();
         self.stats.total_packet_send_delay += waited;
         self.on_sent(len, payload);
@@ -368,9 +368,10 @@ impl Sender {
         let rtx_payload_type = self.rtx_payload_type(payload_type)?;
         let (record, extra) = self.history.packet(number)?;
         let header = header_of(record, rtx_payload_type, rtx_ssrc, self.rtx_sequence);
-        let labels = Labels { kind: ExtensionKind::RepairedRid, is_known: self.is_rtx_known };
+        let (config, kind) = (&self.config, ExtensionKind::RepairedRid);
+        let labels = Labels { config, kind, is_known: self.is_rtx_known };
         let original = low(number).to_be_bytes();
-        let len = write(buf, &header, &self.config, labels, departing, (record, extra, &original)).ok()?;
+        let len = write(buf, &header, labels, departing, (record, extra, &original)).ok()?;
         let payload = record.payload_len() + original.len();
         self.rtx_sequence = self.rtx_sequence.next();
         self.stats.retransmitted_packets_sent += 1;

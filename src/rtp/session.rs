@@ -13,7 +13,7 @@ use super::error::ConfigError;
 use super::event::{Event, KeyframeRequest, SenderId, SourceId};
 use super::feedback::{Feedback, FeedbackQueue};
 use super::frame::Frame;
-use super::receiver::Receiver;
+use super::receiver::{Receiver, Unread};
 use super::report::{Asked, Schedule};
 use super::sender::Sender;
 use super::source::Source;
@@ -68,10 +68,8 @@ impl Queues {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closing {
     Open,
-    /// The goodbye is to be drawn, if there is somebody to say it for.
+    /// Goodbyes are left to be drawn, and the closing event.
     Goodbye,
-    /// Only the closing event is left.
-    Said,
     Closed,
 }
 
@@ -114,8 +112,14 @@ pub struct Session {
     /// Whether all has been drawn: a poll before `due_at` has nothing to do.
     pub(super) is_drained: bool,
     pub(super) last_traffic_at: Instant,
+    /// When memory that had not been needed for a while was given back last.
+    pub(super) rested_at: Instant,
     pub(super) frames: VecDeque<Frame>,
-    pub(super) lost: Vec<Key>,
+    pub(super) lost: Vec<Unread>,
+    /// Bytes that sources and receivers hold.
+    pub(super) charged: usize,
+    /// Where the search for a source that gives up goes on.
+    pub(super) hand: u32,
     pub(super) stats: SessionStats,
 }
 
@@ -161,8 +165,11 @@ impl Session {
             due_at: None,
             is_drained: false,
             last_traffic_at: now,
+            rested_at: now,
             frames: VecDeque::new(),
             lost: Vec::new(),
+            charged: 0,
+            hand: 0,
             stats: SessionStats::default(),
             config,
         })
@@ -248,13 +255,14 @@ impl Session {
         self.departures.last_departure().map(|last| Departure { in_flight, ..last })
     }
 
-    /// Says goodbye: the peer is told with the next datagram, and [`Event::Closed`] follows. What waits is lost.
+    /// Says goodbye: the peer is told with the next datagrams, and [`Event::Closed`] follows. What waits is lost.
     pub fn close(&mut self) {
         if self.closing == Closing::Open {
             self.closing = Closing::Goodbye;
             self.is_drained = false;
             self.events.clear();
             self.queues = Queues::default();
+            self.leave();
         }
     }
 
@@ -325,6 +333,16 @@ impl Session {
         } else {
             let at = source.requests.due_at();
             self.arm(at);
+        }
+    }
+
+    /// Asks for a key frame without which frames cannot go on: by PLI where it was agreed, else FIR, else patience.
+    pub(super) fn want_keyframe(&mut self, now: Instant, key: Key) {
+        let source = self.sources.get(key);
+        let kinds = [KeyframeRequest::Pli, KeyframeRequest::Fir];
+        let kind = kinds.into_iter().find_map(|kind| source.and_then(|source| source.request_kind(kind)));
+        if let Some(kind) = kind {
+            self.ask_keyframe(now, key, kind);
         }
     }
 

@@ -62,6 +62,8 @@ pub(super) struct Source {
     pub(super) owes_block: bool,
     /// Whether its receiver has been told of it.
     pub(super) is_announced: bool,
+    /// What the session counts for it.
+    pub(super) charged: usize,
     pub(super) stats: SourceStats,
 }
 
@@ -86,6 +88,7 @@ impl Source {
             heard_since_report: false,
             owes_block: false,
             is_announced: false,
+            charged: 0,
             stats: SourceStats { ssrc, ..SourceStats::default() },
         }
     }
@@ -150,6 +153,37 @@ impl Source {
             KeyframeRequest::Pli if feedback.pli => Some(KeyframeRequest::Pli),
             KeyframeRequest::Fir if feedback.fir => Some(KeyframeRequest::Fir),
             KeyframeRequest::Pli | KeyframeRequest::Fir => None,
+        }
+    }
+
+    /// Bytes of memory that are held, for packets and frames.
+    pub(super) fn pinned(&self) -> usize {
+        self.nack.pinned() + self.assembler.as_ref().map_or(0, |assembler| assembler.pinned())
+    }
+
+    /// Gives up all that is held.
+    pub(super) fn let_go(&mut self) {
+        self.nack.clear();
+        if let Some(assembler) = &mut self.assembler {
+            assembler.let_go();
+        }
+        self.trim();
+    }
+
+    /// Gives memory back that has not been needed since the last call, or is not needed by a source that is silent.
+    pub(super) fn rest(&mut self, is_silent: bool) {
+        if is_silent {
+            self.trim();
+        } else if let Some(assembler) = &mut self.assembler {
+            assembler.rest();
+        }
+    }
+
+    /// Gives memory back that an idle source does not need.
+    pub(super) fn trim(&mut self) {
+        self.nack.trim();
+        if let Some(assembler) = &mut self.assembler {
+            assembler.trim();
         }
     }
 

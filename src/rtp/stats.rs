@@ -156,6 +156,9 @@ pub struct SessionStats {
     pub rtp_unroutable: u64,
     /// RTP packets for which there was no room among the sources.
     pub rtp_no_room: u64,
+    /// Times that something which waited was given up because all media together held
+    /// [`limits::RTP_SESSION_BYTES`](crate::base::limits::RTP_SESSION_BYTES).
+    pub memory_exceeded: u64,
     /// RTP packets that came from ourselves.
     pub rtp_looped: u64,
     /// Repetitions of packets that were never missing, or of no stream that is known.

@@ -203,6 +203,7 @@ impl Session {
         let receiver = self.receivers.get_mut(id.0).ok_or(StreamError::Unknown)?;
         receiver.set_delivery(config.delivery);
         receiver.config = config;
+        self.charge_receiver(id.0);
         for (_, source) in self.sources.iter_mut().filter(|(_, source)| source.receiver == id.0) {
             source.payload = None;
         }
@@ -217,6 +218,7 @@ impl Session {
     pub fn set_delivery(&mut self, id: ReceiverId, delivery: Delivery) -> Result<(), StreamError> {
         let receiver = self.receivers.get_mut(id.0).ok_or(StreamError::Unknown)?;
         receiver.set_delivery(delivery);
+        self.charge_receiver(id.0);
         Ok(())
     }
 
@@ -227,7 +229,9 @@ impl Session {
         for key in keys {
             self.forget_source(key);
         }
-        self.receivers.remove(id.0);
+        if let Some(receiver) = self.receivers.remove(id.0) {
+            self.charged -= receiver.charged;
+        }
     }
 
     /// The configuration of a receiver.
@@ -255,6 +259,7 @@ impl Session {
     /// The next frame of a receiver whose delivery is frames. Read until `None`: only then the next one is reported again.
     pub fn recv(&mut self, id: ReceiverId) -> Option<Frame> {
         let mut frame = self.receivers.get_mut(id.0)?.pop_frame()?;
+        self.charge_receiver(id.0);
         let source = frame.source.and_then(|source| self.sources.get(source.0));
         frame.capture_time = source.and_then(|source| source.ntp_at(frame.timestamp));
         Some(frame)
@@ -262,7 +267,9 @@ impl Session {
 
     /// The next packet of a receiver whose delivery is packets, as [`recv`](Self::recv).
     pub fn recv_rtp(&mut self, id: ReceiverId) -> Option<RtpPacket> {
-        self.receivers.get_mut(id.0)?.pop_packet()
+        let packet = self.receivers.get_mut(id.0)?.pop_packet()?;
+        self.charge_receiver(id.0);
+        Some(packet)
     }
 
     /// Asks for a key frame of a source. Requests that follow soon are held and become one.
