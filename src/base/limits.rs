@@ -57,6 +57,9 @@ pub const DTLS_RECORD_BYTES: usize = 1 << 20;
 /// How often the peer may make us repeat a flight between two expiries of our timer: plaintext can be forged, and a
 /// flight is longer than what asks for it.
 pub const DTLS_REPEATS: u32 = 8;
+/// Expiries of the handshake's timer, without a word of the peer between, after which what anybody could have said is believed: a forged
+/// alert must not end a handshake of which a flight was lost, nor the flight after it.
+pub const DTLS_RUMOUR_EXPIRIES: u32 = 3;
 /// Expiries of a flight's timer after which its datagrams are no longer than [`DTLS_SAFE_MTU`]: silence may be the path's answer to
 /// long ones (RFC 6347 §4.1.1.1).
 pub const DTLS_LONG_EXPIRIES: u32 = 2;

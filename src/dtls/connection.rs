@@ -13,6 +13,7 @@ use super::event::{CloseReason, Event};
 use super::flight::Flight;
 use super::handshake::Handshake;
 use super::retransmit::{Expiry, Retransmit};
+use super::rumour::Rumour;
 use super::srtp::Secrets;
 use super::stats::Stats;
 use crate::base::arena::Arena;
@@ -24,7 +25,7 @@ use crate::machine::{Machine, Output};
 use crate::net::Transmit;
 use crate::rng::Rng;
 use crate::time::{Instant, Latest};
-use crate::wire::dtls::alert::{Alert, AlertDescription};
+use crate::wire::dtls::alert::Alert;
 use crate::wire::dtls::record::ContentType;
 
 /// ```text
@@ -100,8 +101,8 @@ pub struct Connection {
     pub(super) inbox: VecDeque<Bytes>,
     pub(super) inbox_bytes: usize,
     pub(super) events: Outbox<Event>,
-    /// A fatal alert that anybody could have sent, since the last sign of progress.
-    pub(super) rumour: Option<AlertDescription>,
+    /// What anybody could have said, since the last sign of progress.
+    pub(super) rumour: Option<Rumour>,
     pub(super) peer_closed: bool,
     pub(super) stats: Stats,
 }
@@ -332,21 +333,14 @@ impl Connection {
                 self.collect(now, None);
             }
         }
-        match self.retransmit.take_due(now) {
-            None => {}
-            // RFC 6347 §4.1.2.7: an alert that is not authentic may be ignored. It was, until the peer had the time to
-            // say something else.
-            Some(_) if self.rumour.is_some() => {
-                let description = self.rumour.unwrap_or(AlertDescription::INTERNAL_ERROR);
-                self.fail(CloseReason::PeerAlert(description));
-            }
-            Some(Expiry::GiveUp) => self.fail(CloseReason::Timeout),
-            Some(Expiry::Repeat) => {
-                self.stats.timeouts += 1;
-                if let Some(flight) = &mut self.flight {
-                    flight.restart_by_timer();
-                }
-            }
+        let Some(expiry) = self.retransmit.take_due(now) else { return };
+        if let Some(reason) = self.rumour.as_mut().and_then(|rumour| rumour.on_expiry(expiry)) {
+            self.fail(reason);
+        } else if expiry == Expiry::GiveUp {
+            self.fail(CloseReason::Timeout);
+        } else if let Some(flight) = &mut self.flight {
+            self.stats.timeouts += 1;
+            flight.restart_by_timer();
         }
     }
 

@@ -7,6 +7,7 @@ use super::event::{CloseReason, Event};
 use super::flight::{Expect, Flight};
 use super::handshake::Verdict;
 use super::reassembly::Insert;
+use super::rumour::Rumour;
 use crate::base::limits;
 use crate::log::debug;
 use crate::time::Instant;
@@ -71,19 +72,28 @@ impl Connection {
         }
     }
 
-    /// An alert that anybody could have sent. It is believed at the next expiry of the timer, if the peer has not said
-    /// anything else by then.
+    /// An alert that anybody could have sent. It can answer a flight of ours only, and is believed if nothing else does.
     fn on_rumour(&mut self, content: &[u8]) {
         self.stats.plaintext_alerts += 1;
-        match Alert::parse(content) {
-            Some(Alert { level: AlertLevel::Fatal, description }) => self.rumour = Some(description),
-            // A peer that gives up while the handshake runs says so in the clear, as a warning (RFC 5246 §7.2.1).
-            Some(Alert { description: AlertDescription::CLOSE_NOTIFY, .. }) => {
-                self.rumour.get_or_insert(AlertDescription::CLOSE_NOTIFY);
+        let Some(alert) = Alert::parse(content) else {
+            self.stats.malformed_content += 1;
+            return;
+        };
+        // A peer that gives up while the handshake runs says so in the clear, as a warning (RFC 5246 §7.2.1).
+        let ends = match alert.level {
+            AlertLevel::Fatal => true,
+            AlertLevel::Warning => {
+                alert.description == AlertDescription::CLOSE_NOTIFY && self.rumour.is_none()
             }
-            Some(_) => {}
-            None => self.stats.malformed_content += 1,
+        };
+        if ends && self.awaits_answer() {
+            Rumour::say(&mut self.rumour, CloseReason::PeerAlert(alert.description));
         }
+    }
+
+    /// Whether a flight of ours is to be answered.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.expect() == Expect::Answer)
     }
 
     fn on_protected(&mut self, now: Instant, record: &Record<'_>) {
@@ -168,6 +178,9 @@ impl Connection {
                 Insert::Refused => self.stats.refused_fragments += 1,
                 Insert::Duplicate => {
                     self.stats.duplicate_fragments += 1;
+                    if let Some(rumour) = &mut self.rumour {
+                        rumour.doubt();
+                    }
                     let last = fragment.end() == fragment.total;
                     self.repeat_if_asked(now, last.then_some(fragment.message_seq));
                 }

@@ -17,6 +17,7 @@ mod negotiate;
 mod protect;
 mod reassembly;
 mod retransmit;
+mod rumour;
 mod srtp;
 pub mod stats;
 mod transcript;

@@ -6,5 +6,6 @@
 mod dtls_support;
 
 mod attack;
+mod doubt;
 mod handshake;
 mod records;

@@ -6,7 +6,8 @@ use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::{ContentType, Records};
 
 use crate::attack::{
-    FATAL, after_client_flight, after_server_flight, drawn, failure, give, with_wrong_fingerprint,
+    FATAL, after_client_flight, after_server_flight, drawn, failure, failure_in_time, give,
+    with_wrong_fingerprint,
 };
 use crate::dtls_support::{
     CLIENT, Pair, SERVER, at, certificate, connection, fingerprint, handshake, record,
@@ -18,9 +19,10 @@ fn an_alert_in_the_clear_is_believed_when_nothing_else_comes() {
     pair.draw(CLIENT);
     give(&mut pair, CLIENT, &[record(ContentType::Alert, (0, 0), &FATAL)]);
     assert_eq!(pair.draw(CLIENT), Some(at(1000)));
-    pair.now = at(1000);
     let reason = CloseReason::PeerAlert(AlertDescription::HANDSHAKE_FAILURE);
-    assert_eq!(failure(&mut pair, CLIENT), (reason, None));
+    assert_eq!(failure_in_time(&mut pair, CLIENT), (reason, None));
+    // The third expiry; the hello was sent again at those before.
+    assert_eq!((pair.now, pair.sent[CLIENT]), (at(7000), 3));
 }
 
 // A peer that is closed while its handshake runs has no keys to say it with.
@@ -31,9 +33,9 @@ fn a_close_in_the_clear_is_believed_when_nothing_else_comes() {
     pair.draw(CLIENT);
     give(&mut pair, CLIENT, core::slice::from_ref(&close));
     assert_eq!(pair.draw(CLIENT), Some(at(1000)));
-    pair.now = at(1000);
     let reason = CloseReason::PeerAlert(AlertDescription::CLOSE_NOTIFY);
-    assert_eq!(failure(&mut pair, CLIENT), (reason, None));
+    assert_eq!(failure_in_time(&mut pair, CLIENT), (reason, None));
+    assert_eq!(pair.now, at(7000));
     // Anybody could have sent it: a peer that goes on is believed more.
     let (mut pair, flight) = after_server_flight();
     give(&mut pair, CLIENT, &[close, flight]);
@@ -106,8 +108,12 @@ fn n23_a_wrong_fingerprint_delivers_nothing_and_says_why() {
     for end in [CLIENT, SERVER] {
         let mut pair = with_wrong_fingerprint(end);
         pair.run();
-        pair.now = at(1000);
-        pair.run();
+        // A client says so in the clear, which is doubted for a while.
+        while let Some(deadline) = pair.deadline() {
+            pair.now = deadline;
+            pair.run();
+        }
+        assert!(pair.now <= at(7000));
         assert_eq!(pair.events[end], [Event::Failed(CloseReason::FingerprintMismatch)]);
         assert_eq!(pair.ends[end].recv(), None);
         assert_eq!(pair.ends[end].seal(b"data", &mut [0; 100]), Err(SealError::NotConnected));
