@@ -35,12 +35,11 @@ pub const MAX_HEARD_PATHS: usize = 8;
 
 /// Longest handshake message that is put together: a chain of RSA certificates, twice over.
 pub const DTLS_MESSAGE: usize = 32 * 1024;
-/// Bytes of handshake messages on their way that are held at once.
-pub const DTLS_REASSEMBLY: usize = 64 * 1024;
+/// Bytes held of handshake messages that follow the next one, whose room is always there: what claims to follow must not keep it out. The
+/// longest message and a flight around it.
+pub const DTLS_AHEAD: usize = 48 * 1024;
 /// Handshake messages from the next on that are held: a flight has at most six.
 pub const DTLS_MESSAGES_AHEAD: usize = 10;
-/// Pieces one handshake message may have arrived in at once; at an MTU of 256 the longest has 150.
-pub const DTLS_GAPS: usize = 160;
 /// Fragments of one message that contradict what is held of it before they are believed instead: in the clear, a forged
 /// one that came first must not hold up the handshake for good.
 pub const DTLS_CONTRADICTIONS: u32 = 3;

@@ -383,6 +383,13 @@ impl Connection {
         epoch.seal(content_type, buf, content.len()).ok()
     }
 
+    /// Steps of work that fragments of the handshake have cost so far, each of about constant time: fragments, bytes written. What a bound
+    /// of work per input byte is measured with; 0 once the handshake is over.
+    #[cfg(feature = "sim")]
+    pub fn ops(&self) -> u64 {
+        self.handshake.as_ref().map_or(0, |handshake| handshake.reassembly.ops.count())
+    }
+
     /// The same connection again: given the same calls, both do the same. Two that both send under one key repeat its
     /// nonces: for simulations only.
     #[cfg(feature = "sim")]

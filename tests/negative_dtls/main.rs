@@ -7,5 +7,6 @@ mod dtls_support;
 
 mod attack;
 mod doubt;
+mod fragments;
 mod handshake;
 mod records;
