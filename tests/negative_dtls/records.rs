@@ -1,6 +1,6 @@
 //! Records: forged, replayed, early, in the clear; and what is delivered before the peer is known.
 
-use antiphon::dtls::{CloseReason, Connection, Event, Role, SealError};
+use antiphon::dtls::{CloseReason, Connection, Event, HandshakeError, Role, SealError};
 use antiphon::wire::dtls::alert::AlertDescription;
 use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::{ContentType, Records};
@@ -10,7 +10,7 @@ use crate::attack::{
     with_wrong_fingerprint,
 };
 use crate::dtls_support::{
-    CLIENT, Pair, SERVER, at, certificate, connection, fingerprint, handshake, record,
+    CLIENT, Pair, SERVER, at, certificate, connection, fingerprint, handshake, record, tamper,
 };
 
 #[test]
@@ -85,6 +85,52 @@ fn n22_application_data_before_the_finished_waits_for_it() {
     assert_eq!(pair.ends[CLIENT].recv(), None);
     give(&mut pair, CLIENT, &finished);
     assert_eq!(pair.ends[CLIENT].recv().as_deref(), Some(&b"early"[..]));
+}
+
+// The client has the keys before it has proved that its certificate is its own: what it seals then waits for the proof.
+#[test]
+fn n22_data_of_a_client_that_has_proved_nothing_reaches_nobody() {
+    for proves in [true, false] {
+        let (mut pair, flight) = after_client_flight();
+        let forged = |pair: &mut Pair| {
+            let mut buf = [0; 1200];
+            let len = pair.ends[CLIENT].forge(ContentType::ApplicationData, b"unproved", &mut buf).unwrap();
+            give(pair, SERVER, &[buf[..len].to_vec()]);
+        };
+        // Before the keys are there, and after the key exchange.
+        (0..100).for_each(|_| forged(&mut pair));
+        assert_eq!(pair.ends[SERVER].stats().overflow, 92);
+        let exchange = tamper(&flight, |kind, _| kind != HandshakeType::CERTIFICATE_VERIFY);
+        let clear = Records::new(&exchange).filter(|record| record.epoch == 0);
+        let clear: Vec<_> = clear.map(|record| record.whole.to_vec()).collect();
+        give(&mut pair, SERVER, &clear);
+        (0..1000).for_each(|_| forged(&mut pair));
+        let server = &mut pair.ends[SERVER];
+        assert_eq!((server.recv(), server.is_connected()), (None, false));
+        let stats = server.stats();
+        assert_eq!((stats.records_received, stats.overflow, stats.unauthenticated), (32, 92 + 976, 0));
+        assert_eq!(server.seal(b"data", &mut [0; 100]), Err(SealError::NotConnected));
+        assert!(server.export_keying_material(b"label", None, &mut [0; 8]).is_err());
+        if proves {
+            // What was sent first is behind the window of records by now; the flight comes again.
+            pair.now = at(1000);
+            pair.run();
+            assert_eq!(core::iter::from_fn(|| pair.ends[SERVER].recv()).count(), 32);
+            continue;
+        }
+        // A proof by another key than the certificate's.
+        let lie = tamper(&flight, |kind, body| {
+            if kind == HandshakeType::CERTIFICATE_VERIFY {
+                *body.last_mut().unwrap() ^= 1;
+            }
+            true
+        });
+        give(&mut pair, SERVER, &[lie]);
+        assert_eq!(pair.ends[SERVER].recv(), None);
+        let reason = CloseReason::Handshake(HandshakeError::BadSignature);
+        assert_eq!(failure(&mut pair, SERVER).0, reason);
+        assert_eq!(pair.ends[SERVER].recv(), None);
+    }
 }
 
 #[test]
