@@ -10,7 +10,7 @@ use super::config::{Config, Role};
 use super::epoch::Epochs;
 use super::error::{ConfigError, ExportError, SealError};
 use super::event::{CloseReason, Event};
-use super::flight::Flight;
+use super::flight::{Expect, Flight};
 use super::handshake::Handshake;
 use super::retransmit::{Expiry, Retransmit};
 use super::rumour::Rumour;
@@ -338,7 +338,7 @@ impl Connection {
             self.fail(reason);
         } else if expiry == Expiry::GiveUp {
             self.fail(CloseReason::Timeout);
-        } else if let Some(flight) = &mut self.flight {
+        } else if let Some(flight) = self.flight.as_mut().filter(|flight| flight.expect() == Expect::Answer) {
             self.stats.timeouts += 1;
             flight.restart_by_timer();
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::connection::{Connection, Phase};
-use super::event::{CloseReason, Event};
+use super::event::{CloseReason, Event, HandshakeError};
 use super::flight::{Expect, Flight};
 use super::handshake::Verdict;
 use super::reassembly::Insert;
@@ -222,9 +222,20 @@ impl Connection {
                     self.collect(now, Some(sequence));
                 }
                 Ok(Verdict::Ignored) => self.stats.ignored_messages += 1,
+                Ok(Verdict::Refused(error)) => self.on_refused(now, error),
                 Err(error) => self.fail(CloseReason::Handshake(error)),
             }
         }
+    }
+
+    /// A first hello that does not suit: it is the reason for which the connection fails if none that does follows in time.
+    fn on_refused(&mut self, now: Instant, error: HandshakeError) {
+        debug!(role = ?self.role, ?error, "dtls hello refused");
+        self.stats.refused_hellos += 1;
+        if self.rumour.is_none() {
+            self.retransmit.begin(now);
+        }
+        Rumour::say(&mut self.rumour, CloseReason::Handshake(error));
     }
 
     /// Does what the engine left to be done, after the peer's message `answers`.

@@ -58,7 +58,7 @@ pub(crate) fn failure_in_time(pair: &mut Pair, end: usize) -> (CloseReason, Opti
     failure(pair, end)
 }
 
-/// What the server says to the client's hello as `change` leaves its body.
+/// What the server says to the client's hello as `change` leaves its body. Anybody could have sent it: in the end, not at once.
 pub(crate) fn server_on_hello(change: impl Fn(&mut Vec<u8>)) -> (CloseReason, Option<u8>) {
     let mut pair = Pair::new();
     let hello = drawn(&mut pair, CLIENT).remove(0);
@@ -67,7 +67,7 @@ pub(crate) fn server_on_hello(change: impl Fn(&mut Vec<u8>)) -> (CloseReason, Op
         true
     });
     give(&mut pair, SERVER, &[changed]);
-    failure(&mut pair, SERVER)
+    failure_in_time(&mut pair, SERVER)
 }
 
 /// What the client says to the server's flight as `change` leaves the message of that kind.

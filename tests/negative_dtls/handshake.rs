@@ -7,7 +7,7 @@ use antiphon::wire::dtls::record::{ContentType, Records};
 
 use crate::attack::{
     FATAL, add_extension, add_extension_at, after_client_flight, after_server_flight, client_on, drawn,
-    failure, give, replace_extension, server_on, server_on_hello,
+    failure, failure_in_time, give, replace_extension, server_on, server_on_hello,
 };
 use crate::dtls_support::{CLIENT, Pair, SERVER, certificate, connection, handshake, record, tamper};
 
@@ -80,7 +80,7 @@ fn n22_a_message_out_of_order_is_unexpected() {
     let mut pair = Pair::new();
     give(&mut pair, SERVER, &[handshake(HandshakeType::CERTIFICATE, 0, &[0, 0, 0])]);
     assert_eq!(
-        failure(&mut pair, SERVER),
+        failure_in_time(&mut pair, SERVER),
         (CloseReason::Handshake(HandshakeError::Unexpected(11)), Some(10))
     );
     let mut pair = Pair::new();
