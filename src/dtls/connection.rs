@@ -144,9 +144,10 @@ impl Connection {
         })
     }
 
-    /// The client's first hello leaves at the next poll. A server has nothing to start.
+    /// The client's first hello leaves at the next poll. A server waits from then on as long as a client would whose hellos have no answer,
+    /// and fails with [`CloseReason::Timeout`] then; one that is not started waits without end.
     pub fn start(&mut self) {
-        self.start_pending = self.role == Role::Client && self.handshake.is_some();
+        self.start_pending = self.handshake.is_some();
     }
 
     /// Which side this is.
@@ -331,6 +332,9 @@ impl Connection {
             if let Some(handshake) = &mut self.handshake {
                 handshake.start();
                 self.collect(now, None);
+                if !self.retransmit.is_running() {
+                    self.retransmit.begin(now);
+                }
             }
         }
         let Some(expiry) = self.retransmit.take_due(now) else { return };

@@ -253,9 +253,9 @@ impl Connection {
         }
         if let Some((items, expect)) = tools.flight.take() {
             self.flight = Some(Box::new(Flight::new(items, expect, answers)));
-            match expect {
-                Expect::Answer => self.retransmit.begin(now),
-                Expect::Nothing => self.retransmit.stop(),
+            // A HelloVerifyRequest has no timer of its own, and the last flight none at all, which `establish` sees to.
+            if expect == Expect::Answer {
+                self.retransmit.begin(now);
             }
         }
         self.peer_certificate = tools.peer_certificate.take().or(self.peer_certificate.take());
