@@ -64,6 +64,8 @@ pub const DTLS_RUMOUR_EXPIRIES: u32 = 3;
 pub const DTLS_LONG_EXPIRIES: u32 = 2;
 /// What every path carries: the 576 bytes that each host puts together (RFC 791 §3.1), less 20 of IPv4 and 8 of UDP.
 pub const DTLS_SAFE_MTU: usize = 548;
+/// Requests for another handshake that one connection declines: a peer that goes on asking knows the answer.
+pub const DTLS_REFUSALS: u32 = 8;
 /// `HelloVerifyRequest`s a client answers in one handshake; honest servers send one, rarely two.
 pub const DTLS_VERIFY_REQUESTS: u8 = 4;
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::config::Role;
 use super::connection::{Connection, Phase};
 use super::event::{CloseReason, Event, HandshakeError};
 use super::flight::{Expect, Flight};
@@ -12,7 +13,7 @@ use crate::base::limits;
 use crate::log::debug;
 use crate::time::Instant;
 use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
-use crate::wire::dtls::handshake::{Fragments, HandshakeType};
+use crate::wire::dtls::handshake::{Fragment, Fragments, HandshakeType};
 use crate::wire::dtls::record::{ContentType, MAX_PLAINTEXT, Record, Records};
 
 impl Connection {
@@ -168,9 +169,7 @@ impl Connection {
         let mut fragments = Fragments::new(content);
         for fragment in fragments.by_ref() {
             let Some(handshake) = &mut self.handshake else {
-                // Of the finished handshake only its last message again says something: the peer lacks our answer.
-                let last = fragment.kind == HandshakeType::FINISHED && fragment.end() == fragment.total;
-                self.repeat(last.then_some(fragment.message_seq));
+                self.on_late(&fragment);
                 continue;
             };
             match handshake.reassembly.insert(epoch, &fragment) {
@@ -188,6 +187,18 @@ impl Connection {
         }
         self.stats.malformed_content += u64::from(!fragments.is_empty());
         self.advance(now);
+    }
+
+    /// Of the finished handshake only its last message again says something: the peer lacks our answer. Another one is not begun.
+    fn on_late(&mut self, fragment: &Fragment<'_>) {
+        let ends = fragment.end() == fragment.total;
+        let last = fragment.kind == HandshakeType::FINISHED && ends;
+        self.repeat(last.then_some(fragment.message_seq));
+        let request = match self.role {
+            Role::Client => HandshakeType::HELLO_REQUEST,
+            Role::Server => HandshakeType::CLIENT_HELLO,
+        };
+        self.refusal_due |= fragment.kind == request && ends;
     }
 
     /// The peer sent message `sequence` again, to its end: the whole flight once more if that is what we answered,

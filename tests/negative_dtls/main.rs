@@ -10,3 +10,4 @@ mod doubt;
 mod fragments;
 mod handshake;
 mod records;
+mod renegotiation;
