@@ -10,6 +10,7 @@ use super::handshake::Verdict;
 use super::reassembly::Insert;
 use super::rumour::Rumour;
 use crate::base::limits;
+use crate::crypto::Fingerprint;
 use crate::log::debug;
 use crate::time::Instant;
 use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
@@ -330,9 +331,10 @@ impl Connection {
         }
         let (Some(der), Some(fingerprints)) = (&self.peer_certificate, &self.fingerprints) else { return };
         // RFC 8122 §5: the strongest hash counts, or an attacker would only have to find a collision of the weakest.
-        let strongest = fingerprints.iter().map(|fingerprint| fingerprint.hash().digest_len()).max();
-        let mut strong = fingerprints.iter().filter(|one| Some(one.hash().digest_len()) == strongest);
-        if strong.any(|fingerprint| fingerprint.matches(der)) {
+        let strongest = fingerprints.iter().map(Fingerprint::hash).max();
+        // Computed once, however many the description lists.
+        let own = strongest.map(|hash| Fingerprint::of(hash, der));
+        if own.is_some_and(|own| fingerprints.contains(&own)) {
             self.verified = true;
             self.fingerprints = None;
             self.report_connected();
