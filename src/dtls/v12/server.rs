@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::keys::{Randoms, Secrets};
+use crate::base::secret::Secret;
 use crate::crypto::digest::{HmacSha256, constant_time_eq};
 use crate::crypto::ecdh::{Group, KeyPair};
 use crate::crypto::sign::{PublicKey, SignatureScheme};
@@ -72,7 +73,7 @@ enum State {
 pub(in crate::dtls) struct Server {
     state: State,
     /// The key of the cookies; drawn at the first hello without one.
-    cookie_key: Option<[u8; 32]>,
+    cookie_key: Option<Secret<32>>,
 }
 
 impl core::fmt::Debug for Server {
@@ -168,9 +169,9 @@ impl Server {
     /// Whether the hello echoes our cookie; if not, it is asked to (RFC 6347 §4.2.1). The cookie depends on the hello
     /// alone, so nothing is kept but the key.
     fn cookie_fits(&mut self, tools: &mut Tools, hello: &ClientHello<'_>) -> bool {
-        let key = *self.cookie_key.get_or_insert_with(|| tools.rng.array());
+        let key = self.cookie_key.get_or_insert_with(|| Secret::new(tools.rng.array()));
         let parts = [&hello.random[..], hello.session_id, hello.suites, hello.compression];
-        let cookie = HmacSha256::new(&key).sign(&parts);
+        let cookie = HmacSha256::new(key).sign(&parts);
         if constant_time_eq(&cookie, hello.cookie) {
             return true;
         }
