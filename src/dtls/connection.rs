@@ -12,6 +12,7 @@ use super::error::{ConfigError, ExportError, SealError};
 use super::event::{CloseReason, Event};
 use super::flight::{Expect, Flight};
 use super::handshake::Handshake;
+use super::refusals::Refusals;
 use super::retransmit::{Expiry, Retransmit};
 use super::rumour::Rumour;
 use super::srtp::Secrets;
@@ -25,7 +26,7 @@ use crate::machine::{Machine, Output};
 use crate::net::Transmit;
 use crate::rng::Rng;
 use crate::time::{Instant, Latest};
-use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
+use crate::wire::dtls::alert::Alert;
 use crate::wire::dtls::record::ContentType;
 
 /// ```text
@@ -104,10 +105,7 @@ pub struct Connection {
     /// What anybody could have said, since the last sign of progress.
     pub(super) rumour: Option<Rumour>,
     pub(super) peer_closed: bool,
-    /// The peer has asked for another handshake and is to be told that there is none.
-    pub(super) refusal_due: bool,
-    /// How often that is still said.
-    refusals_left: u32,
+    pub(super) refusals: Refusals,
     pub(super) stats: Stats,
 }
 
@@ -144,8 +142,7 @@ impl Connection {
             events: Outbox::new(limits::MAX_EVENTS),
             rumour: None,
             peer_closed: false,
-            refusal_due: false,
-            refusals_left: limits::DTLS_REFUSALS,
+            refusals: Refusals::new(),
             stats: Stats::default(),
         })
     }
@@ -369,23 +366,14 @@ impl Connection {
             return self.draw_alert(alert?, buf);
         }
         let Some(flight) = self.flight.as_mut().filter(|flight| flight.has_output()) else {
-            return self.draw_refusal(buf);
+            let refusal = self.refusals.take().filter(|_| self.phase == Phase::Established);
+            return self.draw_alert(refusal?, buf);
         };
         let Ok(len) = flight.draw(&mut self.epochs, buf) else {
             self.fail(CloseReason::SequenceExhausted);
             return None;
         };
         (len > 0).then_some(len)
-    }
-
-    /// "When that is not appropriate, the recipient should respond with this alert" (RFC 5246 §7.2.2), once for each request and not for ever.
-    fn draw_refusal(&mut self, buf: &mut [u8]) -> Option<usize> {
-        if !core::mem::take(&mut self.refusal_due) || self.phase != Phase::Established {
-            return None;
-        }
-        self.refusals_left = self.refusals_left.checked_sub(1)?;
-        let description = AlertDescription::NO_RENEGOTIATION;
-        self.draw_alert(Alert { level: AlertLevel::Warning, description }, buf)
     }
 
     fn draw_alert(&mut self, alert: Alert, buf: &mut [u8]) -> Option<usize> {
@@ -438,8 +426,7 @@ impl Connection {
             events: self.events.clone(),
             rumour: self.rumour,
             peer_closed: self.peer_closed,
-            refusal_due: self.refusal_due,
-            refusals_left: self.refusals_left,
+            refusals: self.refusals.clone(),
             stats: self.stats,
         }
     }

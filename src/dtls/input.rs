@@ -199,7 +199,9 @@ impl Connection {
             Role::Client => HandshakeType::HELLO_REQUEST,
             Role::Server => HandshakeType::CLIENT_HELLO,
         };
-        self.refusal_due |= fragment.kind == request && ends;
+        if fragment.kind == request && ends {
+            self.refusals.ask();
+        }
     }
 
     /// The peer sent message `sequence` again, to its end: the whole flight once more if that is what we answered,

@@ -16,6 +16,7 @@ mod input;
 mod negotiate;
 mod protect;
 mod reassembly;
+mod refusals;
 mod retransmit;
 mod rumour;
 mod srtp;
