@@ -1,5 +1,4 @@
 //! Flights: how they are packed, repeated, timed and read; what a connection does with a changing MTU.
-#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
