@@ -141,6 +141,14 @@ mod tests {
     }
 
     #[test]
+    fn n63_keys_do_something_when_they_are_dropped() {
+        use core::mem::needs_drop;
+
+        use crate::crypto::ecdh::{KeyPair, SharedSecret};
+        assert!(needs_drop::<KeyingMaterial>() && needs_drop::<KeyPair>() && needs_drop::<SharedSecret>());
+    }
+
+    #[test]
     fn material_of_another_length_is_refused() {
         assert_eq!(KeyingMaterial::split(SrtpProfile::AeadAes128Gcm, &[0; 60]), None);
     }
