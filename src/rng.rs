@@ -5,22 +5,24 @@ use core::fmt;
 use rand::rngs::ChaCha20Rng;
 use rand::{Rng as _, SeedableRng as _};
 
+use crate::base::secret::Secret;
+
 /// 32 bytes of entropy, the caller's to supply. Neither `Clone` nor `Copy`: two connections must not share one.
 ///
 /// ```
 /// let seed = antiphon::Seed::from_bytes([7; 32]); // a test's; a program asks `Seed::from_os`
 /// # let _ = seed;
 /// ```
-pub struct Seed([u8; 32]);
+pub struct Seed(Secret<32>);
 
 impl Seed {
     /// A seed of these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Secret::new(bytes))
     }
 
     pub(crate) const fn bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.array()
     }
 }
 
@@ -41,31 +43,30 @@ impl fmt::Debug for Seed {
 /// assert_ne!(a.fork("ice").u64(), b.fork("dtls").u64());
 /// ```
 pub struct Rng {
-    key: [u8; 32],
+    key: Secret<32>,
 }
 
 impl Rng {
     /// The generator a seed determines.
     pub const fn new(seed: &Seed) -> Self {
-        Self { key: *seed.bytes() }
+        Self { key: Secret::new(*seed.bytes()) }
     }
 
     /// An independent stream. One more draw in one layer never shifts another layer's values.
     #[must_use]
     pub fn fork(&mut self, label: &'static str) -> Self {
-        let mut key = [0; 32];
-        self.fill(&mut key);
+        let mut key = Secret::new(self.array::<32>());
         for (index, byte) in label.bytes().enumerate() {
             key[index % 32] ^= byte.rotate_left(u32::try_from(index / 32 % 8).unwrap_or(0));
         }
         let mut forked = Self { key };
-        forked.fill(&mut key);
+        forked.array::<32>();
         forked
     }
 
     /// Fills `out` with random bytes.
     pub fn fill(&mut self, out: &mut [u8]) {
-        let mut stream = ChaCha20Rng::from_seed(self.key);
+        let mut stream = ChaCha20Rng::from_seed(*self.key.array());
         stream.fill_bytes(&mut self.key);
         stream.fill_bytes(out);
     }
@@ -104,7 +105,7 @@ impl Rng {
     /// The same generator again: a fork of a machine draws what the original would.
     #[cfg(feature = "sim")]
     pub(crate) const fn duplicate(&self) -> Self {
-        Self { key: self.key }
+        Self { key: Secret::new(*self.key.array()) }
     }
 }
 

@@ -1,5 +1,4 @@
 //! Flights: how they are packed, repeated, timed and read; what a connection does with a changing MTU.
-#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod dtls_support;
@@ -7,9 +6,7 @@ mod dtls_support;
 use core::time::Duration;
 
 use antiphon::base::writer::Writer;
-use antiphon::crypto::{Certificate, FingerprintHash};
 use antiphon::dtls::{Config, Event, Role};
-use antiphon::sim::deterministic;
 use antiphon::wire::dtls::handshake::{Fragments, write_header};
 use antiphon::wire::dtls::record::{ContentType, Records, Version};
 use antiphon::{Output, Rng, Seed};
@@ -44,67 +41,6 @@ fn flights_are_cut_to_a_small_mtu_in_few_datagrams() {
     assert!(sizes.iter().flatten().all(|len| *len <= 256), "{sizes:?}");
     // 700 and 690 bytes of messages, and one hello that fits: the last of each flight may be short, no other.
     assert!(sizes[CLIENT].len() <= 4 && sizes[SERVER].len() <= 5, "{sizes:?}");
-}
-
-/// A value of this tag in DER, of less than 64 KiB.
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
-    let head = match content.len() {
-        0..0x80 => vec![tag, low],
-        0x80..0x100 => vec![tag, 0x81, low],
-        _ => vec![tag, 0x82, high, low],
-    };
-    [&head, content].concat()
-}
-
-/// Content of the value that begins here, and what follows it.
-fn split_der(value: &[u8]) -> (&[u8], &[u8]) {
-    let (head, len) = match *value {
-        [_, 0x81, len, ..] => (3, usize::from(len)),
-        [_, 0x82, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
-        [_, len, ..] => (2, usize::from(len)),
-        [_] | [] => panic!("no value"),
-    };
-    (&value[head..head + len], &value[head + len..])
-}
-
-/// A certificate with an extension of this many bytes that means nothing.
-fn long_certificate(number: u8, len: usize) -> Certificate {
-    let (short, key) = (certificate(number), certificate(number).to_pem().unwrap().1);
-    let (content, _) = split_der(short.der());
-    let (to_be_signed, signature) = split_der(content);
-    let extension = der(0x30, &[&der(0x06, &[0x2a, 0x03])[..], &der(0x04, &vec![7; len])].concat());
-    let extensions = der(0xa3, &der(0x30, &extension));
-    let to_be_signed = der(0x30, &[to_be_signed, &extensions].concat());
-    let whole = openssl::base64::encode_block(&der(0x30, &[&to_be_signed[..], signature].concat()));
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{whole}\n-----END CERTIFICATE-----\n");
-    deterministic(Certificate::from_pem(pem.as_bytes(), key.as_bytes()).unwrap())
-}
-
-#[test]
-fn certificates_of_16_kib_pass_an_mtu_of_256_in_any_order() {
-    let certificates = [long_certificate(0, 16 * 1024), long_certificate(1, 16 * 1024)];
-    let end = |number: u8, role| {
-        connection(number, role, |config| {
-            config.mtu = 256;
-            config.certificate = certificates[usize::from(number)].clone();
-        })
-    };
-    let mut pair = Pair::of(end(0, Role::Client), end(1, Role::Server));
-    pair.ends[CLIENT].set_remote_fingerprints(vec![certificates[1].fingerprint(FingerprintHash::Sha256)]);
-    pair.ends[SERVER].set_remote_fingerprints(vec![certificates[0].fingerprint(FingerprintHash::Sha256)]);
-    for _ in 0..6 {
-        for from in [CLIENT, SERVER] {
-            let flight = drawn(&mut pair, from);
-            assert!(flight.iter().all(|datagram| datagram.len() <= 256));
-            for datagram in flight.iter().rev() {
-                pair.ends[1 - from].handle_input(at(0), datagram);
-            }
-        }
-    }
-    assert!(pair.is_connected());
-    assert!(pair.sent[CLIENT] > 70 && pair.sent[SERVER] > 70);
-    pair.assert_alive();
 }
 
 #[test]

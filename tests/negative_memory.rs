@@ -18,13 +18,13 @@ use antiphon::dtls::Role;
 use antiphon::rtp::{Config, Delivery, Input, Payload, ReceiverConfig, ReceiverId, Session};
 use antiphon::stun::{Builder, Class, Method, TransactionId};
 use antiphon::wire::dtls::handshake::HandshakeType;
-use antiphon::wire::dtls::record::ContentType;
+use antiphon::wire::dtls::record::{ContentType, Records};
 use antiphon::{Instant, Output, Rng, Seed, SessionDescription};
 use bytes::Bytes;
 use core::time::Duration;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-use crate::dtls_support::{CLIENT, Pair, SERVER, connection, record};
+use crate::dtls_support::{CLIENT, Pair, SERVER, connection, record, tamper};
 use crate::world::{Forged, World, addr, at, host, ms};
 
 #[global_allocator]
@@ -113,6 +113,31 @@ fn n22_early_records() {
     });
     assert!(left <= 24 * 1024, "n22: {left} bytes for records whose keys are not there");
     assert!(pair.ends[SERVER].stats().overflow > 19_000);
+}
+
+/// A client with keys and without a proof of its certificate.
+fn n22_data_before_the_proof() {
+    let mut pair = Pair::new();
+    pair.draw(CLIENT);
+    pair.deliver(SERVER);
+    pair.draw(SERVER);
+    pair.deliver(CLIENT);
+    pair.draw(CLIENT);
+    let flight = pair.wire[SERVER].pop_front().unwrap();
+    let unproved = tamper(&flight, |kind, _| kind != HandshakeType::CERTIFICATE_VERIFY);
+    let clear = Records::new(&unproved).filter(|record| record.epoch == 0);
+    let clear: Vec<u8> = clear.flat_map(|record| record.whole.to_vec()).collect();
+    pair.ends[SERVER].handle_input(at(0), &clear);
+    let left = left_by(|| {
+        for _ in 0..5000 {
+            let mut buf = [0; 1200];
+            let len = pair.ends[CLIENT].forge(ContentType::ApplicationData, &[1; 1100], &mut buf).unwrap();
+            pair.ends[SERVER].handle_input(at(0), &buf[..len]);
+        }
+    });
+    assert!(left <= 33 * 1200 + 2 * 64 * 1024, "n22: {left} bytes of data of a client that proved nothing");
+    assert_eq!((pair.ends[SERVER].recv(), pair.ends[SERVER].stats().records_received), (None, 32));
+    assert_eq!(pair.ends[SERVER].stats().overflow, 4968);
 }
 
 fn n24_data_before_the_fingerprint() {
@@ -362,6 +387,7 @@ fn floods_leave_bounded_memory() {
     n05_forged_addresses(&mut world);
     n21_fragments();
     n22_early_records();
+    n22_data_before_the_proof();
     n24_data_before_the_fingerprint();
     n33_long_claims();
     n54_labels();

@@ -52,12 +52,11 @@ pub const MAX_HEARD_PATHS: usize = 8;
 
 /// Longest handshake message that is put together: a chain of RSA certificates, twice over.
 pub const DTLS_MESSAGE: usize = 32 * 1024;
-/// Bytes of handshake messages on their way that are held at once.
-pub const DTLS_REASSEMBLY: usize = 64 * 1024;
+/// Bytes held of handshake messages that follow the next one, whose room is always there: what claims to follow must not keep it out. The
+/// longest message and a flight around it.
+pub const DTLS_AHEAD: usize = 48 * 1024;
 /// Handshake messages from the next on that are held: a flight has at most six.
 pub const DTLS_MESSAGES_AHEAD: usize = 10;
-/// Pieces one handshake message may have arrived in at once; at an MTU of 256 the longest has 150.
-pub const DTLS_GAPS: usize = 160;
 /// Fragments of one message that contradict what is held of it before they are believed instead: in the clear, a forged
 /// one that came first must not hold up the handshake for good.
 pub const DTLS_CONTRADICTIONS: u32 = 3;
@@ -74,11 +73,16 @@ pub const DTLS_RECORD_BYTES: usize = 1 << 20;
 /// How often the peer may make us repeat a flight between two expiries of our timer: plaintext can be forged, and a
 /// flight is longer than what asks for it.
 pub const DTLS_REPEATS: u32 = 8;
+/// Expiries of the handshake's timer, without a word of the peer between, after which what anybody could have said is believed: a forged
+/// alert must not end a handshake of which a flight was lost, nor the flight after it.
+pub const DTLS_RUMOUR_EXPIRIES: u32 = 3;
 /// Expiries of a flight's timer after which its datagrams are no longer than [`DTLS_SAFE_MTU`]: silence may be the path's answer to
 /// long ones (RFC 6347 §4.1.1.1).
 pub const DTLS_LONG_EXPIRIES: u32 = 2;
 /// What every path carries: the 576 bytes that each host puts together (RFC 791 §3.1), less 20 of IPv4 and 8 of UDP.
 pub const DTLS_SAFE_MTU: usize = 548;
+/// Requests for another handshake that one connection declines: a peer that goes on asking knows the answer.
+pub const DTLS_REFUSALS: u32 = 8;
 /// `HelloVerifyRequest`s a client answers in one handshake; honest servers send one, rarely two.
 pub const DTLS_VERIFY_REQUESTS: u8 = 4;
 

@@ -7,6 +7,7 @@ pub mod ops;
 pub mod outbox;
 pub mod ranges;
 pub mod reader;
+pub(crate) mod secret;
 pub mod serial;
 pub mod slots;
 pub mod window;

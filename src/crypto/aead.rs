@@ -6,6 +6,7 @@ use openssl::cipher::{Cipher, CipherRef};
 use openssl::cipher_ctx::CipherCtx;
 
 use super::error::CryptoError;
+use crate::base::secret::Secret;
 
 /// Length of every algorithm's nonce in bytes.
 pub const NONCE_LEN: usize = 12;
@@ -60,7 +61,7 @@ impl Algorithm {
 /// ```
 pub struct AeadKey {
     algorithm: Algorithm,
-    key: [u8; 32],
+    key: Secret<32>,
     /// Caches, made at first use: most keys serve one direction.
     seal: Option<CipherCtx>,
     open: Option<CipherCtx>,
@@ -75,11 +76,7 @@ impl AeadKey {
         if key.len() != algorithm.key_len() {
             return Err(CryptoError::Length { what: "key", wanted: algorithm.key_len(), got: key.len() });
         }
-        let mut own = [0; 32];
-        for (to, from) in own.iter_mut().zip(key) {
-            *to = *from;
-        }
-        Ok(Self { algorithm, key: own, seal: None, open: None })
+        Ok(Self { algorithm, key: Secret::padded(key), seal: None, open: None })
     }
 
     /// Which cipher this key is for.
@@ -223,7 +220,7 @@ impl AeadKey {
 /// The copy has contexts of its own, made again from the key.
 impl Clone for AeadKey {
     fn clone(&self) -> Self {
-        Self { algorithm: self.algorithm, key: self.key, seal: None, open: None }
+        Self { algorithm: self.algorithm, key: self.key.clone(), seal: None, open: None }
     }
 }
 

@@ -7,6 +7,7 @@ use openssl::cipher_ctx::CipherCtx;
 
 use super::aead::Algorithm;
 use super::error::CryptoError;
+use crate::base::secret::Secret;
 
 /// AES in counter mode under one key of 16, 24 or 32 bytes.
 ///
@@ -21,7 +22,7 @@ use super::error::CryptoError;
 /// # Ok::<(), antiphon::crypto::CryptoError>(())
 /// ```
 pub struct AesCtr {
-    key: [u8; 32],
+    key: Secret<32>,
     key_len: usize,
     ctx: Option<CipherCtx>,
 }
@@ -33,7 +34,7 @@ impl AesCtr {
     /// [`CryptoError::Length`] for a key of another length.
     pub fn new(key: &[u8]) -> Result<Self, CryptoError> {
         ctr_cipher(key.len())?;
-        Ok(Self { key: padded(key), key_len: key.len(), ctx: None })
+        Ok(Self { key: Secret::padded(key), key_len: key.len(), ctx: None })
     }
 
     /// Adds the keystream that starts at the counter block `iv` to `buf`: encryption and decryption are one.
@@ -59,7 +60,7 @@ impl AesCtr {
 /// The copy has a context of its own, made again from the key.
 impl Clone for AesCtr {
     fn clone(&self) -> Self {
-        Self { key: self.key, key_len: self.key_len, ctx: None }
+        Self { key: self.key.clone(), key_len: self.key_len, ctx: None }
     }
 }
 
@@ -78,14 +79,6 @@ fn ctr_cipher(key_len: usize) -> Result<&'static CipherRef, CryptoError> {
     }
 }
 
-fn padded(key: &[u8]) -> [u8; 32] {
-    let mut own = [0; 32];
-    for (to, from) in own.iter_mut().zip(key) {
-        *to = *from;
-    }
-    own
-}
-
 /// The key that hides the record numbers of one DTLS 1.3 epoch (RFC 9147 §4.2.3).
 ///
 /// ```
@@ -97,7 +90,7 @@ fn padded(key: &[u8]) -> [u8; 32] {
 /// ```
 pub struct RecordNumberKey {
     algorithm: Algorithm,
-    key: [u8; 32],
+    key: Secret<32>,
     ctx: Option<CipherCtx>,
 }
 
@@ -110,7 +103,7 @@ impl RecordNumberKey {
         if key.len() != algorithm.key_len() {
             return Err(CryptoError::Length { what: "key", wanted: algorithm.key_len(), got: key.len() });
         }
-        Ok(Self { algorithm, key: padded(key), ctx: None })
+        Ok(Self { algorithm, key: Secret::padded(key), ctx: None })
     }
 
     /// The mask for a record whose ciphertext starts with `sample`; its first bytes are added to the record number.
@@ -151,7 +144,7 @@ impl RecordNumberKey {
 /// The copy has a context of its own, made again from the key.
 impl Clone for RecordNumberKey {
     fn clone(&self) -> Self {
-        Self { algorithm: self.algorithm, key: self.key, ctx: None }
+        Self { algorithm: self.algorithm, key: self.key.clone(), ctx: None }
     }
 }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use openssl::sha::{Sha1, Sha224, Sha256, Sha384, Sha512};
 
 use super::error::CryptoError;
+use crate::base::secret::{Secret, wipe};
 
 macro_rules! one_shot {
     ($name:ident, $state:ident, $len:literal, $doc:literal) => {
@@ -59,7 +60,7 @@ macro_rules! hmac {
 
             /// A key of any length (RFC 2104 §2).
             pub fn new(key: &[u8]) -> Self {
-                let mut pad = [0x36; $block];
+                let mut pad = Secret::new([0x36; $block]);
                 let hashed;
                 let key = if key.len() > pad.len() {
                     hashed = $one_shot(&[key]);
@@ -72,7 +73,7 @@ macro_rules! hmac {
                 }
                 let (mut inner, mut outer) = ($state::new(), $state::new());
                 inner.update(&pad);
-                for pad in &mut pad {
+                for pad in pad.iter_mut() {
                     *pad ^= 0x36 ^ 0x5c;
                 }
                 outer.update(&pad);
@@ -88,6 +89,14 @@ macro_rules! hmac {
                 let mut outer = self.outer.clone();
                 outer.update(&inner.finish());
                 outer.finish()
+            }
+        }
+
+        /// States that have absorbed a key are as good as the key.
+        impl Drop for $name {
+            fn drop(&mut self) {
+                (self.inner, self.outer) = ($state::new(), $state::new());
+                core::hint::black_box(&*self);
             }
         }
 
@@ -203,6 +212,11 @@ impl Digest {
             *to = *from;
         }
         Self { bytes, len: u8::try_from(digest.len().min(48)).unwrap_or(0) }
+    }
+
+    /// Overwrites it: what is derived by a hash is often a secret.
+    pub(super) fn wipe(&mut self) {
+        wipe(&mut self.bytes);
     }
 }
 

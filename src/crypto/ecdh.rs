@@ -10,6 +10,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey};
 
 use super::error::CryptoError;
+use crate::base::secret::{Secret, wipe};
 use crate::rng::Rng;
 
 /// A named group.
@@ -98,7 +99,7 @@ pub(super) fn curve(nid: Nid) -> Result<&'static EcGroupRef, CryptoError> {
 #[derive(Clone)]
 pub struct KeyPair {
     group: Group,
-    private: [u8; 48],
+    private: Secret<48>,
     public: [u8; 97],
 }
 
@@ -109,7 +110,7 @@ impl KeyPair {
     /// [`CryptoError::Library`] if OpenSSL fails.
     pub fn generate(group: Group, rng: &mut Rng) -> Result<Self, CryptoError> {
         loop {
-            let mut private = [0; 48];
+            let mut private = Secret::new([0; 48]);
             rng.fill(private.get_mut(..group.secret_len()).unwrap_or_default());
             // A draw that is no scalar of the curve has a chance of 2^-32 at most.
             if let Some(pair) = Self::from_scalar(group, private)? {
@@ -130,11 +131,7 @@ impl KeyPair {
                 got: private.len(),
             });
         }
-        let mut own = [0; 48];
-        for (to, from) in own.iter_mut().zip(private) {
-            *to = *from;
-        }
-        Self::from_scalar(group, own)?.ok_or(CryptoError::Malformed("private key"))
+        Self::from_scalar(group, Secret::padded(private))?.ok_or(CryptoError::Malformed("private key"))
     }
 
     /// The group both sides must use.
@@ -156,7 +153,7 @@ impl KeyPair {
         if peer.len() != self.group.public_len() {
             return Err(CryptoError::BadPublicKey);
         }
-        let mut secret = SharedSecret { bytes: [0; 48], len: self.group.secret_len() };
+        let mut secret = SharedSecret { bytes: Secret::new([0; 48]), len: self.group.secret_len() };
         match self.group.nid() {
             None => self.agree_x25519(peer, &mut secret)?,
             Some(nid) => self.agree_curve(nid, peer, &mut secret)?,
@@ -169,7 +166,7 @@ impl KeyPair {
     }
 
     /// `None` if the bytes are no scalar of the curve.
-    fn from_scalar(group: Group, private: [u8; 48]) -> Result<Option<Self>, CryptoError> {
+    fn from_scalar(group: Group, private: Secret<48>) -> Result<Option<Self>, CryptoError> {
         let mut pair = Self { group, private, public: [0; 97] };
         let public = match group.nid() {
             None => PKey::private_key_from_raw_bytes(pair.private(), Id::X25519)?.raw_public_key()?,
@@ -216,10 +213,11 @@ impl KeyPair {
         shared.mul2(curve, &peer, &scalar, &mut ctx)?;
         let (mut x, mut y) = (BigNum::new_secure()?, BigNum::new_secure()?);
         shared.affine_coordinates(curve, &mut x, &mut y, &mut ctx).map_err(|_| CryptoError::BadPublicKey)?;
-        let x = x.to_vec_padded(i32::try_from(secret.len).unwrap_or(0))?;
+        let mut x = x.to_vec_padded(i32::try_from(secret.len).unwrap_or(0))?;
         for (to, from) in secret.bytes.iter_mut().zip(&x) {
             *to = *from;
         }
+        wipe(&mut x);
         Ok(())
     }
 }
@@ -267,7 +265,7 @@ impl fmt::Debug for KeyPair {
 /// ```
 #[derive(Clone)]
 pub struct SharedSecret {
-    bytes: [u8; 48],
+    bytes: Secret<48>,
     len: usize,
 }
 

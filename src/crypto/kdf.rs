@@ -15,8 +15,9 @@ pub fn prf12(hash: Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut 
         let mut with_a: Vec<&[u8]> = Vec::with_capacity(parts.len() + 1);
         with_a.push(&a);
         with_a.extend_from_slice(&parts);
-        let block = mac.sign(&with_a);
+        let mut block = mac.sign(&with_a);
         copy(chunk, &block);
+        block.wipe();
         a = mac.sign(&[&a]);
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::base::secret::Secret;
+
 /// An SRTP protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2). The discriminant is its code on the wire.
 ///
 /// ```
@@ -78,7 +80,7 @@ impl SrtpProfile {
 pub struct KeyingMaterial {
     profile: SrtpProfile,
     /// Client key, server key, client salt, server salt.
-    bytes: [u8; 88],
+    bytes: Secret<88>,
 }
 
 impl KeyingMaterial {
@@ -87,9 +89,7 @@ impl KeyingMaterial {
         if exported.len() != profile.keying_material_len() {
             return None;
         }
-        let mut bytes = [0; 88];
-        bytes.get_mut(..exported.len())?.copy_from_slice(exported);
-        Some(Self { profile, bytes })
+        Some(Self { profile, bytes: Secret::padded(exported) })
     }
 
     /// The profile these keys are for.
@@ -138,6 +138,14 @@ mod tests {
         let keys = KeyingMaterial::split(SrtpProfile::AeadAes256Gcm, &exported).unwrap();
         assert_eq!((keys.client_key(), keys.server_key()), (&exported[..32], &exported[32..64]));
         assert_eq!((keys.client_salt(), keys.server_salt()), (&exported[64..76], &exported[76..]));
+    }
+
+    #[test]
+    fn n63_keys_do_something_when_they_are_dropped() {
+        use core::mem::needs_drop;
+
+        use crate::crypto::ecdh::{KeyPair, SharedSecret};
+        assert!(needs_drop::<KeyingMaterial>() && needs_drop::<KeyPair>() && needs_drop::<SharedSecret>());
     }
 
     #[test]

@@ -10,9 +10,11 @@ use super::config::{Config, Role};
 use super::epoch::Epochs;
 use super::error::{ConfigError, ExportError, SealError};
 use super::event::{CloseReason, Event};
-use super::flight::Flight;
+use super::flight::{Expect, Flight};
 use super::handshake::Handshake;
+use super::refusals::Refusals;
 use super::retransmit::{Expiry, Retransmit};
+use super::rumour::Rumour;
 use super::srtp::Secrets;
 use super::stats::Stats;
 use crate::base::arena::Arena;
@@ -24,7 +26,7 @@ use crate::machine::{Machine, Output};
 use crate::net::Transmit;
 use crate::rng::Rng;
 use crate::time::{Instant, Latest};
-use crate::wire::dtls::alert::{Alert, AlertDescription};
+use crate::wire::dtls::alert::Alert;
 use crate::wire::dtls::record::ContentType;
 
 /// ```text
@@ -100,9 +102,10 @@ pub struct Connection {
     pub(super) inbox: VecDeque<Bytes>,
     pub(super) inbox_bytes: usize,
     pub(super) events: Outbox<Event>,
-    /// A fatal alert that anybody could have sent, since the last sign of progress.
-    pub(super) rumour: Option<AlertDescription>,
+    /// What anybody could have said, since the last sign of progress.
+    pub(super) rumour: Option<Rumour>,
     pub(super) peer_closed: bool,
+    pub(super) refusals: Refusals,
     pub(super) stats: Stats,
 }
 
@@ -139,13 +142,15 @@ impl Connection {
             events: Outbox::new(limits::MAX_EVENTS),
             rumour: None,
             peer_closed: false,
+            refusals: Refusals::new(),
             stats: Stats::default(),
         })
     }
 
-    /// The client's first hello leaves at the next poll. A server has nothing to start.
+    /// The client's first hello leaves at the next poll. A server waits from then on as long as a client would whose hellos have no answer,
+    /// and fails with [`CloseReason::Timeout`] then; one that is not started waits without end.
     pub fn start(&mut self) {
-        self.start_pending = self.role == Role::Client && self.handshake.is_some();
+        self.start_pending = self.handshake.is_some();
     }
 
     /// Which side this is.
@@ -330,23 +335,19 @@ impl Connection {
             if let Some(handshake) = &mut self.handshake {
                 handshake.start();
                 self.collect(now, None);
-            }
-        }
-        match self.retransmit.take_due(now) {
-            None => {}
-            // RFC 6347 §4.1.2.7: an alert that is not authentic may be ignored. It was, until the peer had the time to
-            // say something else.
-            Some(_) if self.rumour.is_some() => {
-                let description = self.rumour.unwrap_or(AlertDescription::INTERNAL_ERROR);
-                self.fail(CloseReason::PeerAlert(description));
-            }
-            Some(Expiry::GiveUp) => self.fail(CloseReason::Timeout),
-            Some(Expiry::Repeat) => {
-                self.stats.timeouts += 1;
-                if let Some(flight) = &mut self.flight {
-                    flight.restart_by_timer();
+                if !self.retransmit.is_running() {
+                    self.retransmit.begin(now);
                 }
             }
+        }
+        let Some(expiry) = self.retransmit.take_due(now) else { return };
+        if let Some(reason) = self.rumour.as_mut().and_then(|rumour| rumour.on_expiry(expiry)) {
+            self.fail(reason);
+        } else if expiry == Expiry::GiveUp {
+            self.fail(CloseReason::Timeout);
+        } else if let Some(flight) = self.flight.as_mut().filter(|flight| flight.expect() == Expect::Answer) {
+            self.stats.timeouts += 1;
+            flight.restart_by_timer();
         }
     }
 
@@ -364,7 +365,10 @@ impl Connection {
             self.phase = Phase::Closing(None, event);
             return self.draw_alert(alert?, buf);
         }
-        let flight = self.flight.as_mut().filter(|flight| flight.has_output())?;
+        let Some(flight) = self.flight.as_mut().filter(|flight| flight.has_output()) else {
+            let refusal = self.refusals.take().filter(|_| self.phase == Phase::Established);
+            return self.draw_alert(refusal?, buf);
+        };
         let Ok(len) = flight.draw(&mut self.epochs, buf) else {
             self.fail(CloseReason::SequenceExhausted);
             return None;
@@ -387,6 +391,13 @@ impl Connection {
         let head = epoch.head_len();
         buf.get_mut(head..head + content.len())?.copy_from_slice(content);
         epoch.seal(content_type, buf, content.len()).ok()
+    }
+
+    /// Steps of work that fragments of the handshake have cost so far, each of about constant time: fragments, bytes written. What a bound
+    /// of work per input byte is measured with; 0 once the handshake is over.
+    #[cfg(feature = "sim")]
+    pub fn ops(&self) -> u64 {
+        self.handshake.as_ref().map_or(0, |handshake| handshake.reassembly.ops.count())
     }
 
     /// The same connection again: given the same calls, both do the same. Two that both send under one key repeat its
@@ -415,6 +426,7 @@ impl Connection {
             events: self.events.clone(),
             rumour: self.rumour,
             peer_closed: self.peer_closed,
+            refusals: self.refusals.clone(),
             stats: self.stats,
         }
     }

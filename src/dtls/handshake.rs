@@ -23,6 +23,8 @@ pub(super) enum Verdict {
     Taken,
     /// It is not the peer's, or says nothing: as if it had not come.
     Ignored,
+    /// It begins no handshake, and anybody could have sent it: as if it had not come, unless nothing better does.
+    Refused(HandshakeError),
 }
 
 /// The handshake's state: freed when it is over.
@@ -57,7 +59,7 @@ impl Handshake {
     pub(super) fn step(&mut self) -> Option<(u16, Result<Verdict, HandshakeError>)> {
         let message = self.reassembly.next()?;
         let verdict = self.engine.on_message(&mut self.tools, &message);
-        if verdict == Ok(Verdict::Ignored) {
+        if matches!(verdict, Ok(Verdict::Ignored | Verdict::Refused(_))) {
             self.reassembly.put_back();
         }
         Some((message.sequence, verdict))

@@ -2,16 +2,19 @@
 
 use bytes::Bytes;
 
+use super::config::Role;
 use super::connection::{Connection, Phase};
-use super::event::{CloseReason, Event};
+use super::event::{CloseReason, Event, HandshakeError};
 use super::flight::{Expect, Flight};
 use super::handshake::Verdict;
 use super::reassembly::Insert;
+use super::rumour::Rumour;
 use crate::base::limits;
+use crate::crypto::Fingerprint;
 use crate::log::debug;
 use crate::time::Instant;
 use crate::wire::dtls::alert::{Alert, AlertDescription, AlertLevel};
-use crate::wire::dtls::handshake::{Fragments, HandshakeType};
+use crate::wire::dtls::handshake::{Fragment, Fragments, HandshakeType};
 use crate::wire::dtls::record::{ContentType, MAX_PLAINTEXT, Record, Records};
 
 impl Connection {
@@ -71,19 +74,28 @@ impl Connection {
         }
     }
 
-    /// An alert that anybody could have sent. It is believed at the next expiry of the timer, if the peer has not said
-    /// anything else by then.
+    /// An alert that anybody could have sent. It can answer a flight of ours only, and is believed if nothing else does.
     fn on_rumour(&mut self, content: &[u8]) {
         self.stats.plaintext_alerts += 1;
-        match Alert::parse(content) {
-            Some(Alert { level: AlertLevel::Fatal, description }) => self.rumour = Some(description),
-            // A peer that gives up while the handshake runs says so in the clear, as a warning (RFC 5246 §7.2.1).
-            Some(Alert { description: AlertDescription::CLOSE_NOTIFY, .. }) => {
-                self.rumour.get_or_insert(AlertDescription::CLOSE_NOTIFY);
+        let Some(alert) = Alert::parse(content) else {
+            self.stats.malformed_content += 1;
+            return;
+        };
+        // A peer that gives up while the handshake runs says so in the clear, as a warning (RFC 5246 §7.2.1).
+        let ends = match alert.level {
+            AlertLevel::Fatal => true,
+            AlertLevel::Warning => {
+                alert.description == AlertDescription::CLOSE_NOTIFY && self.rumour.is_none()
             }
-            Some(_) => {}
-            None => self.stats.malformed_content += 1,
+        };
+        if ends && self.awaits_answer() {
+            Rumour::say(&mut self.rumour, CloseReason::PeerAlert(alert.description));
         }
+    }
+
+    /// Whether a flight of ours is to be answered.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.expect() == Expect::Answer)
     }
 
     fn on_protected(&mut self, now: Instant, record: &Record<'_>) {
@@ -158,9 +170,7 @@ impl Connection {
         let mut fragments = Fragments::new(content);
         for fragment in fragments.by_ref() {
             let Some(handshake) = &mut self.handshake else {
-                // Of the finished handshake only its last message again says something: the peer lacks our answer.
-                let last = fragment.kind == HandshakeType::FINISHED && fragment.end() == fragment.total;
-                self.repeat(last.then_some(fragment.message_seq));
+                self.on_late(&fragment);
                 continue;
             };
             match handshake.reassembly.insert(epoch, &fragment) {
@@ -168,6 +178,9 @@ impl Connection {
                 Insert::Refused => self.stats.refused_fragments += 1,
                 Insert::Duplicate => {
                     self.stats.duplicate_fragments += 1;
+                    if let Some(rumour) = &mut self.rumour {
+                        rumour.doubt();
+                    }
                     let last = fragment.end() == fragment.total;
                     self.repeat_if_asked(now, last.then_some(fragment.message_seq));
                 }
@@ -175,6 +188,20 @@ impl Connection {
         }
         self.stats.malformed_content += u64::from(!fragments.is_empty());
         self.advance(now);
+    }
+
+    /// Of the finished handshake only its last message again says something: the peer lacks our answer. Another one is not begun.
+    fn on_late(&mut self, fragment: &Fragment<'_>) {
+        let ends = fragment.end() == fragment.total;
+        let last = fragment.kind == HandshakeType::FINISHED && ends;
+        self.repeat(last.then_some(fragment.message_seq));
+        let request = match self.role {
+            Role::Client => HandshakeType::HELLO_REQUEST,
+            Role::Server => HandshakeType::CLIENT_HELLO,
+        };
+        if fragment.kind == request && ends {
+            self.refusals.ask();
+        }
     }
 
     /// The peer sent message `sequence` again, to its end: the whole flight once more if that is what we answered,
@@ -209,9 +236,20 @@ impl Connection {
                     self.collect(now, Some(sequence));
                 }
                 Ok(Verdict::Ignored) => self.stats.ignored_messages += 1,
+                Ok(Verdict::Refused(error)) => self.on_refused(now, error),
                 Err(error) => self.fail(CloseReason::Handshake(error)),
             }
         }
+    }
+
+    /// A first hello that does not suit: it is the reason for which the connection fails if none that does follows in time.
+    fn on_refused(&mut self, now: Instant, error: HandshakeError) {
+        debug!(role = ?self.role, ?error, "dtls hello refused");
+        self.stats.refused_hellos += 1;
+        if self.rumour.is_none() {
+            self.retransmit.begin(now);
+        }
+        Rumour::say(&mut self.rumour, CloseReason::Handshake(error));
     }
 
     /// Does what the engine left to be done, after the peer's message `answers`.
@@ -229,9 +267,9 @@ impl Connection {
         }
         if let Some((items, expect)) = tools.flight.take() {
             self.flight = Some(Box::new(Flight::new(items, expect, answers)));
-            match expect {
-                Expect::Answer => self.retransmit.begin(now),
-                Expect::Nothing => self.retransmit.stop(),
+            // A HelloVerifyRequest has no timer of its own, and the last flight none at all, which `establish` sees to.
+            if expect == Expect::Answer {
+                self.retransmit.begin(now);
             }
         }
         self.peer_certificate = tools.peer_certificate.take().or(self.peer_certificate.take());
@@ -295,9 +333,10 @@ impl Connection {
         }
         let (Some(der), Some(fingerprints)) = (&self.peer_certificate, &self.fingerprints) else { return };
         // RFC 8122 §5: the strongest hash counts, or an attacker would only have to find a collision of the weakest.
-        let strongest = fingerprints.iter().map(|fingerprint| fingerprint.hash().digest_len()).max();
-        let mut strong = fingerprints.iter().filter(|one| Some(one.hash().digest_len()) == strongest);
-        if strong.any(|fingerprint| fingerprint.matches(der)) {
+        let strongest = fingerprints.iter().map(Fingerprint::hash).max();
+        // Computed once, however many the description lists.
+        let own = strongest.map(|hash| Fingerprint::of(hash, der));
+        if own.is_some_and(|own| fingerprints.contains(&own)) {
             self.verified = true;
             self.fingerprints = None;
             self.report_connected();

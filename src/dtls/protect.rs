@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::base::secret::Secret;
 use crate::base::writer::Writer;
 use crate::crypto::CryptoError;
 use crate::crypto::aead::{AeadKey, Algorithm, TAG_LEN};
@@ -18,7 +19,7 @@ const EXPLICIT_NONCE_LEN: usize = 8;
 pub(super) struct Protection {
     key: AeadKey,
     /// RFC 5288: the salt and eight zeros. RFC 7905: the whole IV. The nonce is this, exclusive-or epoch and number.
-    iv: [u8; 12],
+    iv: Secret<12>,
     /// Bytes of nonce in each record: 8 for AES-GCM, none for `ChaCha20`.
     explicit: usize,
 }
@@ -34,15 +35,11 @@ impl Protection {
 
     /// The keys of an epoch of DTLS 1.2.
     pub(super) fn v12(algorithm: Algorithm, key: &[u8], iv: &[u8]) -> Result<Self, CryptoError> {
-        let mut own = [0; 12];
-        for (to, from) in own.iter_mut().zip(iv) {
-            *to = *from;
-        }
         let explicit = match algorithm {
             Algorithm::Aes128Gcm | Algorithm::Aes256Gcm => EXPLICIT_NONCE_LEN,
             Algorithm::ChaCha20Poly1305 => 0,
         };
-        Ok(Self { key: AeadKey::new(algorithm, key)?, iv: own, explicit })
+        Ok(Self { key: AeadKey::new(algorithm, key)?, iv: Secret::padded(iv), explicit })
     }
 
     /// Bytes before the content.
@@ -57,7 +54,7 @@ impl Protection {
     }
 
     fn nonce(&self, counter: [u8; 8]) -> [u8; 12] {
-        let mut nonce = self.iv;
+        let mut nonce = *self.iv.array();
         for (byte, count) in nonce.iter_mut().skip(4).zip(counter) {
             *byte ^= count;
         }

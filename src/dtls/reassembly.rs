@@ -1,9 +1,9 @@
 //! Handshake fragments in any order become messages in order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::limits;
-use crate::base::ranges::RangeSet;
+use crate::base::ops::Ops;
 use crate::wire::dtls::handshake::{Fragment, HandshakeType};
 
 /// A whole handshake message of the peer.
@@ -28,78 +28,103 @@ pub(super) enum Insert {
     Refused,
 }
 
+/// Bytes of one block: as many as the bits that say which of them are there.
+const BLOCK: usize = 128;
+
+/// A part of a message. What has arrived of it is known byte by byte, so pieces may come in any order, number and length, and each costs
+/// what it is long.
+#[derive(Clone, Debug)]
+struct Block {
+    bytes: [u8; BLOCK],
+    have: u128,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { bytes: [0; BLOCK], have: 0 }
+    }
+}
+
+impl Block {
+    /// Takes the bytes that are new and says how many; those that are known already stay as they were, so that overlapping fragments
+    /// with different bytes cannot change what was read.
+    fn take(&mut self, from: usize, part: &[u8]) -> usize {
+        let mut new = 0;
+        for (at, byte) in (from..).zip(part) {
+            let bit = 1 << (at % BLOCK);
+            if self.have & bit == 0
+                && let Some(place) = self.bytes.get_mut(at)
+            {
+                *place = *byte;
+                self.have |= bit;
+                new += 1;
+            }
+        }
+        new
+    }
+}
+
 /// A message of which some has arrived.
 #[derive(Clone, Debug)]
 struct Partial {
     kind: HandshakeType,
     total: usize,
     epoch: u16,
-    /// As long as what has arrived reaches, not as the message claims to be.
-    data: Vec<u8>,
-    have: RangeSet,
+    /// Where something has arrived, by number: a message costs what is there of it, not what it claims to be.
+    blocks: BTreeMap<usize, Box<Block>>,
+    /// Bytes that are there.
+    have: usize,
     /// Fragments that said something else.
     contradictions: u32,
 }
 
 impl Partial {
-    fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
+    const fn new(epoch: u16, fragment: &Fragment<'_>) -> Self {
         Self {
             kind: fragment.kind,
             total: fragment.total,
             epoch,
-            data: Vec::new(),
-            have: RangeSet::new(),
+            blocks: BTreeMap::new(),
+            have: 0,
             contradictions: 0,
         }
     }
 
-    fn is_complete(&self) -> bool {
-        self.total == 0 || self.have.first().is_some_and(|range| range == (0..=last(self.total)))
+    const fn is_complete(&self) -> bool {
+        self.have == self.total
     }
 
-    /// Whether the fragment touches what is there, and so makes no piece more.
-    fn adjoins(&self, fragment: &Fragment<'_>) -> bool {
-        let (first, end) = (number(fragment.offset), number(fragment.end()));
-        self.have.iter().any(|known| *known.start() <= end && first <= known.end().saturating_add(1))
+    /// Bytes of memory it holds.
+    fn held(&self) -> usize {
+        self.blocks.len() * size_of::<Block>()
     }
 
-    /// Takes the bytes that are new; those that are known already stay as they were, so that overlapping fragments
-    /// with different bytes cannot change what was read.
-    fn take(&mut self, fragment: &Fragment<'_>) {
+    /// Bytes of memory it would hold more.
+    fn grown(&self, fragment: &Fragment<'_>) -> usize {
         if fragment.data.is_empty() {
-            return;
+            return 0;
         }
-        if self.data.len() < fragment.end() {
-            self.data.resize(fragment.end(), 0);
-        }
-        let (first, end) = (number(fragment.offset), last(fragment.end()));
-        let mut at = first;
-        for known in self.have.iter().chain(core::iter::once(end + 1..=end + 1)) {
-            if at < *known.start() && at <= end {
-                let until = (*known.start() - 1).min(end);
-                copy(&mut self.data, fragment, at, until);
-            }
-            at = at.max(known.end().saturating_add(1));
-        }
-        self.have.insert(first..=end);
+        let (first, last) = (fragment.offset / BLOCK, (fragment.end() - 1) / BLOCK);
+        (last + 1 - first - self.blocks.range(first..=last).count()) * size_of::<Block>()
     }
-}
 
-/// Lengths are below 2^24.
-fn number(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
-}
+    fn take(&mut self, fragment: &Fragment<'_>) {
+        let (mut at, mut rest) = (fragment.offset, fragment.data);
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(rest.len().min(BLOCK - at % BLOCK));
+            self.have += self.blocks.entry(at / BLOCK).or_default().take(at % BLOCK, part);
+            (at, rest) = (at + part.len(), after);
+        }
+    }
 
-fn last(len: usize) -> u64 {
-    number(len).saturating_sub(1)
-}
-
-/// Copies the bytes `from..=until` of the message out of the fragment.
-fn copy(data: &mut [u8], fragment: &Fragment<'_>, from: u64, until: u64) {
-    let (Ok(from), Ok(until)) = (usize::try_from(from), usize::try_from(until)) else { return };
-    let source = fragment.data.get(from - fragment.offset..=until - fragment.offset);
-    if let (Some(to), Some(source)) = (data.get_mut(from..=until), source) {
-        to.copy_from_slice(source);
+    /// The whole of it, once it is complete.
+    fn into_body(self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.total);
+        for block in self.blocks.values() {
+            let part = (self.total - body.len()).min(BLOCK);
+            body.extend_from_slice(block.bytes.get(..part).unwrap_or_default());
+        }
+        body
     }
 }
 
@@ -110,8 +135,8 @@ pub(super) struct Reassembly {
     next: u16,
     /// Messages from `next` on.
     ahead: VecDeque<Option<Partial>>,
-    /// Bytes held.
-    held: usize,
+    /// Work done so far: fragments, bytes cleared and bytes written.
+    pub(super) ops: Ops,
 }
 
 impl Reassembly {
@@ -127,14 +152,14 @@ impl Reassembly {
         if self.ahead.len() <= index {
             self.ahead.resize(index + 1, None);
         }
+        let held = if index == 0 { 0 } else { self.held_ahead() };
         let Some(slot) = self.ahead.get_mut(index) else { return Insert::Refused };
-        let before = slot.as_ref().map_or(0, |partial| partial.data.len());
+        self.ops.add(1 + index.min(1) * limits::DTLS_MESSAGES_AHEAD + fragment.data.len());
         // What came under keys is worth more than what anybody could have sent.
-        if slot.as_ref().is_none_or(|partial| partial.epoch < epoch) {
-            self.held -= before;
-            *slot = Some(Partial::new(epoch, fragment));
+        if slot.as_ref().is_some_and(|partial| partial.epoch < epoch) {
+            *slot = None;
         }
-        let Some(partial) = slot.as_mut() else { return Insert::Refused };
+        let partial = slot.get_or_insert_with(|| Partial::new(epoch, fragment));
         if partial.epoch != epoch {
             return Insert::Refused;
         }
@@ -144,18 +169,20 @@ impl Reassembly {
             if partial.contradictions < limits::DTLS_CONTRADICTIONS {
                 return Insert::Refused;
             }
-            self.held -= partial.data.len();
             *partial = Partial::new(epoch, fragment);
         }
-        let before = partial.data.len();
-        let grown = fragment.end().saturating_sub(before);
-        let scattered = partial.have.len() >= limits::DTLS_GAPS && !partial.adjoins(fragment);
-        if scattered || self.held + grown > limits::DTLS_REASSEMBLY {
+        let grown = partial.grown(fragment);
+        if index > 0 && grown > 0 && held + grown > limits::DTLS_AHEAD {
             return Insert::Refused;
         }
         partial.take(fragment);
-        self.held += partial.data.len() - before;
+        self.ops.add(grown);
         Insert::Taken
+    }
+
+    /// Bytes held of messages that follow the next one.
+    fn held_ahead(&self) -> usize {
+        self.ahead.iter().skip(1).flatten().map(Partial::held).sum()
     }
 
     /// The next message, if it is complete.
@@ -167,8 +194,9 @@ impl Reassembly {
         let partial = self.ahead.pop_front()??;
         let sequence = self.next;
         self.next = self.next.wrapping_add(1);
-        self.held -= partial.data.len();
-        Some(Message { kind: partial.kind, sequence, epoch: partial.epoch, body: partial.data })
+        self.ops.add(partial.total);
+        let (kind, epoch) = (partial.kind, partial.epoch);
+        Some(Message { kind, sequence, epoch, body: partial.into_body() })
     }
 
     /// The message returned last was not the peer's: its number is still wanted.

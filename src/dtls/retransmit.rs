@@ -55,6 +55,10 @@ impl Retransmit {
         self.timer.set(now + self.timeout());
     }
 
+    pub(super) const fn is_running(&self) -> bool {
+        self.timer.is_running()
+    }
+
     pub(super) fn stop(&mut self) {
         self.timer.stop();
     }

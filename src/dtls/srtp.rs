@@ -2,6 +2,7 @@
 
 use super::error::ExportError;
 use super::v12;
+use crate::base::secret::Secret;
 use crate::crypto::srtp_keys::{KeyingMaterial, SrtpProfile};
 
 /// What stays secret after the handshake, for the exporter.
@@ -26,7 +27,7 @@ impl Secrets {
 
     /// The master keys and salts of `profile`: client key, server key, client salt, server salt.
     pub(super) fn srtp(&self, profile: SrtpProfile) -> Option<KeyingMaterial> {
-        let mut exported = [0; 128];
+        let mut exported = Secret::new([0; 128]);
         let exported = exported.get_mut(..profile.keying_material_len())?;
         self.export(b"EXTRACTOR-dtls_srtp", None, exported).ok()?;
         KeyingMaterial::split(profile, exported)

@@ -40,6 +40,8 @@ pub struct Stats {
     pub duplicate_fragments: u64,
     /// Dropped: fragments that contradict others, are too far ahead or exceed a limit.
     pub refused_fragments: u64,
+    /// Not believed: first messages to a server that begin no handshake it could lead, which anybody could have sent.
+    pub refused_hellos: u64,
     /// Dropped: handshake messages without effect (a second hello, a request to renegotiate).
     pub ignored_messages: u64,
     /// Dropped: early records, or application records nobody has read, beyond the limit.

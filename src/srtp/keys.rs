@@ -1,16 +1,17 @@
 //! Key derivation (RFC 3711 §4.3, RFC 7714 §11): session keys out of a master key and a master salt.
 
 use super::profile::{AUTH_KEY_LEN, Usage};
+use crate::base::secret::Secret;
 use crate::crypto::CryptoError;
 use crate::crypto::ctr::AesCtr;
 
 /// The session keys of one protocol in one direction.
 pub(super) struct SessionKeys {
-    bytes: [u8; 32],
+    bytes: Secret<32>,
     key_len: usize,
     /// The salt, as the number that its bytes spell.
     pub(super) salt: u128,
-    pub(super) auth_key: [u8; AUTH_KEY_LEN],
+    pub(super) auth_key: Secret<AUTH_KEY_LEN>,
 }
 
 impl SessionKeys {
@@ -22,11 +23,15 @@ impl SessionKeys {
         };
         let [encryption, authentication, salting] = labels;
         let mut derivation = Derivation::new(master_key, master_salt)?;
-        let mut keys =
-            Self { bytes: [0; 32], key_len: master_key.len(), salt: 0, auth_key: [0; AUTH_KEY_LEN] };
+        let mut keys = Self {
+            bytes: Secret::new([0; 32]),
+            key_len: master_key.len(),
+            salt: 0,
+            auth_key: Secret::new([0; AUTH_KEY_LEN]),
+        };
         derivation.fill(encryption, keys.bytes.get_mut(..master_key.len()).unwrap_or_default())?;
         derivation.fill(authentication, &mut keys.auth_key)?;
-        let mut salt = [0; 14];
+        let mut salt = Secret::new([0; 14]);
         let salt = salt.get_mut(..master_salt.len()).unwrap_or_default();
         derivation.fill(salting, salt)?;
         keys.salt = number(salt);
@@ -36,9 +41,8 @@ impl SessionKeys {
     /// Keys of a published case that begins after derivation.
     #[cfg(test)]
     pub(super) fn given(key: &[u8], salt: &[u8]) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..key.len()].copy_from_slice(key);
-        Self { bytes, key_len: key.len(), salt: number(salt), auth_key: [0; AUTH_KEY_LEN] }
+        let (bytes, auth_key) = (Secret::padded(key), Secret::new([0; AUTH_KEY_LEN]));
+        Self { bytes, key_len: key.len(), salt: number(salt), auth_key }
     }
 
     /// The key of the cipher.

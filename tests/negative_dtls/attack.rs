@@ -46,7 +46,19 @@ pub(crate) fn failure(pair: &mut Pair, end: usize) -> (CloseReason, Option<u8>) 
     (*reason, alert.and_then(|record| Alert::parse(record.fragment)).map(|alert| alert.description.0))
 }
 
-/// What the server says to the client's hello as `change` leaves its body.
+/// As [`failure`], of an end that waits for somebody to say something else before it believes what anybody could have said.
+pub(crate) fn failure_in_time(pair: &mut Pair, end: usize) -> (CloseReason, Option<u8>) {
+    let before = pair.sent[end];
+    pair.draw(end);
+    assert_eq!((pair.sent[end] - before, pair.events[end].len()), (0, 0), "nothing is said at once");
+    while pair.events[end].is_empty() {
+        pair.now = pair.ends[end].deadline().expect("a time by which it is believed");
+        pair.draw(end);
+    }
+    failure(pair, end)
+}
+
+/// What the server says to the client's hello as `change` leaves its body. Anybody could have sent it: in the end, not at once.
 pub(crate) fn server_on_hello(change: impl Fn(&mut Vec<u8>)) -> (CloseReason, Option<u8>) {
     let mut pair = Pair::new();
     let hello = drawn(&mut pair, CLIENT).remove(0);
@@ -55,7 +67,7 @@ pub(crate) fn server_on_hello(change: impl Fn(&mut Vec<u8>)) -> (CloseReason, Op
         true
     });
     give(&mut pair, SERVER, &[changed]);
-    failure(&mut pair, SERVER)
+    failure_in_time(&mut pair, SERVER)
 }
 
 /// What the client says to the server's flight as `change` leaves the message of that kind.

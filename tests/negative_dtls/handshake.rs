@@ -7,9 +7,9 @@ use antiphon::wire::dtls::record::{ContentType, Records};
 
 use crate::attack::{
     FATAL, add_extension, add_extension_at, after_client_flight, after_server_flight, client_on, drawn,
-    failure, give, replace_extension, server_on, server_on_hello,
+    failure, failure_in_time, give, replace_extension, server_on, server_on_hello,
 };
-use crate::dtls_support::{CLIENT, Pair, SERVER, certificate, connection, handshake, record, tamper};
+use crate::dtls_support::{CLIENT, Pair, SERVER, at, certificate, connection, handshake, record, tamper};
 
 #[test]
 fn n19_a_forged_hello_or_alert_does_not_end_a_handshake() {
@@ -80,7 +80,7 @@ fn n22_a_message_out_of_order_is_unexpected() {
     let mut pair = Pair::new();
     give(&mut pair, SERVER, &[handshake(HandshakeType::CERTIFICATE, 0, &[0, 0, 0])]);
     assert_eq!(
-        failure(&mut pair, SERVER),
+        failure_in_time(&mut pair, SERVER),
         (CloseReason::Handshake(HandshakeError::Unexpected(11)), Some(10))
     );
     let mut pair = Pair::new();
@@ -376,15 +376,53 @@ fn n20_a_second_hello_in_the_midst_of_the_handshake_begins_nothing() {
     pair.assert_alive();
 }
 
+// Nobody speaks: each gives up when a client would whose hellos have no answer.
 #[test]
-fn n26_two_servers_wait_for_each_other_in_silence() {
+fn n26_two_servers_fail_with_a_reason() {
     let mut pair = Pair::of(connection(0, Role::Server, |_| {}), connection(1, Role::Server, |_| {}));
-    for end in [CLIENT, SERVER] {
-        pair.ends[end].start();
-        assert_eq!(pair.draw(end), None);
+    assert_eq!((pair.draw(CLIENT), pair.draw(SERVER)), (Some(at(1000)), None), "one is not started yet");
+    pair.now = at(1000);
+    pair.ends[SERVER].start();
+    let failed = Event::Failed(CloseReason::Timeout);
+    for (end, over) in [(CLIENT, 483_000), (SERVER, 484_000)] {
+        while let Some(deadline) = pair.draw(end) {
+            pair.now = deadline;
+        }
+        assert_eq!((pair.now, &pair.events[end]), (at(over), &vec![failed]));
+        pair.now = at(1000);
     }
-    assert_eq!((pair.sent, pair.deadline()), ([0, 0], None));
-    assert_eq!(pair.events, [vec![], vec![]]);
+    assert_eq!(pair.sent, [0, 0]);
+}
+
+#[test]
+fn n26_a_client_that_comes_late_is_waited_for() {
+    for cookie in [false, true] {
+        let mut pair = Pair::with(|_| {}, |config| config.cookie = cookie);
+        pair.ends[SERVER].start();
+        while pair.now < at(400_000) {
+            pair.draw(SERVER);
+            pair.now = pair.ends[SERVER].deadline().unwrap();
+        }
+        assert_eq!(pair.sent[SERVER], 0);
+        pair.run();
+        assert_eq!(pair.events, [[Event::Connected], [Event::Connected]], "{cookie}");
+        assert_eq!((pair.ends[SERVER].stats().timeouts, pair.deadline()), (0, None));
+        pair.assert_alive();
+    }
+}
+
+// What asks for a cookie is not repeated by itself (RFC 6347 §4.2.1), and a client that never brings it is not waited for beyond that.
+#[test]
+fn n26_a_client_that_never_brings_its_cookie_is_given_up() {
+    let mut pair = Pair::with(|_| {}, |config| config.cookie = true);
+    pair.ends[SERVER].start();
+    let hello = drawn(&mut pair, CLIENT);
+    give(&mut pair, SERVER, &hello);
+    while let Some(deadline) = pair.draw(SERVER) {
+        pair.now = deadline;
+    }
+    assert_eq!((pair.sent[SERVER], pair.now), (1, at(483_000)));
+    assert_eq!(pair.events[SERVER], [Event::Failed(CloseReason::Timeout)]);
 }
 
 #[test]

@@ -6,5 +6,8 @@
 mod dtls_support;
 
 mod attack;
+mod doubt;
+mod fragments;
 mod handshake;
 mod records;
+mod renegotiation;

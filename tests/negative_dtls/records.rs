@@ -1,15 +1,16 @@
 //! Records: forged, replayed, early, in the clear; and what is delivered before the peer is known.
 
-use antiphon::dtls::{CloseReason, Connection, Event, Role, SealError};
+use antiphon::dtls::{CloseReason, Connection, Event, HandshakeError, Role, SealError};
 use antiphon::wire::dtls::alert::AlertDescription;
 use antiphon::wire::dtls::handshake::HandshakeType;
 use antiphon::wire::dtls::record::{ContentType, Records};
 
 use crate::attack::{
-    FATAL, after_client_flight, after_server_flight, drawn, failure, give, with_wrong_fingerprint,
+    FATAL, after_client_flight, after_server_flight, drawn, failure, failure_in_time, give,
+    with_wrong_fingerprint,
 };
 use crate::dtls_support::{
-    CLIENT, Pair, SERVER, at, certificate, connection, fingerprint, handshake, record,
+    CLIENT, Pair, SERVER, at, certificate, connection, fingerprint, handshake, record, tamper,
 };
 
 #[test]
@@ -18,9 +19,10 @@ fn an_alert_in_the_clear_is_believed_when_nothing_else_comes() {
     pair.draw(CLIENT);
     give(&mut pair, CLIENT, &[record(ContentType::Alert, (0, 0), &FATAL)]);
     assert_eq!(pair.draw(CLIENT), Some(at(1000)));
-    pair.now = at(1000);
     let reason = CloseReason::PeerAlert(AlertDescription::HANDSHAKE_FAILURE);
-    assert_eq!(failure(&mut pair, CLIENT), (reason, None));
+    assert_eq!(failure_in_time(&mut pair, CLIENT), (reason, None));
+    // The third expiry; the hello was sent again at those before.
+    assert_eq!((pair.now, pair.sent[CLIENT]), (at(7000), 3));
 }
 
 // A peer that is closed while its handshake runs has no keys to say it with.
@@ -31,9 +33,9 @@ fn a_close_in_the_clear_is_believed_when_nothing_else_comes() {
     pair.draw(CLIENT);
     give(&mut pair, CLIENT, core::slice::from_ref(&close));
     assert_eq!(pair.draw(CLIENT), Some(at(1000)));
-    pair.now = at(1000);
     let reason = CloseReason::PeerAlert(AlertDescription::CLOSE_NOTIFY);
-    assert_eq!(failure(&mut pair, CLIENT), (reason, None));
+    assert_eq!(failure_in_time(&mut pair, CLIENT), (reason, None));
+    assert_eq!(pair.now, at(7000));
     // Anybody could have sent it: a peer that goes on is believed more.
     let (mut pair, flight) = after_server_flight();
     give(&mut pair, CLIENT, &[close, flight]);
@@ -85,6 +87,52 @@ fn n22_application_data_before_the_finished_waits_for_it() {
     assert_eq!(pair.ends[CLIENT].recv().as_deref(), Some(&b"early"[..]));
 }
 
+// The client has the keys before it has proved that its certificate is its own: what it seals then waits for the proof.
+#[test]
+fn n22_data_of_a_client_that_has_proved_nothing_reaches_nobody() {
+    for proves in [true, false] {
+        let (mut pair, flight) = after_client_flight();
+        let forged = |pair: &mut Pair| {
+            let mut buf = [0; 1200];
+            let len = pair.ends[CLIENT].forge(ContentType::ApplicationData, b"unproved", &mut buf).unwrap();
+            give(pair, SERVER, &[buf[..len].to_vec()]);
+        };
+        // Before the keys are there, and after the key exchange.
+        (0..100).for_each(|_| forged(&mut pair));
+        assert_eq!(pair.ends[SERVER].stats().overflow, 92);
+        let exchange = tamper(&flight, |kind, _| kind != HandshakeType::CERTIFICATE_VERIFY);
+        let clear = Records::new(&exchange).filter(|record| record.epoch == 0);
+        let clear: Vec<_> = clear.map(|record| record.whole.to_vec()).collect();
+        give(&mut pair, SERVER, &clear);
+        (0..1000).for_each(|_| forged(&mut pair));
+        let server = &mut pair.ends[SERVER];
+        assert_eq!((server.recv(), server.is_connected()), (None, false));
+        let stats = server.stats();
+        assert_eq!((stats.records_received, stats.overflow, stats.unauthenticated), (32, 92 + 976, 0));
+        assert_eq!(server.seal(b"data", &mut [0; 100]), Err(SealError::NotConnected));
+        assert!(server.export_keying_material(b"label", None, &mut [0; 8]).is_err());
+        if proves {
+            // What was sent first is behind the window of records by now; the flight comes again.
+            pair.now = at(1000);
+            pair.run();
+            assert_eq!(core::iter::from_fn(|| pair.ends[SERVER].recv()).count(), 32);
+            continue;
+        }
+        // A proof by another key than the certificate's.
+        let lie = tamper(&flight, |kind, body| {
+            if kind == HandshakeType::CERTIFICATE_VERIFY {
+                *body.last_mut().unwrap() ^= 1;
+            }
+            true
+        });
+        give(&mut pair, SERVER, &[lie]);
+        assert_eq!(pair.ends[SERVER].recv(), None);
+        let reason = CloseReason::Handshake(HandshakeError::BadSignature);
+        assert_eq!(failure(&mut pair, SERVER).0, reason);
+        assert_eq!(pair.ends[SERVER].recv(), None);
+    }
+}
+
 #[test]
 fn n22_change_cipher_spec_twice_late_or_never_is_all_the_same() {
     let (mut pair, flight) = after_client_flight();
@@ -106,8 +154,12 @@ fn n23_a_wrong_fingerprint_delivers_nothing_and_says_why() {
     for end in [CLIENT, SERVER] {
         let mut pair = with_wrong_fingerprint(end);
         pair.run();
-        pair.now = at(1000);
-        pair.run();
+        // A client says so in the clear, which is doubted for a while.
+        while let Some(deadline) = pair.deadline() {
+            pair.now = deadline;
+            pair.run();
+        }
+        assert!(pair.now <= at(7000));
         assert_eq!(pair.events[end], [Event::Failed(CloseReason::FingerprintMismatch)]);
         assert_eq!(pair.ends[end].recv(), None);
         assert_eq!(pair.ends[end].seal(b"data", &mut [0; 100]), Err(SealError::NotConnected));

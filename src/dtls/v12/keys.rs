@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::base::secret::Secret;
 use crate::crypto::CryptoError;
 use crate::crypto::ecdh::SharedSecret;
 use crate::crypto::kdf::prf12;
@@ -25,7 +26,7 @@ pub(super) struct Randoms {
 #[derive(Clone)]
 pub(in crate::dtls) struct Secrets {
     suite: CipherSuite,
-    master: [u8; 48],
+    master: Secret<48>,
     randoms: Randoms,
 }
 
@@ -38,7 +39,7 @@ impl Secrets {
         randoms: Randoms,
         session_hash: Option<&[u8]>,
     ) -> Self {
-        let mut master = [0; 48];
+        let mut master = Secret::new([0; 48]);
         let (hash, shared) = (suite.hash(), shared.as_ref());
         match session_hash {
             Some(session) => prf12(hash, shared, b"extended master secret", &[session], &mut master),
@@ -51,7 +52,7 @@ impl Secrets {
     pub(super) fn protections(&self, own: Role) -> Result<Pair, CryptoError> {
         let algorithm = self.suite.aead();
         let (key_len, iv_len) = (algorithm.key_len(), Protection::iv_len(algorithm));
-        let mut block = [0; 2 * (32 + 12)];
+        let mut block = Secret::new([0; 2 * (32 + 12)]);
         let seed = [&self.randoms.server[..], &self.randoms.client[..]];
         let used = block.get_mut(..2 * (key_len + iv_len)).unwrap_or_default();
         prf12(self.suite.hash(), &self.master, b"key expansion", &seed, used);
@@ -60,8 +61,6 @@ impl Secrets {
             (keys.split_at(key_len), ivs.split_at(iv_len));
         let client = Protection::v12(algorithm, client_key, client_iv)?;
         let server = Protection::v12(algorithm, server_key, server_iv)?;
-        block.fill(0);
-        core::hint::black_box(&block);
         Ok(match own {
             Role::Client => Pair { write: client, read: server },
             Role::Server => Pair { write: server, read: client },
@@ -104,14 +103,6 @@ impl Secrets {
 pub(super) struct Pair {
     pub(super) write: Protection,
     pub(super) read: Protection,
-}
-
-/// Clears the secret. The hint keeps the compiler from dropping a write that nobody reads.
-impl Drop for Secrets {
-    fn drop(&mut self) {
-        self.master.fill(0);
-        core::hint::black_box(&self.master);
-    }
 }
 
 impl fmt::Debug for Secrets {

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::keys::{Randoms, Secrets};
+use crate::base::secret::Secret;
 use crate::crypto::digest::{HmacSha256, constant_time_eq};
-use crate::crypto::ecdh::KeyPair;
+use crate::crypto::ecdh::{Group, KeyPair};
 use crate::crypto::sign::{PublicKey, SignatureScheme};
 use crate::crypto::srtp_keys::SrtpProfile;
 use crate::dtls::config::Role;
@@ -72,7 +73,7 @@ enum State {
 pub(in crate::dtls) struct Server {
     state: State,
     /// The key of the cookies; drawn at the first hello without one.
-    cookie_key: Option<[u8; 32]>,
+    cookie_key: Option<Secret<32>>,
 }
 
 impl core::fmt::Debug for Server {
@@ -100,8 +101,10 @@ impl Server {
         if second_hello || (kind == HandshakeType::FINISHED && !protected) {
             return Ok(Verdict::Ignored);
         }
+        if matches!(self.state, State::Hello) {
+            return self.on_first(tools, message);
+        }
         self.state = match core::mem::take(&mut self.state) {
-            State::Hello if kind == HandshakeType::CLIENT_HELLO => self.on_hello(tools, message)?,
             State::Certificate(chosen) if kind == HandshakeType::CERTIFICATE => {
                 on_certificate(tools, chosen, message)?
             }
@@ -117,14 +120,31 @@ impl Server {
         Ok(Verdict::Taken)
     }
 
+    /// Before there is a handshake, what does not suit must not end it: the real hello may be under way (RFC 6347 §4.1.2.7).
+    fn on_first(&mut self, tools: &mut Tools, message: &Message) -> Result<Verdict, HandshakeError> {
+        let begun = match message.kind {
+            HandshakeType::CLIENT_HELLO => self.on_hello(tools, message),
+            other => Err(HandshakeError::Unexpected(other.0)),
+        };
+        match begun {
+            Ok(state) => {
+                self.state = state;
+                Ok(Verdict::Taken)
+            }
+            Err(HandshakeError::Internal) => Err(HandshakeError::Internal),
+            Err(error) => Ok(Verdict::Refused(error)),
+        }
+    }
+
+    /// Leaves nothing in `tools` unless the hello is taken.
     fn on_hello(&mut self, tools: &mut Tools, message: &Message) -> Result<State, HandshakeError> {
         let hello = ClientHello::parse(&message.body).map_err(|error| match error {
             ExtensionError::Duplicate(number) => HandshakeError::DuplicateExtension(number),
             ExtensionError::Malformed => malformed(message),
         })?;
         negotiate::client_speaks_1_2(hello.version, &hello.extensions)?;
-        tools.follows = tools.config.cookie;
         if tools.config.cookie && !self.cookie_fits(tools, &hello) {
+            tools.follows = true;
             return Ok(State::Hello);
         }
         check_hello(&hello, message)?;
@@ -133,13 +153,13 @@ impl Server {
             return Err(HandshakeError::NoExtendedMasterSecret);
         }
         let offer = Offer::choose(tools, &hello)?;
+        tools.follows = tools.config.cookie;
         tools.version = Some(Version::DTLS_1_2);
         tools.srtp_profile = offer.srtp;
         tools.transcript.restart();
         tools.transcript.choose(offer.suite.hash());
         tools.hash(message);
-        let group = negotiate::group(&tools.config, &hello.extensions)?;
-        let pair = KeyPair::generate(group, &mut tools.rng).map_err(|_| HandshakeError::Internal)?;
+        let pair = KeyPair::generate(offer.group, &mut tools.rng).map_err(|_| HandshakeError::Internal)?;
         let randoms = Randoms { client: hello.random, server: tools.rng.array() };
         let chosen = Chosen { suite: offer.suite, randoms, extended_master_secret, pair };
         send_flight(tools, &hello, &chosen, &offer)?;
@@ -149,9 +169,9 @@ impl Server {
     /// Whether the hello echoes our cookie; if not, it is asked to (RFC 6347 §4.2.1). The cookie depends on the hello
     /// alone, so nothing is kept but the key.
     fn cookie_fits(&mut self, tools: &mut Tools, hello: &ClientHello<'_>) -> bool {
-        let key = *self.cookie_key.get_or_insert_with(|| tools.rng.array());
+        let key = self.cookie_key.get_or_insert_with(|| Secret::new(tools.rng.array()));
         let parts = [&hello.random[..], hello.session_id, hello.suites, hello.compression];
-        let cookie = HmacSha256::new(&key).sign(&parts);
+        let cookie = HmacSha256::new(key).sign(&parts);
         if constant_time_eq(&cookie, hello.cookie) {
             return true;
         }
@@ -194,6 +214,7 @@ fn check_hello(hello: &ClientHello<'_>, message: &Message) -> Result<(), Handsha
 /// What is chosen of the client's offer.
 struct Offer {
     suite: CipherSuite,
+    group: Group,
     scheme: SignatureScheme,
     srtp: Option<SrtpProfile>,
 }
@@ -206,7 +227,9 @@ impl Offer {
         let content = content.ok_or(HandshakeError::SignatureScheme)?;
         let schemes = number_list(content).ok_or(HandshakeError::Malformed(HandshakeType::CLIENT_HELLO.0))?;
         let scheme = negotiate::signing_scheme(&tools.config, schemes)?;
-        Ok(Self { suite, scheme, srtp: negotiate::srtp_choice(&tools.config, &hello.extensions)? })
+        let srtp = negotiate::srtp_choice(&tools.config, &hello.extensions)?;
+        let group = negotiate::group(&tools.config, &hello.extensions)?;
+        Ok(Self { suite, group, scheme, srtp })
     }
 }
 
