@@ -82,6 +82,7 @@ pub(crate) struct Spares {
 }
 
 impl Spares {
+    #[expect(clippy::unnecessary_box_returns, reason = "it is the boxes that are spared")]
     fn take(&mut self) -> Box<Held> {
         self.books.pop().unwrap_or_default()
     }
