@@ -36,6 +36,8 @@ mod run;
 mod screening;
 #[path = "swarm/shrink.rs"]
 mod shrink;
+#[path = "swarm/site.rs"]
+mod site;
 #[path = "swarm/studio.rs"]
 mod studio;
 #[path = "swarm/tape.rs"]
@@ -56,8 +58,9 @@ use run::{Defects, Outcome, play};
 
 /// The seeds to run: one that is named, or so many.
 fn seeds() -> Vec<u64> {
-    if let Some(one) = std::env::var("ANTIPHON_SEED").ok().and_then(|text| replay_seed(&text)) {
-        return vec![one];
+    if let Ok(text) = std::env::var("ANTIPHON_SEED") {
+        let one = replay_seed(&text);
+        return vec![one.unwrap_or_else(|| panic!("ANTIPHON_SEED is no number: {text:?}"))];
     }
     let count = std::env::var("ANTIPHON_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
     let mut dice = Dice::new(0xa27_1f0);

@@ -22,6 +22,8 @@ mod plan;
 mod run;
 #[path = "../../tests/swarm/screening.rs"]
 mod screening;
+#[path = "../../tests/swarm/site.rs"]
+mod site;
 #[path = "../../tests/swarm/studio.rs"]
 mod studio;
 #[path = "../../tests/swarm/tape.rs"]
@@ -33,9 +35,17 @@ use core::time::Duration;
 
 use antiphon::base::bitrate::Bitrate;
 use antiphon::sim::{Chance, Filtering, Link, Manners, Mapping, Nat, Polls};
+use film::Show;
 use libfuzzer_sys::fuzz_target;
-use plan::{Act, Knobs, Plan, Promise, Wrong, ms};
+use plan::{Act, Knobs, Plan, Promise, Take, Wrong, ms};
 use run::{Defects, play};
+use site::{Server, Site};
+
+/// Who shoots what.
+struct Films {
+    streams: [(usize, Show); 3],
+    count: usize,
+}
 
 /// Takes bytes from the front.
 struct Bytes<'a>(&'a [u8]);
@@ -137,6 +147,50 @@ impl Bytes<'_> {
         }
     }
 
+    /// What is rarer about where the ends are.
+    fn place(&mut self, site: &mut Site) {
+        let bits = self.byte();
+        if !site.asks() {
+            site.v6 = bits & 1 != 0;
+            site.wide = [bits & 2 != 0, bits & 4 != 0];
+            return;
+        }
+        let filters =
+            [Filtering::EndpointIndependent, Filtering::AddressDependent, Filtering::AddressAndPortDependent];
+        match bits & 7 {
+            0 => site.outer = [Some(self.nat()), Some(self.nat())],
+            1 => site.outer[1] = Some(self.nat()),
+            2 => (site.doors[0], site.one_roof) = (Some(self.nat().hairpin()), true),
+            3 => site.doors[1] = Some(Nat::firewall(self.pick(&filters))),
+            4 => site.server = Server::Slow(ms(self.number() * 12)),
+            5 => site.server = Server::Dead,
+            6 => site.server = Server::Lying,
+            _ => site.doors[1] = Some(self.nat().block_udp()),
+        }
+    }
+
+    /// Something with sound or pictures.
+    fn film(&mut self, side: usize, films: &mut Films) -> Act {
+        let Films { streams, count } = films;
+        let (what, more) = (self.byte(), self.byte());
+        if *count < streams.len() && (*count == 0 || what & 3 == 0) {
+            let shows = [Show::Sound, Show::Pictures, Show::Layers, Show::Leaps];
+            let (stream, show) = (*count, shows[usize::from(more & 3)]);
+            streams[stream] = (side, show);
+            *count += 1;
+            return Act::Film(side, Take::Shoot { stream, show });
+        }
+        let stream = usize::from(more) % *count;
+        let (owner, show) = streams[stream];
+        match (what & 3, show) {
+            (0 | 1, Show::Layers) => {
+                Act::Film(1 - owner, Take::Layer { stream, layer: usize::from(what >> 7) })
+            }
+            (0 | 1, Show::Leaps) => Act::Film(owner, Take::Leap { stream, by: u16::from(what) * 118 }),
+            _ => Act::Film(owner, Take::Mute { stream, mute: what & 4 != 0 }),
+        }
+    }
+
     fn promise(&mut self) -> Promise {
         let bits = self.byte();
         Promise {
@@ -167,7 +221,7 @@ impl Bytes<'_> {
         }
     }
 
-    fn act(&mut self, kind: u8, opened: &mut usize) -> Act {
+    fn act(&mut self, kind: u8, opened: &mut usize, films: &mut Films) -> Act {
         let side = usize::from(kind >> 7);
         let channel = usize::from(self.byte()).checked_rem(*opened).unwrap_or(0);
         match kind & 15 {
@@ -188,6 +242,7 @@ impl Bytes<'_> {
             10 => Act::Restart(side),
             11 | 12 => Act::Read(side, self.bit()),
             13 if self.byte() == 7 => Act::ClosePc(side),
+            14 => self.film(side, films),
             _ => Act::Send { side, channel, count: 1, largest: 16 },
         }
     }
@@ -195,15 +250,18 @@ impl Bytes<'_> {
     fn plan(&mut self) -> Plan {
         let shape = self.byte();
         let mut knobs = [self.knobs(), self.knobs()];
-        let mut doors = [None, None];
+        let mut site = Site::open();
         if shape & 3 == 3 {
-            doors = [self.bit().then(|| self.nat()), Some(self.nat())];
+            site.doors = [self.bit().then(|| self.nat()), Some(self.nat())];
             // An agent that does not know that its checks nominate would choose another pair than the one they did.
             for knobs in &mut knobs {
                 knobs.manners = Manners::new();
             }
         } else if shape & 3 == 2 {
             knobs[1].lite = true;
+        }
+        if shape & 0xf0 == 0xe0 {
+            self.place(&mut site);
         }
         let links = [self.link(), self.link()];
         let mut signalling = Link::new();
@@ -213,25 +271,26 @@ impl Bytes<'_> {
         }
         let faulty = 2000 + self.number() * 40;
         let (mut wrongs, mut acts, mut opened) = (Vec::new(), Vec::new(), 0);
+        let mut films = Films { streams: [(0, Show::Sound); 3], count: 0 };
         while !self.0.is_empty() && wrongs.len() < 10 && acts.len() < 80 {
             let kind = self.byte();
             let at = ms(self.number() * faulty / 256);
             if kind & 0x60 == 0x60 {
                 wrongs.push((at, self.wrong()));
             } else {
-                acts.push((at, self.act(kind, &mut opened)));
+                acts.push((at, self.act(kind, &mut opened, &mut films)));
             }
         }
         // A channel is used after it has been opened, as the bytes have it; sorting keeps the order of what is at one time.
         if acts.is_empty() {
-            acts.push((Duration::ZERO, self.act(0, &mut opened)));
+            acts.push((Duration::ZERO, self.act(0, &mut opened, &mut films)));
         }
         wrongs.sort_by_key(|(at, _)| *at);
         acts.sort_by_key(|(at, _)| *at);
         Plan {
             seed: u64::from(shape >> 3),
             knobs,
-            doors,
+            site,
             links,
             signalling,
             burst: if shape & 8 == 0 { 1 } else { 16 },

@@ -218,6 +218,11 @@ pub const MAX_EARLY_DATAGRAMS: usize = 4;
 pub const MAX_EARLY_CANDIDATES: usize = 100;
 /// The least first DTLS timeout: below it, a busy peer's answer would be asked for twice.
 pub const DTLS_MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// How often the timer of a DTLS flight doubles before it is held, where the round trip has been measured.
+pub const DTLS_HELD_DOUBLINGS: u32 = 1;
+/// At how many expiries it is held then: four seconds at a round trip of 50 ms, in which ninety-nine handshakes in a hundred come through where
+/// three datagrams in ten are lost.
+pub const DTLS_HELD_EXPIRIES: u32 = 14;
 /// After this much quiet a connection gives back its buffers.
 pub const TRIM_AFTER: Duration = Duration::from_secs(2);
 /// Paths a router remembers of one connection; an ICE restart or two fit.

@@ -1,7 +1,12 @@
 //! When to repeat a flight (RFC 6347 §4.2.4).
+//!
+//! Where the round trip has been measured, as ICE has by then, the timeout doubles once, stays so for a while and only then goes on doubling:
+//! a handshake is a few datagrams on a path whose checks have just been answered, and with three in ten of them lost the plain doubling leaves one
+//! handshake in a hundred waiting for more than ten seconds.
 
 use core::time::Duration;
 
+use crate::base::limits::{DTLS_HELD_DOUBLINGS, DTLS_HELD_EXPIRIES};
 use crate::time::{Instant, Timer};
 
 /// The retransmission timer of the present flight.
@@ -10,7 +15,9 @@ pub(super) struct Retransmit {
     initial: Duration,
     max: Duration,
     max_expiries: u32,
-    /// Expiries of this flight: the timeout has doubled as often.
+    /// The first timeout is of a measured round trip.
+    measured: bool,
+    /// Expiries of this flight.
     expiries: u32,
     started_at: Instant,
     timer: Timer,
@@ -29,12 +36,24 @@ pub(super) enum Expiry {
 impl Retransmit {
     pub(super) const fn new(initial: Duration, max: Duration, max_expiries: u32) -> Self {
         let timer = Timer::stopped();
-        Self { initial, max, max_expiries, expiries: 0, started_at: Instant::ZERO, timer, suspended: false }
+        let started_at = Instant::ZERO;
+        Self { initial, max, max_expiries, measured: false, expiries: 0, started_at, timer, suspended: false }
+    }
+
+    /// Expiries at which the timeout does not double.
+    const fn held(&self) -> u32 {
+        if self.measured { DTLS_HELD_EXPIRIES } else { 0 }
+    }
+
+    /// How often the timeout has doubled.
+    fn doublings(&self) -> u32 {
+        let early = self.expiries.min(DTLS_HELD_DOUBLINGS);
+        early + (self.expiries - early).saturating_sub(self.held())
     }
 
     /// The timeout in force.
     fn timeout(&self) -> Duration {
-        let factor = 1_u32.checked_shl(self.expiries).unwrap_or(u32::MAX);
+        let factor = 1_u32.checked_shl(self.doublings()).unwrap_or(u32::MAX);
         self.initial.saturating_mul(factor).min(self.max)
     }
 
@@ -66,6 +85,7 @@ impl Retransmit {
     /// Changes the first timeout. A running timer keeps its doublings and may be due at once.
     pub(super) fn set_initial(&mut self, initial: Duration) {
         self.initial = initial.max(Duration::from_millis(1));
+        self.measured = true;
         if self.timer.is_running() {
             self.timer.set(self.started_at + self.timeout());
         }
@@ -86,7 +106,7 @@ impl Retransmit {
             return None;
         }
         self.expiries += 1;
-        if self.expiries >= self.max_expiries {
+        if self.expiries >= self.max_expiries.saturating_add(self.held()) {
             return Some(Expiry::GiveUp);
         }
         self.rearm(now);
@@ -117,6 +137,24 @@ mod tests {
             assert_eq!(retransmit.deadline(), Some(at(now)));
             let wanted = if expiry == 13 { Expiry::GiveUp } else { Expiry::Repeat };
             assert_eq!(retransmit.take_due(at(now)), Some(wanted));
+        }
+        assert_eq!(retransmit.deadline(), None);
+    }
+
+    #[test]
+    fn a_measured_round_trip_holds_the_timeout_back_for_a_while() {
+        let mut retransmit = started(1000);
+        retransmit.set_initial(Duration::from_millis(150));
+        let mut now = 150;
+        for _ in 0..=DTLS_HELD_EXPIRIES {
+            assert_eq!(retransmit.take_due(at(now)), Some(Expiry::Repeat));
+            now += 300;
+            assert_eq!(retransmit.deadline(), Some(at(now)));
+        }
+        for expiry in DTLS_HELD_EXPIRIES + 2..=DTLS_HELD_EXPIRIES + 13 {
+            let wanted = if expiry == DTLS_HELD_EXPIRIES + 13 { Expiry::GiveUp } else { Expiry::Repeat };
+            assert_eq!(retransmit.take_due(at(now)), Some(wanted));
+            now += (150 << (expiry - DTLS_HELD_EXPIRIES)).min(60_000);
         }
         assert_eq!(retransmit.deadline(), None);
     }

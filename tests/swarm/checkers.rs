@@ -1,17 +1,19 @@
 //! The checkers' own test: for each invariant a peer, a network or a figure that is broken on purpose, and is caught.
 
-use antiphon::sim::{Filtering, Mapping, Nat};
+use antiphon::sim::{Chance, Filtering, Mapping, Nat};
 use antiphon::{Config, Instant, PeerConnection, Seed, Stats};
 use core::time::Duration;
 
-use super::crowd::{Tamper, grew};
+use super::crowd::{Tamper, grew, has_left, is_empty, were_refused};
 use super::end::Sabotage;
 use super::losses::within;
-use super::plan::{Plan, Promise, Wrong, ms};
+use super::plan::{Act, Plan, Promise, Wrong, ms};
 use super::run::{Defects, hold_silence, play};
 use super::screening::{counted, round_trip};
 use super::shrink::{invariant, quietly, shrink, silently};
-use super::watch::{View, Watch, accepted_once, accounts, same_keys, same_when_read};
+use super::watch::{
+    View, Watch, accepted_once, accounts, means_the_same, one_session, same_keys, same_when_read,
+};
 
 const RELIABLE: Promise = Promise { ordered: true, retransmits: None, life_time: None };
 const UNORDERED: Promise = Promise { ordered: false, ..RELIABLE };
@@ -34,6 +36,10 @@ enum Broken {
     Frames(Tamper),
     /// Messages on their way from the connection to the model, on channels of this kind.
     Messages(Promise, Tamper),
+    /// The same where both send more than there is room for.
+    Bulk(Tamper),
+    /// The same where three in ten datagrams are lost, and nothing else is wrong.
+    Lossy(Promise, Tamper),
     /// A network that lets through what its NATs would not.
     LeakyNats,
     /// What a checker is given.
@@ -53,6 +59,11 @@ const TABLE: &[(&str, Broken)] = &[
     ("L4", Broken::Filming(Sabotage::MakesNoKeyFrame)),
     ("L5", Broken::Messages(RELIABLE, Tamper::Swallow)),
     ("L5", Broken::Messages(UNORDERED, Tamper::Drop)),
+    ("L5", Broken::Messages(PARTIAL, Tamper::Swallow)),
+    ("L5", Broken::Bulk(Tamper::ForgetLow)),
+    ("L5", Broken::End(Sabotage::Leaves)),
+    ("L5", Broken::Figures(|| has_left(0, false))),
+    ("L5", Broken::Figures(|| were_refused(0, 2, 1))),
     ("L6", Broken::End(Sabotage::Babbles)),
     ("L8", Broken::Figures(|| within("L8", ms(1501), ms(1500), &[1, 2, 3]))),
     ("S1", Broken::Messages(RELIABLE, Tamper::Duplicate)),
@@ -64,6 +75,7 @@ const TABLE: &[(&str, Broken)] = &[
     ("S3", Broken::Messages(PARTIAL, Tamper::Duplicate)),
     ("S3", Broken::Messages(PARTIAL, Tamper::Change)),
     ("S3", Broken::Messages(TIMED, Tamper::Delay)),
+    ("S3", Broken::Lossy(TIMED, Tamper::Linger)),
     ("S3", Broken::Frames(Tamper::Duplicate)),
     ("S3", Broken::Frames(Tamper::Change)),
     ("S3", Broken::Frames(Tamper::Drop)),
@@ -74,13 +86,20 @@ const TABLE: &[(&str, Broken)] = &[
     ("S6", Broken::Filming(Sabotage::FilmsAfterTheEnd)),
     ("S7", Broken::End(Sabotage::ReusesNonce)),
     ("S7", Broken::Filming(Sabotage::ReusesIndex)),
-    ("S8", Broken::Figures(|| accepted_once(&with_packets(5, 0), &with_packets(0, 4)))),
-    ("S8", Broken::Figures(|| accepted_once(&with_media(5), &with_media(4)))),
+    ("S8", Broken::Figures(|| accepted_once(&with_packets(5, 0), &with_packets(0, 4), 9))),
+    ("S8", Broken::Figures(|| accepted_once(&with_packets(5, 0), &with_packets(0, 9), 4))),
+    ("S8", Broken::Figures(|| accepted_once(&with_media(5), &with_media(4), 9))),
     ("S10", Broken::Figures(|| Watch::agreement([&fresh(), &fresh()], View::Same))),
     (
         "S10",
         Broken::Figures(|| {
             super::run::with_connected(|ends| Watch::agreement([ends[0]; 2], View::Contested));
+        }),
+    ),
+    (
+        "S10",
+        Broken::Figures(|| {
+            super::run::with_connected(|ends| Watch::agreement([ends[0]; 2], View::Same));
         }),
     ),
     (
@@ -102,11 +121,22 @@ const TABLE: &[(&str, Broken)] = &[
         "S15",
         Broken::Figures(|| same_when_read("a=b\r\nc=d\r\n", |text| text.lines().next().map(str::to_owned))),
     ),
+    (
+        "S15",
+        Broken::Figures(|| {
+            super::run::with_connected(|ends| {
+                let description = ends[0].local_description().unwrap();
+                means_the_same(description, &description.to_sdp().replace("a=mid:0", "a=mid:1"));
+            });
+        }),
+    ),
+    ("S15", Broken::Figures(|| super::run::with_connected(|ends| one_session([ends[0], &fresh()])))),
     ("S16", Broken::End(Sabotage::MixesGenerations)),
     ("T6", Broken::End(Sabotage::WakesAllTheTime)),
     ("T7", Broken::Figures(|| super::timing::turn_back(Some(Sabotage::WaitsForItsClock)))),
     ("A1", Broken::Figures(|| accounts(10, 1, 9, 1, 0))),
     ("A2", Broken::Figures(|| grew(100, 10, 111))),
+    ("A2", Broken::Figures(|| is_empty(0, 1))),
     ("A3", Broken::End(Sabotage::LosesInput)),
     (
         "A3",
@@ -127,7 +157,38 @@ const TABLE: &[(&str, Broken)] = &[
             Watch::default().window(0, &stats.sctp);
         }),
     ),
+    (
+        "A5",
+        Broken::Figures(|| {
+            // The window was wide once, and is not any more.
+            let mut watch = Watch::default();
+            let mut stats = with_packets(0, 0);
+            (stats.sctp.cwnd_bytes, stats.sctp.in_flight_bytes) = (100_000, 50_000);
+            watch.window(0, &stats.sctp);
+            (stats.sctp.cwnd_bytes, stats.sctp.in_flight_bytes) = (10_000, 60_000);
+            watch.window(0, &stats.sctp);
+        }),
+    ),
 ];
+
+/// Nothing but loss, over a way of 20 ms: what is too old on its arrival was too old when it left.
+const PUNCTUAL: Defects = Defects {
+    punctual: Some(ms(22)),
+    sabotage: [None, None],
+    tamper: None,
+    tamper_frames: None,
+    leaky_nats: false,
+    loud: false,
+};
+
+fn lossy(promise: Promise) -> Plan {
+    let mut plan = Plan::calm(promise);
+    plan.links = plan.links.map(|link| link.loss(Chance::percent(30)));
+    // Long after the channel is open.
+    plan.acts.iter_mut().skip(2).for_each(|(at, _)| *at = *at * 2 + ms(9000));
+    plan.faulty = ms(20_000);
+    plan
+}
 
 fn fresh() -> PeerConnection {
     let seed = Seed::from_bytes([1; 32]);
@@ -177,9 +238,16 @@ fn caught(broken: &Broken) -> Option<String> {
         Broken::Messages(promise, tamper) => {
             run(&Plan::calm(promise), Defects { tamper: Some(tamper), ..Defects::default() })
         }
+        Broken::Bulk(tamper) => {
+            let mut plan = Plan::calm(RELIABLE);
+            let bulk = |side| Act::Bulk { side, channel: 0, bytes: 3_000_000 };
+            plan.acts.extend((0..2).map(|side| (ms(4400), bulk(side))));
+            run(&plan, Defects { tamper: Some(tamper), ..Defects::default() })
+        }
+        Broken::Lossy(promise, tamper) => run(&lossy(promise), Defects { tamper: Some(tamper), ..PUNCTUAL }),
         Broken::LeakyNats => {
             let mut plan = Plan::calm(RELIABLE);
-            plan.doors = [Some(Nat::symmetric()), Some(Nat::symmetric())];
+            plan.site.doors = [Some(Nat::symmetric()), Some(Nat::symmetric())];
             run(&plan, Defects { leaky_nats: true, ..Defects::default() })
         }
         Broken::Figures(figures) => silently(figures).err(),
@@ -199,6 +267,18 @@ fn a_calm_run_breaks_nothing() {
     for promise in [RELIABLE, UNORDERED, PARTIAL, TIMED] {
         assert_eq!(play(&Plan::calm(promise), Defects::default()).ended, "whole");
     }
+}
+
+#[test]
+fn s3_where_packets_are_lost_no_message_outlives_its_time() {
+    let outcome = play(&lossy(TIMED), PUNCTUAL);
+    assert_eq!(outcome.ended, "whole");
+    // Some came, and some did not.
+    let lanes = &outcome.crowd.channels[&0].lanes;
+    let (sent, received) = lanes
+        .iter()
+        .fold((0, 0), |(sent, received), lane| (sent + lane.sent_count(), received + lane.received_count()));
+    assert!(received > sent / 2 && received < sent, "{received} of {sent}");
 }
 
 #[test]

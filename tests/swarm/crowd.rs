@@ -1,6 +1,6 @@
 //! The applications of a run: they open, send, read and close as the plan says, and hold what comes against the model.
 
-use antiphon::data::ChannelId;
+use antiphon::data::{ChannelId, DataChannelFailure};
 use antiphon::sim::{App, HostId, Sent};
 use antiphon::{
     ConnectionState, DataChannelState, Datagram, Event, Instant, Message, PeerConnection, SendError,
@@ -24,8 +24,12 @@ pub(crate) enum Tamper {
     Drop,
     Change,
     Delay,
+    /// By more than the way takes.
+    Linger,
     /// Everything from now on.
     Swallow,
+    /// Not the messages, but the word that there is room for more.
+    ForgetLow,
 }
 
 /// One channel, as both applications know it.
@@ -52,6 +56,16 @@ impl Channel {
         self.opened == [true; 2] && !closing && !self.dead
     }
 
+    /// What a side calls it.
+    pub(crate) const fn id(&self, side: usize) -> Option<ChannelId> {
+        self.ids[side]
+    }
+
+    /// A side has more to send than there was room for.
+    pub(crate) fn is_pushing(&self) -> bool {
+        self.is_open() && self.bulk != [0; 2]
+    }
+
     /// The side that was never told of it.
     pub(crate) fn unknown_to(&self) -> Option<usize> {
         self.ids.iter().position(Option::is_none)
@@ -69,6 +83,12 @@ pub(crate) struct Crowd {
     pub(crate) now: Duration,
     /// Since when the network is healthy and nothing is left over.
     pub(crate) healthy: Option<Duration>,
+    /// How much later than its life time a message may come since then.
+    pub(crate) lateness: Duration,
+    /// Bytes may be changed before they are sealed: then anybody can end a connection.
+    pub(crate) reckless: bool,
+    /// Channels whose other side had no room for them, by who was told.
+    pub(crate) refused: [u64; 2],
     deaf: [bool; 2],
     /// A call that tells the time was made.
     pub(crate) told_time: bool,
@@ -248,6 +268,7 @@ impl Crowd {
             }
             Some(Tamper::Drop) => self.tamper = None,
             Some(Tamper::Swallow) => {}
+            Some(Tamper::ForgetLow) => self.accept(side, channel, &message),
             Some(Tamper::Change) => {
                 let mut data = message.data.to_vec();
                 match data.last_mut() {
@@ -273,11 +294,15 @@ impl Crowd {
                 self.healthy = Some(Duration::ZERO);
                 self.accept(side, channel, &message);
             }
+            Some(Tamper::Linger) => {
+                self.now += Duration::from_millis(120);
+                self.accept(side, channel, &message);
+            }
         }
     }
 
     fn accept(&mut self, side: usize, channel: usize, message: &Message) {
-        let (now, healthy) = (self.now, self.healthy);
+        let (now, healthy) = (self.now, self.healthy.map(|since| (since, self.lateness)));
         if let Some(known) = self.channels.get_mut(&channel) {
             known.lanes[1 - side].receive(now, message, healthy);
         }
@@ -302,6 +327,17 @@ impl Crowd {
         self.names.insert((side, id), channel);
     }
 
+    /// L5: a channel fails for a reason that is so.
+    fn on_failure(&mut self, side: usize, id: ChannelId, why: DataChannelFailure) {
+        match why {
+            DataChannelFailure::Refused => self.refused[side] += 1,
+            DataChannelFailure::Association(_) => {
+                has_left(side, self.pc_closed.contains(&true) || self.reckless)
+            }
+            other => panic!("L5: channel {:?} of end {side} failed: {other:?}", self.name(side, id)),
+        }
+    }
+
     fn on_channel(&mut self, now: Instant, side: usize, pc: &mut PeerConnection, event: &Event) {
         match *event {
             Event::DataChannel(id) => {
@@ -310,6 +346,7 @@ impl Crowd {
                     self.push(now, side, pc, channel);
                 }
             }
+            Event::DataChannelBufferedAmountLow(_) if self.tamper == Some(Tamper::ForgetLow) => {}
             Event::DataChannelOpen(id) | Event::DataChannelBufferedAmountLow(id) => {
                 let Some(channel) = self.name(side, id) else { return };
                 if let Some(known) = self.channels.get_mut(&channel) {
@@ -338,7 +375,8 @@ impl Crowd {
                     assert!(why, "L5: channel {channel} of end {side} closed and nobody asked it to");
                 }
             }
-            Event::DataChannelError(id, _) => {
+            Event::DataChannelError(id, why) => {
+                self.on_failure(side, id, why);
                 if let Some(known) = self.name(side, id).and_then(|channel| self.channels.get_mut(&channel)) {
                     known.dead = true;
                     known.lanes.iter_mut().for_each(|lane| lane.forsaken = true);
@@ -347,6 +385,24 @@ impl Crowd {
             _ => {}
         }
     }
+}
+
+/// L5: an end that is told of the other's end is told what is so.
+pub(crate) fn has_left(side: usize, left: bool) {
+    assert!(left, "L5: end {side} is told that its peer has left, and it has not");
+}
+
+/// L5: who is told that the other had no room for a channel is told what is so.
+pub(crate) fn were_refused(side: usize, told: u64, refused: u64) {
+    assert!(
+        told <= refused,
+        "L5: {told} channels of end {side} were refused, the other has refused {refused}"
+    );
+}
+
+/// A2: with nothing left to send nothing is buffered.
+pub(crate) fn is_empty(channel: usize, buffered: usize) {
+    assert!(buffered == 0, "A2: {buffered} bytes of channel {channel} are buffered, and all has arrived");
 }
 
 /// A2: the buffered amount grows by what was sent.
@@ -374,6 +430,7 @@ impl App<End> for Crowd {
                 pc.local_description().into_iter().for_each(Watch::description);
             }
             Event::PeerClosed => {
+                has_left(side, self.pc_closed[1 - side] || self.reckless);
                 self.peer_closed[side] = true;
                 self.forsake_all();
                 pc.close();

@@ -48,6 +48,8 @@ pub(crate) enum Sabotage {
     MakesNoKeyFrame,
     /// Names a user fragment of another generation in a check.
     MixesGenerations,
+    /// Ends its connection, and nobody has asked it to.
+    Leaves,
     /// Takes nothing before its clock is again where it was.
     WaitsForItsClock,
 }
@@ -279,6 +281,9 @@ impl Machine for End {
             return;
         }
         self.latest = self.time(now);
+        if self.sabotage == Some(Sabotage::Leaves) && self.inputs == 60 {
+            self.inner.pc().close();
+        }
         if self.sabotage != Some(Sabotage::LosesInput) || !self.inputs.is_multiple_of(50) {
             self.inner.handle_input(now, input);
         }

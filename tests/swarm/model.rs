@@ -48,6 +48,8 @@ pub(crate) struct Lane {
     next: u64,
     received: BTreeSet<u64>,
     last: Option<u64>,
+    /// The first message that was sent on a healthy network.
+    healthy_from: Option<u64>,
     /// The receiver closed the channel: the rest may be discarded.
     pub(crate) forsaken: bool,
 }
@@ -61,6 +63,7 @@ impl Lane {
             next: 0,
             received: BTreeSet::new(),
             last: None,
+            healthy_from: None,
             forsaken: false,
         }
     }
@@ -88,7 +91,7 @@ impl Lane {
     }
 
     /// A message came out. S1, S2, S3.
-    pub(crate) fn receive(&mut self, now: Duration, got: &Message, healthy: Option<Duration>) {
+    pub(crate) fn receive(&mut self, now: Duration, got: &Message, healthy: Option<(Duration, Duration)>) {
         let id = match (self.promise.ordered, self.promise.reliable()) {
             (true, true) => "S1",
             (false, true) => "S2",
@@ -115,15 +118,28 @@ impl Lane {
             assert!(self.last.is_none_or(|last| number > last), "{id}: message {number} came late");
         }
         self.last = Some(number);
-        let timely = healthy.is_some_and(|since| sent_at >= since);
-        if let Some(life) = self.promise.life_time.filter(|_| timely) {
+        let timely = healthy.filter(|(since, _)| sent_at >= *since);
+        if let (Some(life), Some((_, lateness))) = (self.promise.life_time, timely) {
             let age = now.saturating_sub(sent_at);
-            assert!(age <= life + LATENESS, "{id}: message {number} is {age:?} old, {life:?} allowed");
+            assert!(age <= life + lateness, "{id}: message {number} is {age:?} old, {life:?} allowed");
         }
+    }
+
+    /// From here on what no loss may take must arrive, whatever the promise.
+    pub(crate) fn begin_healthy(&mut self) {
+        self.healthy_from = Some(self.sent.len() as u64);
+    }
+
+    /// Of a channel that gives up by count, what was sent where nothing is lost. One that gives up by time may still do so.
+    fn has_healthy(&self) -> bool {
+        let by_count = self.promise.retransmits.is_some();
+        let Some(from) = self.healthy_from.filter(|_| by_count && !self.forsaken) else { return true };
+        (from..self.sent.len() as u64).all(|number| self.received.contains(&number))
     }
 
     /// Everything that was promised is there.
     pub(crate) fn is_complete(&self) -> bool {
-        !self.promise.reliable() || self.forsaken || self.received_count() == self.sent.len()
+        let whole = !self.promise.reliable() || self.forsaken || self.received_count() == self.sent.len();
+        whole && self.has_healthy()
     }
 }

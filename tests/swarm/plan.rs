@@ -3,10 +3,11 @@
 
 use antiphon::base::bitrate::Bitrate;
 use antiphon::data::DataChannelInit;
-use antiphon::sim::{Chance, Dice, Filtering, Link, Manners, Mapping, Nat, Polls};
+use antiphon::sim::{Chance, Dice, Link, Manners, Polls};
 use core::time::Duration;
 
 use super::film::Show;
+use super::site::Site;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -145,7 +146,7 @@ pub(crate) enum Take {
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) knobs: [Knobs; 2],
-    pub(crate) doors: [Option<Nat>; 2],
+    pub(crate) site: Site,
     pub(crate) links: [Link; 2],
     pub(crate) signalling: Link,
     pub(crate) burst: usize,
@@ -158,15 +159,15 @@ pub(crate) struct Plan {
 }
 
 /// One in so many.
-fn one_in(dice: &mut Dice, n: u64) -> bool {
+pub(crate) fn one_in(dice: &mut Dice, n: u64) -> bool {
     dice.below(n) == 0
 }
 
-fn pick<T: Clone>(dice: &mut Dice, from: &[T]) -> T {
+pub(crate) fn pick<T: Clone>(dice: &mut Dice, from: &[T]) -> T {
     from[usize::try_from(dice.below(from.len() as u64)).unwrap()].clone()
 }
 
-fn side(dice: &mut Dice) -> usize {
+pub(crate) fn side(dice: &mut Dice) -> usize {
     usize::from(one_in(dice, 2))
 }
 
@@ -295,7 +296,7 @@ impl Wrong {
                 Self::Suspend { side: whose, time, clock_stops: one_in(dice, 2) }
             }
             5 => {
-                let most = pick(dice, &[200, 8000]);
+                let most = pick(dice, &[200, 8000, 200, 8000, 300_000]);
                 Self::Freeze(whose, ms(dice.below(most)))
             }
             6 => {
@@ -482,23 +483,6 @@ fn script(dice: &mut Dice, until: Duration) -> Vec<(Duration, Act)> {
     acts
 }
 
-/// A NAT of any kind.
-fn door(dice: &mut Dice) -> Nat {
-    let mappings =
-        [Mapping::EndpointIndependent, Mapping::AddressDependent, Mapping::AddressAndPortDependent];
-    let filters =
-        [Filtering::EndpointIndependent, Filtering::AddressDependent, Filtering::AddressAndPortDependent];
-    let mut nat =
-        Nat::new(pick(dice, &mappings), pick(dice, &filters)).lifetime(ms(30_000 + dice.below(300_000)));
-    match dice.below(4) {
-        0 => nat = nat.preserve_ports(),
-        1 => nat = nat.contiguous_ports(),
-        2 => nat = nat.keep_parity(),
-        _ => {}
-    }
-    nat
-}
-
 impl Plan {
     /// No faults: two channels of one kind, messages both ways for five seconds.
     pub(crate) fn calm(promise: Promise) -> Self {
@@ -512,7 +496,7 @@ impl Plan {
         Self {
             seed: 77,
             knobs: [Knobs::plain(), Knobs::plain()],
-            doors: [None, None],
+            site: Site::open(),
             links: [good(), good()],
             signalling: Link::new(),
             burst: 1,
@@ -537,9 +521,8 @@ impl Plan {
         let dice = &mut Dice::new(seed);
         let faulty = ms(4000 + dice.below(16_000));
         let mut knobs = [Knobs::draw(dice), Knobs::draw(dice)];
-        let mut doors = [None, None];
-        if one_in(dice, 3) {
-            doors = [one_in(dice, 2).then(|| door(dice)), Some(door(dice))];
+        let site = Site::draw(dice);
+        if site.asks() {
             // The rewritten checks nominate, but the agent behind them does not know: with several pairs it would choose
             // another than the one it has nominated.
             for knobs in &mut knobs {
@@ -563,6 +546,11 @@ impl Plan {
         let burst = pick(dice, &[1, 1, 16]);
         let acts = script(dice, faulty);
         let reckless = one_in(dice, 20);
-        Self { seed, knobs, doors, links, signalling, burst, wrongs, acts, faulty, reckless }
+        if reckless && one_in(dice, 2) {
+            let harm = Wrong::Harm(side(dice), ms(dice.below(3000)));
+            wrongs.push((ms(dice.below(300)), harm));
+            wrongs.sort_by_key(|(at, _)| *at);
+        }
+        Self { seed, knobs, site, links, signalling, burst, wrongs, acts, faulty, reckless }
     }
 }

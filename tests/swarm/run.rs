@@ -1,20 +1,20 @@
 //! One run of a plan: faults and work, then a healed network, then rest, then the end. What is wrong panics with the name of the
 //! invariant in front.
 
-use antiphon::sim::{
-    Chance, Clock, Dice, Fault, HostId, Link, NatId, Network, Peers, StunServer, finds_direct_path,
-};
+use antiphon::sim::{Chance, Clock, Dice, Fault, HostId, Link, NatId, Network, Peers};
 use antiphon::{Config, ConnectionState, Failure, Instant, Path, PeerConnection, SignalingState};
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::crowd::{Crowd, Tamper};
+use super::crowd::{Crowd, Tamper, is_empty, were_refused};
 use super::end::{End, Sabotage};
 use super::film::Show;
+use super::model::LATENESS;
 use super::plan::{Act, Knobs, Plan, Promise, Take, Wrong, ms};
-use super::watch::{View, Watch, accepted_once, accounts, same_keys};
+use super::site::{STUN, Site};
+use super::watch::{View, Watch, accepted_once, accounts, one_session, same_keys};
 
 /// From the healing of the network until everything that was promised is there: consent that ends (30 s) and a restart, or the longest
 /// timers that a silence of the fault phase has left (60 s), and the work itself.
@@ -56,6 +56,8 @@ pub(crate) struct Defects {
     pub(crate) tamper_frames: Option<Tamper>,
     /// The network has no NATs, whatever the plan says.
     pub(crate) leaky_nats: bool,
+    /// Not a defect: messages must be in time from the beginning, as where nothing but loss is wrong.
+    pub(crate) punctual: Option<Duration>,
     /// Not a defect: tells what happens.
     pub(crate) loud: bool,
 }
@@ -105,40 +107,41 @@ impl<'a> Run<'a> {
         network.start_trace();
         network.set_burst(plan.burst);
         network.set_signalling(&plan.signalling);
-        let stun: SocketAddr = ([203, 0, 113, 9], 3478).into();
-        network.add_stun_server(stun, StunServer::new());
-        let (mut nats, mut addresses) = ([None; 2], [stun; 2]);
+        let sites = match defects.leaky_nats {
+            true => Site::open().settle(&mut network),
+            false => plan.site.settle(&mut network),
+        };
+        let nats = sites.each_ref().map(|site| site.nat);
+        let addresses = sites.each_ref().map(|site| site.addresses[0]);
         let hosts = [0, 1].map(|side| {
-            let n = u8::try_from(side).unwrap() + 1;
-            let knobs = &plan.knobs[side];
-            let host = if let Some(door) = plan.doors[side].as_ref().filter(|_| !defects.leaky_nats) {
-                let nat = network.add_nat(door.clone(), &[[198, 51, 100, n].into()]);
-                nats[side] = Some(nat);
-                addresses[side] = ([192, 168, n, 2], 5000).into();
-                let pc = network.peer_behind(nat, &config(plan, side), &addresses[side..=side]).unwrap();
-                let end = End::new(pc, knobs.manners, defects.sabotage[side]);
-                network.add_host_behind(nat, end, &addresses[side..=side])
+            let (knobs, site) = (&plan.knobs[side], &sites[side]);
+            let config = config(plan, side);
+            let make = |pc| End::new(pc, knobs.manners, defects.sabotage[side]);
+            let host = if let Some(nat) = site.nat {
+                let end = make(network.peer_behind(nat, &config, &site.addresses).unwrap());
+                network.add_host_behind(nat, end, &site.addresses)
             } else {
-                addresses[side] = ([203, 0, 113, 10 * n], 5000).into();
-                let pc = network.peer(&config(plan, side), &addresses[side..=side]).unwrap();
-                let end = End::new(pc, knobs.manners, defects.sabotage[side]);
-                network.add_host(end, &addresses[side..=side])
+                let end = make(network.peer(&config, &site.addresses).unwrap());
+                network.add_host(end, &site.addresses)
             };
             network.set_clock(host, Clock::new().ahead(knobs.ahead).skew_ppm(knobs.skew_ppm));
             network.set_polls(host, knobs.polls);
             host
         });
         let mut crowd = Crowd::default();
+        crowd.lateness = defects.punctual.unwrap_or(LATENESS);
+        crowd.healthy = defects.punctual.map(|_| Duration::ZERO);
+        crowd.reckless = plan.reckless;
         crowd.tamper = defects.tamper;
         crowd.tamper_frames = defects.tamper_frames;
         crowd.loud = defects.loud;
         crowd.datagrams = std::env::var("ANTIPHON_LOUD").is_ok_and(|how| how == "datagrams");
         crowd.longest = plan.knobs.iter().map(|knobs| knobs.message).min().unwrap_or(0) as u64 - 32;
         crowd.watch.lite = [plan.knobs[0].lite, plan.knobs[1].lite];
-        let asks = plan.doors.iter().any(Option::is_some);
+        let asks = plan.site.asks();
         let mut peers = Peers::new(crowd).pair(hosts[0], hosts[1]);
         if asks {
-            peers = peers.stun(stun);
+            peers = peers.stun(STUN);
         }
         for side in 0..2 {
             network.set_link(hosts[side], hosts[1 - side], plan.links[side].clone());
@@ -196,6 +199,10 @@ impl<'a> Run<'a> {
             pc.inside().data.association().check();
             let stats = pc.stats(now);
             self.peers.app.watch.stats(side, stats);
+        }
+        for side in 0..2 {
+            let other = self.network.machine(self.hosts[1 - side]).view().inside().data.stats();
+            were_refused(side, self.peers.app.refused[side], other.drops.too_many_channels);
         }
         same_keys(self.hosts.map(|host| self.network.machine(host).view()));
         self.look_at_screens();
@@ -362,12 +369,16 @@ impl<'a> Run<'a> {
 
     /// On a healthy network with nothing left over: what is sent arrives soon.
     fn converse(&mut self) {
-        self.peers.app.healthy = Some(self.since_epoch());
+        self.peers.app.healthy.get_or_insert(self.since_epoch());
         let open = self.peers.app.channels.iter().filter(|(_, channel)| channel.is_open());
         let open: Vec<usize> = open.map(|(number, _)| *number).take(12).collect();
         for channel in &open {
             for side in 0..2 {
+                let sent = |run: &Self| run.peers.app.channels[channel].lanes[side].sent_count();
+                self.peers.app.channels.get_mut(channel).unwrap().lanes[side].begin_healthy();
+                let before = sent(self);
                 self.act(&Act::Send { side, channel: *channel, count: 3, largest: 2000 });
+                assert!(sent(self) > before, "L5: channel {channel} of end {side} is open and takes nothing");
             }
         }
         let done = self.run(self.network.now() + SOON, Self::is_done);
@@ -378,12 +389,15 @@ impl<'a> Run<'a> {
     }
 
     fn finds_way(&self) -> bool {
-        finds_direct_path(self.plan.doors[0].as_ref(), self.plan.doors[1].as_ref())
+        self.plan.site.finds_way()
     }
 
     /// Everything that was promised is there.
     fn is_done(&mut self) -> bool {
         if !self.both(ConnectionState::Connected) || !self.is_drained() || !self.pictures_flow() {
+            return false;
+        }
+        if self.peers.app.channels.values().any(super::crowd::Channel::is_pushing) {
             return false;
         }
         // One that a side has no room for may be closed by its opener before it learns of that.
@@ -472,11 +486,26 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A2: nothing is left in the buffers of what is open.
+    fn empties(&mut self) {
+        let channels = &self.peers.app.channels;
+        let open = channels.iter().filter(|(_, channel)| channel.is_open());
+        for (number, channel) in open {
+            for side in 0..2 {
+                let pc = self.network.machine_mut(self.hosts[side]).pc();
+                let handle = channel.id(side).and_then(|id| pc.data_channel(id));
+                is_empty(*number, handle.map_or(0, |handle| handle.buffered_amount()));
+            }
+        }
+    }
+
     /// T6, L6, S10, S11: at rest only consent and heartbeats happen.
     fn rest(&mut self) {
         self.run_for(Duration::from_secs(15));
+        self.empties();
         let ends = self.hosts.map(|host| self.network.machine(host).view());
         Watch::agreement(ends, self.view());
+        one_session(ends);
         let before = self.hosts.map(|host| self.network.counters(host));
         self.run_for(REST);
         // Who has heard media reports on it for as long as its source is known.
@@ -518,8 +547,9 @@ impl<'a> Run<'a> {
             let now = self.network.host_now(host);
             self.network.machine(host).view().stats(now)
         });
-        accepted_once(&stats[0], &stats[1]);
-        accepted_once(&stats[1], &stats[0]);
+        for side in 0..2 {
+            accepted_once(&stats[side], &stats[1 - side], self.peers.app.watch.heard(side));
+        }
         self.reckon_media(&stats);
         if self.asks || self.plan.wrongs.iter().any(|(_, wrong)| matches!(wrong, Wrong::Junk(..))) {
             return;
@@ -567,9 +597,9 @@ impl<'a> Run<'a> {
         if !self.finds_way() {
             self.run_for(Duration::from_secs(100));
             assert!(
-                !self.both(ConnectionState::Connected),
+                !self.peers.app.watch.was_connected(),
                 "L3: connected where no path is: {:?}",
-                self.plan.doors
+                self.plan.site
             );
             return "no path";
         }

@@ -1,10 +1,13 @@
 //! A smaller case that fails alike, found by taking away faults, calls and peculiarities.
 
 use antiphon::sim::Link;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 use super::plan::{Knobs, Plan};
 use super::run::{Defects, Outcome, play};
+use super::site::Site;
 
 /// Runs that shrinking may take.
 const RUNS: usize = 250;
@@ -28,12 +31,27 @@ pub(crate) fn invariant(words: &str) -> &str {
     }
 }
 
+/// One hook for all threads, since a test beside this one may panic too.
+static HOOK: Once = Once::new();
+
+thread_local! {
+    /// What panics here says nothing.
+    static SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Does something that may panic without a word; what it panicked with, if it did.
 pub(crate) fn silently<T>(what: impl FnOnce() -> T) -> Result<T, String> {
-    let hook = take_hook();
-    set_hook(Box::new(|_| {}));
+    HOOK.call_once(|| {
+        let hook = take_hook();
+        set_hook(Box::new(move |info| {
+            if !SILENT.get() {
+                hook(info);
+            }
+        }));
+    });
+    SILENT.set(true);
     let result = catch_unwind(AssertUnwindSafe(what));
-    set_hook(hook);
+    SILENT.set(false);
     result.map_err(|panic| words(panic.as_ref()))
 }
 
@@ -91,8 +109,11 @@ impl Shrinker {
         for side in 0..2 {
             self.edit(|plan| plan.knobs[side] = Knobs::plain());
             self.edit(|plan| plan.links[side] = Link::new());
-            self.edit(|plan| plan.doors[side] = None);
+            self.edit(|plan| plan.site.outer[side] = None);
+            self.edit(|plan| plan.site.doors[side] = None);
+            self.edit(|plan| plan.site.wide[side] = false);
         }
+        self.edit(|plan| plan.site = Site { v6: false, one_roof: false, ..plan.site.clone() });
         self.edit(|plan| plan.signalling = Link::new());
         self.edit(|plan| plan.burst = 1);
         // With less around it more can go.

@@ -193,7 +193,7 @@ fn watched(screen: &mut Screen, mut frame: antiphon::rtp::Frame, tamper: Option<
         }
         Some(Tamper::Drop) => return screen.frames += 1,
         Some(Tamper::Delay) => frame.timestamp = frame.timestamp.wrapping_sub(1_000_000),
-        Some(Tamper::Swap) | None => {}
+        Some(Tamper::Swap | Tamper::Linger | Tamper::ForgetLow) | None => {}
     }
     screen.show(&frame);
 }

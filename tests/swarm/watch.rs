@@ -17,7 +17,10 @@ use super::tape::Tape;
 const CONSENT: Duration = Duration::from_secs(30);
 
 /// What may be in flight beyond the window: the packet that fills it and those that an empty one lets go at once (RFC 9260 §6.1 B).
-const BURST: usize = 8 * 1500;
+const BURST: usize = 8 * PACKET;
+
+/// The longest packet.
+const PACKET: usize = 1500;
 
 /// What a datagram is, as far as it can be seen from outside.
 pub(crate) fn class_of(data: &[u8]) -> &'static str {
@@ -70,6 +73,8 @@ struct Seen {
     consent: BTreeMap<SocketAddr, Instant>,
     /// Epochs and sequence numbers of sealed records.
     sealed: BTreeSet<(u16, u64)>,
+    /// Those of the records of data that have reached it: as many as come again are one.
+    heard: BTreeSet<(u16, u64)>,
     greeted: bool,
     connected: bool,
     closed: bool,
@@ -80,6 +85,10 @@ struct Seen {
     generations: BTreeMap<String, String>,
     /// The widest congestion window.
     widest: usize,
+    /// What was in flight when it was last looked at.
+    flight: usize,
+    /// What was added to it when it was beyond the window.
+    beyond: usize,
 }
 
 /// What the two ends can know of one path.
@@ -107,6 +116,10 @@ impl Watch {
     pub(crate) fn arrives(&mut self, side: usize, now: Instant, from: SocketAddr, data: &[u8]) {
         if is_media(data) {
             self.tape.arrives(1 - side, data);
+        }
+        if data.first() == Some(&23) {
+            let sealed = Records::new(data).filter(|record| record.epoch > 0);
+            self.seen[side].heard.extend(sealed.map(|record| (record.epoch, record.sequence)));
         }
         if let Ok(message) = Message::parse(data)
             && message.class() == Class::Success
@@ -178,8 +191,19 @@ impl Watch {
         self.seen[side].closed |= state == ConnectionState::Closed;
     }
 
+    /// An end was connected at some time.
+    pub(crate) fn was_connected(&self) -> bool {
+        self.seen.iter().any(|seen| seen.connected)
+    }
+
+    /// Distinct records of data that have reached an end.
+    pub(crate) fn heard(&self, side: usize) -> u64 {
+        self.seen[side].heard.len() as u64
+    }
+
     /// S15: a description is read as it was written.
     pub(crate) fn description(description: &SessionDescription) {
+        means_the_same(description, &description.to_sdp());
         same_when_read(&description.to_sdp(), |text| {
             let read = SessionDescription::parse(description.kind(), text);
             read.ok().map(|read| read.to_sdp())
@@ -197,14 +221,23 @@ impl Watch {
         seen.counters = Some(stats);
     }
 
-    /// A5: what is in flight fits the widest window there was, which shrinks at a loss as what is in flight does not.
+    /// A5: what is in flight fits the widest window there was, which shrinks at a loss as what is in flight does not; and it grows only
+    /// within the window there is, but for the one packet that a loss is answered with (RFC 9260 §7.2.4).
     pub(crate) fn window(&mut self, side: usize, sctp: &antiphon::sctp::Stats) {
         let seen = &mut self.seen[side];
         seen.widest = seen.widest.max(sctp.cwnd_bytes);
-        let (flight, window) = (sctp.in_flight_bytes, seen.widest);
+        let (flight, before) = (sctp.in_flight_bytes, seen.flight);
+        seen.flight = flight;
+        let (window, widest) = (sctp.cwnd_bytes, seen.widest);
         assert!(
-            flight <= window + BURST,
-            "A5: {flight} bytes in flight of end {side}, window {window} at the most"
+            flight <= widest + BURST,
+            "A5: {flight} bytes in flight of end {side}, window {widest} at the most"
+        );
+        seen.beyond = if flight <= window + BURST { 0 } else { seen.beyond + flight.saturating_sub(before) };
+        let beyond = seen.beyond;
+        assert!(
+            beyond <= PACKET,
+            "A5: {flight} bytes in flight of end {side}, window {window}, {beyond} since it was full"
         );
     }
 
@@ -291,16 +324,37 @@ pub(crate) fn same_keys(ends: [&PeerConnection; 2]) {
     }
 }
 
+/// S15: what a description is read as is what it was.
+pub(crate) fn means_the_same(description: &SessionDescription, text: &str) {
+    let read = SessionDescription::parse(description.kind(), text);
+    assert!(read.as_ref() == Ok(description), "S15: {description:?} is read as {read:?}");
+}
+
+/// S15: both ends see one session: as many sections, by the same names, in the same order.
+pub(crate) fn one_session(ends: [&PeerConnection; 2]) {
+    let names = |description: Option<&SessionDescription>| {
+        let lines = description.map(SessionDescription::to_sdp).unwrap_or_default();
+        let names = lines.lines().filter(|line| line.starts_with("m=") || line.starts_with("a=mid:"));
+        names.map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    for side in 0..2 {
+        let own = names(ends[side].current_local_description());
+        let theirs = names(ends[1 - side].current_remote_description());
+        assert!(own == theirs, "S15: {own:?} of end {side} is {theirs:?} to the other");
+    }
+}
+
 /// S15.
 pub(crate) fn same_when_read(text: &str, read: impl Fn(&str) -> Option<String>) {
     let again = read(text).unwrap_or_default();
     assert!(again == text, "S15: {text:?} is read as {again:?}");
 }
 
-/// S8: no more records were accepted than the other end sealed.
-pub(crate) fn accepted_once(at: &Stats, from: &Stats) {
+/// S8: no more records were accepted than the other end sealed, nor than reached this one; those that come twice are one.
+pub(crate) fn accepted_once(at: &Stats, from: &Stats, heard: u64) {
     let (received, sealed) = (at.sctp.packets_received, from.sctp.packets_sent);
     assert!(received <= sealed, "S8: {received} packets accepted of {sealed} sent");
+    assert!(received <= heard, "S8: {received} packets accepted of {heard} that came");
     let (Some(at), Some(from)) = (at.srtp, from.srtp) else { return };
     for (what, opened, sealed) in
         [("RTP", at.rtp_unprotected, from.rtp_protected), ("RTCP", at.rtcp_unprotected, from.rtcp_protected)]
