@@ -6,7 +6,9 @@ use antiphon::codec::MediaKind;
 use antiphon::peer::{Encoding, TransceiverInit};
 use antiphon::rtp::Frame;
 use antiphon::sdp::Direction;
-use antiphon::sim::{Chance, Fault, HostId, Link, Nat, Network, Peers, StunServer, ignore_events};
+use antiphon::sim::{
+    Chance, Fault, Filtering, HostId, Link, Mapping, Nat, Network, Peers, StunServer, ignore_events,
+};
 use antiphon::srtp::{self, KeyingMaterial, Side, SrtpProfile};
 use antiphon::{Config, ConnectionState, DataChannelInit, Event, PeerConnection};
 use core::time::Duration;
@@ -318,5 +320,38 @@ fn an_answer_that_comes_again_is_none_to_the_next_offer() {
         network.run_for(Duration::from_secs(3), &mut peers);
         let sender = network.machine_mut(hosts[0]).sender(id).unwrap();
         assert!(sender.can_write(), "seed {seed}");
+    }
+}
+
+/// Two under one roof whose NAT maps each destination anew and turns round what its own hosts send to its outside: every check that answered
+/// one came from a port that was new, which was checked in turn, thirty times a second for good.
+#[test]
+fn l6_a_nat_that_turns_checks_round_does_not_keep_them_going() {
+    for seed in 0..20 {
+        turns_round(seed);
+    }
+}
+
+fn turns_round(seed: u64) {
+    // The first way to each other is not there at once, so that the second is tried.
+    let link = Link::new().delay(Duration::from_millis(90)).loss(Chance::percent(13));
+    let mut network = Network::new(seed, link);
+    let stun = ([203, 0, 113, 9], 3478).into();
+    network.add_stun_server(stun, StunServer::new());
+    let nat = Nat::new(Mapping::AddressAndPortDependent, Filtering::EndpointIndependent).hairpin();
+    let roof = network.add_nat(nat, &[[198, 51, 100, 1].into()]);
+    let hosts = [2_u8, 3]
+        .map(|n| network.add_peer_behind(roof, &Config::new(), &[([192, 168, 1, n], 5000).into()]).unwrap());
+    network.machine_mut(hosts[0]).create_data_channel("chat", DataChannelInit::default()).unwrap();
+    let mut peers = Peers::new(ignore_events::<PeerConnection>).pair(hosts[0], hosts[1]).stun(stun);
+    network.run_for(Duration::from_secs(15), &mut peers);
+    network.set_link_both(hosts[0], hosts[1], &Link::new().delay(Duration::from_millis(20)));
+    network.run_for(Duration::from_secs(15), &mut peers);
+    let before = hosts.map(|host| network.counters(host).sent);
+    network.run_for(Duration::from_secs(120), &mut peers);
+    for (host, before) in hosts.into_iter().zip(before) {
+        assert_eq!(network.machine(host).connection_state(), ConnectionState::Connected, "{host}");
+        let sent = network.counters(host).sent - before;
+        assert!(sent <= 80, "L6: {host} sent {sent} datagrams in two minutes of rest");
     }
 }

@@ -47,6 +47,11 @@ pub const MAX_UNKNOWN_ATTRIBUTES: usize = 16;
 pub const MAX_EARLY_CHECKS: usize = 16;
 /// Paths besides the valid ones over which the peer still checks, and so may send (RFC 8445 §12.2).
 pub const MAX_HEARD_PATHS: usize = 8;
+/// Addresses of the peer's, new after the end of the checks, that are checked at once in [`ICE_FOLLOW_TIME`]: a NAT that has forgotten its mapping
+/// makes one. One that maps each destination anew and lets its own hosts in from outside makes one of each check that answers another, without end.
+pub const MAX_ICE_FOLLOWS: u8 = 4;
+/// The time in which so many are.
+pub const ICE_FOLLOW_TIME: Duration = Duration::from_secs(5);
 
 // ---- dtls -----------------------------------------------------------------------------------------------------
 
@@ -218,11 +223,11 @@ pub const MAX_EARLY_DATAGRAMS: usize = 4;
 pub const MAX_EARLY_CANDIDATES: usize = 100;
 /// The least first DTLS timeout: below it, a busy peer's answer would be asked for twice.
 pub const DTLS_MIN_TIMEOUT: Duration = Duration::from_millis(100);
-/// How often the timer of a DTLS flight doubles before it is held, where the round trip has been measured.
-pub const DTLS_HELD_DOUBLINGS: u32 = 1;
-/// At how many expiries it is held then: four seconds at a round trip of 50 ms, in which ninety-nine handshakes in a hundred come through where
-/// three datagrams in ten are lost.
-pub const DTLS_HELD_EXPIRIES: u32 = 14;
+/// The least first timeout of a DTLS flight where the round trip is guessed by the answer to a repeated check.
+pub const DTLS_GUESSED_TIMEOUT: Duration = Duration::from_millis(250);
+/// At how many expiries the timer of a DTLS flight does not double yet, where the round trip has been measured: almost four seconds at one of
+/// 50 ms, in which ninety-nine handshakes in a hundred come through where three datagrams in ten are lost.
+pub const DTLS_HELD_EXPIRIES: u32 = 24;
 /// After this much quiet a connection gives back its buffers.
 pub const TRIM_AFTER: Duration = Duration::from_secs(2);
 /// Paths a router remembers of one connection; an ICE restart or two fit.

@@ -108,6 +108,8 @@ pub struct Agent {
     pub(crate) closing: Closing,
     /// Something was called since the last `Wait`, or something waits for a buffer.
     pub(crate) busy: bool,
+    /// Since when, and how many addresses that the peer was new at after the end of the checks have been checked at once.
+    pub(crate) followed: (Instant, u8),
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -150,6 +152,7 @@ impl Agent {
             attached_received: None,
             closing: Closing::Open,
             busy: false,
+            followed: (Instant::ZERO, 0),
             deadline: None,
             config: config.clone(),
         })
@@ -374,6 +377,13 @@ impl Agent {
         self.session(usage.previous)?.list.get(usage.pair)?.smoothed_rtt
     }
 
+    /// What the round trip of the path in use is taken for where it is not measured: the answer to a check that was sent more than once may be
+    /// one to an earlier sending, so this is the least it can be.
+    pub(crate) fn guessed_round_trip(&self) -> Option<Duration> {
+        let usage = self.usage?;
+        self.session(usage.previous)?.list.get(usage.pair)?.guessed_rtt
+    }
+
     /// The connection state.
     pub const fn state(&self) -> IceConnectionState {
         self.state
@@ -484,6 +494,7 @@ impl Agent {
             attached_received: self.attached_received.clone(),
             closing: self.closing,
             busy: self.busy,
+            followed: self.followed,
             deadline: self.deadline,
         }
     }

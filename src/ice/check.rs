@@ -27,6 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(500 * LIFETIME as u6
 pub(crate) struct Transaction {
     pub(crate) pair: Key,
     pub(crate) sent_at: Instant,
+    /// When it was sent last.
+    pub(crate) repeated_at: Instant,
     pub(crate) sends: u8,
     pub(crate) role: Role,
     pub(crate) tie_breaker: u64,
@@ -43,6 +45,7 @@ impl Transaction {
         Self {
             pair,
             sent_at: now,
+            repeated_at: now,
             sends: 0,
             role,
             tie_breaker: 0,
@@ -56,6 +59,7 @@ impl Transaction {
     /// Counts one more sending, and returns when the next, or the end, is due.
     fn sent(&mut self, now: Instant) -> Instant {
         self.sends += 1;
+        self.repeated_at = now;
         let wait = if self.sends >= MAX_SENDS { LAST_WAIT } else { 1 << (self.sends - 1) };
         self.due_at = now + self.rto * wait;
         self.due_at

@@ -24,6 +24,7 @@ fn pair(n: u16, priority: u64, foundation: (u16, u16)) -> Pair {
         checked_at: None,
         confirmed_at: None,
         smoothed_rtt: None,
+        guessed_rtt: None,
         tally: Tally::default(),
     }
 }

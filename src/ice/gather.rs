@@ -297,6 +297,7 @@ impl Agent {
             checked_at: None,
             confirmed_at: None,
             smoothed_rtt: None,
+            guessed_rtt: None,
             tally: Tally::default(),
         };
         let (key, dropped) = self.current.list.insert(pair);

@@ -235,7 +235,8 @@ impl Agent {
             return;
         };
         let nominates = asked.nominates && self.role == Role::Controlled;
-        let wanted = nominates || moved || self.current.phase != Phase::Concluded || self.consent.is_stale();
+        let asking = nominates || self.current.phase != Phase::Concluded || self.consent.is_stale();
+        let wanted = asking || (moved && self.may_follow(now));
         let Some(key) = self.current.list.find(asked.local, at).or_else(|| {
             // After the end of the checks the peer's late ones are answered and make no new pairs.
             wanted.then(|| self.insert_pair(asked.local, at)).flatten()
@@ -252,6 +253,16 @@ impl Agent {
             self.trigger(key, nominates);
         }
         self.busy = true;
+    }
+
+    /// Whether one more new address of the peer's is checked at once, although the checks have ended.
+    fn may_follow(&mut self, now: Instant) -> bool {
+        let (since, count) = &mut self.followed;
+        if now.saturating_duration_since(*since) >= limits::ICE_FOLLOW_TIME {
+            (*since, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= limits::MAX_ICE_FOLLOWS
     }
 
     /// RFC 8445 §7.3.2: a lite agent believes the check and follows the nomination.
@@ -350,6 +361,8 @@ impl Agent {
         let Some(pair) = self.current.list.get_mut(key).filter(|pair| !pair.revoked) else { return };
         if transaction.sends == 1 {
             pair.measure(now.saturating_duration_since(transaction.sent_at));
+        } else {
+            pair.guessed_rtt = Some(now.saturating_duration_since(transaction.repeated_at));
         }
         pair.confirmed_at = Some(now);
         pair.stale = false;

@@ -40,6 +40,8 @@ pub(crate) struct Pair {
     /// When the latest authenticated success response came: consent counts from here.
     pub(crate) confirmed_at: Option<Instant>,
     pub(crate) smoothed_rtt: Option<Duration>,
+    /// The least it can be by the answer to a check that was sent more than once.
+    pub(crate) guessed_rtt: Option<Duration>,
     pub(crate) tally: Tally,
 }
 

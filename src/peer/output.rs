@@ -5,6 +5,7 @@ use super::error::Failure;
 use super::event::Event;
 use super::state::{self, ConnectionState, DtlsState};
 use super::transport::{Drawn, Report};
+use crate::base::limits;
 use crate::ice::IceConnectionState;
 use crate::machine::Output;
 use crate::net::{Path, Transmit};
@@ -122,13 +123,15 @@ impl PeerConnection {
 
     /// The client speaks first as soon as there is a path.
     pub(super) fn start_dtls(&mut self) {
-        let round_trip = self.transport.ice.round_trip();
+        let ice = &self.transport.ice;
+        let measured = ice.round_trip().map(|time| (time * 3).max(limits::DTLS_MIN_TIMEOUT));
+        let guessed = ice.guessed_round_trip().map(|time| (time * 3).max(limits::DTLS_GUESSED_TIMEOUT));
         if self.transport.ice.active_path().is_none() || self.transport.dtls_state != DtlsState::New {
             return;
         }
         let Some(dtls) = &mut self.transport.dtls else { return };
-        if let Some(round_trip) = round_trip {
-            dtls.set_initial_timeout(crate::base::limits::DTLS_MIN_TIMEOUT.max(round_trip * 3));
+        if let Some(timeout) = measured.or(guessed) {
+            dtls.set_initial_timeout(timeout);
         }
         dtls.start();
         self.transport.dtls_state = DtlsState::Connecting;
@@ -258,7 +261,7 @@ impl PeerConnection {
             let received = self.transport.datagrams.received;
             // Still busy: look again later. An idle connection is left without this timer.
             if received.saturating_sub(self.trimmed_at_received) > 16 {
-                self.trim.set(now + crate::base::limits::TRIM_AFTER);
+                self.trim.set(now + limits::TRIM_AFTER);
             } else {
                 self.transport.trim();
                 self.negotiator.trim();
