@@ -73,6 +73,7 @@ impl Channel {
 }
 
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub(crate) struct Crowd {
     pub(crate) channels: BTreeMap<usize, Channel>,
     names: BTreeMap<(usize, ChannelId), usize>,
@@ -261,14 +262,13 @@ impl Crowd {
     /// A message comes out of the connection, maybe through the hands of a tamperer.
     fn take(&mut self, side: usize, channel: usize, message: Message) {
         match self.tamper.filter(|_| self.messages > 3) {
-            None => self.accept(side, channel, &message),
+            None | Some(Tamper::ForgetLow) => self.accept(side, channel, &message),
             Some(Tamper::Duplicate) => {
                 self.accept(side, channel, &message);
                 self.accept(side, channel, &message);
             }
             Some(Tamper::Drop) => self.tamper = None,
             Some(Tamper::Swallow) => {}
-            Some(Tamper::ForgetLow) => self.accept(side, channel, &message),
             Some(Tamper::Change) => {
                 let mut data = message.data.to_vec();
                 match data.last_mut() {
@@ -331,8 +331,9 @@ impl Crowd {
     fn on_failure(&mut self, side: usize, id: ChannelId, why: DataChannelFailure) {
         match why {
             DataChannelFailure::Refused => self.refused[side] += 1,
-            DataChannelFailure::Association(_) => {
-                has_left(side, self.pc_closed.contains(&true) || self.reckless)
+            // One that came with the end cannot be answered.
+            DataChannelFailure::Association(_) | DataChannelFailure::NotSent => {
+                has_left(side, self.pc_closed.contains(&true) || self.reckless);
             }
             other => panic!("L5: channel {:?} of end {side} failed: {other:?}", self.name(side, id)),
         }
@@ -435,6 +436,9 @@ impl App<End> for Crowd {
                 self.forsake_all();
                 pc.close();
                 self.pc_closed[side] = true;
+            }
+            Event::SctpFailed(why) => {
+                assert!(self.reckless, "L5: the association of end {side} failed: {why:?}");
             }
             other => self.on_channel(now, side, pc, &other),
         }

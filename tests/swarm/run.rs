@@ -107,10 +107,9 @@ impl<'a> Run<'a> {
         network.start_trace();
         network.set_burst(plan.burst);
         network.set_signalling(&plan.signalling);
-        let sites = match defects.leaky_nats {
-            true => Site::open().settle(&mut network),
-            false => plan.site.settle(&mut network),
-        };
+        let open = Site::open();
+        let site = if defects.leaky_nats { &open } else { &plan.site };
+        let sites = site.settle(&mut network);
         let nats = sites.each_ref().map(|site| site.nat);
         let addresses = sites.each_ref().map(|site| site.addresses[0]);
         let hosts = [0, 1].map(|side| {

@@ -119,9 +119,10 @@ impl Site {
         let mut roof = None;
         [0, 1].map(|side| {
             let n = u8::try_from(side).unwrap() + 1;
-            let open = |n: u8| match self.v6 {
-                true => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)], 5000).into(),
-                false => SocketAddr::from(([203, 0, 113, 10 * n], 5000)),
+            let open = |n: u8| {
+                let six = [0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)];
+                let four = [203, 0, 113, 10 * n];
+                SocketAddr::new(if self.v6 { six.into() } else { four.into() }, 5000)
             };
             let Some(door) = self.doors[side].as_ref() else {
                 let second = self.wide[side].then(|| open(n + 2));
@@ -159,7 +160,8 @@ fn door(dice: &mut Dice) -> Nat {
         0 => nat = nat.preserve_ports(),
         1 => nat = nat.contiguous_ports(),
         2 => nat = nat.keep_parity(),
-        3 => nat = nat.overload_ports(),
+        // Where each destination has a mapping of its own, ports that are all the same make one of them.
+        3 if nat.mapping() == Mapping::EndpointIndependent => nat = nat.overload_ports(),
         _ => {}
     }
     if one_in(dice, 3) {
