@@ -6,14 +6,9 @@ use crate::base::slots::Key;
 use crate::time::Instant;
 
 impl Session {
-    /// Something came for a source and its receiver. Where all media together holds more than it may, those with the most give up: a receiver
-    /// what it has waited with for longest, a source all that it holds, and then it goes on at the next key frame. Whoever holds less than
-    /// others goes on as before.
-    pub(super) fn keep_within(&mut self, now: Instant, key: Key) {
-        self.charge_source(key);
-        if let Some(source) = self.sources.get(key) {
-            self.charge_receiver(source.receiver);
-        }
+    /// Where all media together holds more than it may, those with the most give up: a receiver what it has waited with for longest, a source
+    /// all that it holds, and then it goes on at the next key frame. Whoever holds less than others goes on as before.
+    pub(super) fn keep_within(&mut self, now: Instant) {
         while self.charged > limits::RTP_SESSION_BYTES {
             self.stats.memory_exceeded += 1;
             // There is one that holds its share or more.
@@ -22,31 +17,13 @@ impl Session {
             if let Some((receiver, _)) = most.filter(|(_, receiver)| receiver.charged >= share) {
                 if let Some(receiver) = self.receivers.get_mut(receiver) {
                     receiver.drop_oldest(&mut self.lost);
+                    receiver.charge(&mut self.charged);
                 }
-                self.charge_receiver(receiver);
             } else if let Some(source) = self.next_that_holds(share) {
                 self.let_go(now, source);
             } else {
                 return;
             }
-        }
-    }
-
-    /// Counts what a source holds now.
-    pub(super) fn charge_source(&mut self, key: Key) {
-        if let Some(source) = self.sources.get_mut(key) {
-            let pinned = source.pinned();
-            let before = core::mem::replace(&mut source.charged, pinned);
-            self.charged = self.charged - before + pinned;
-        }
-    }
-
-    /// Counts what a receiver holds now.
-    pub(super) fn charge_receiver(&mut self, key: Key) {
-        if let Some(receiver) = self.receivers.get_mut(key) {
-            let pinned = receiver.pinned();
-            let before = core::mem::replace(&mut receiver.charged, pinned);
-            self.charged = self.charged - before + pinned;
         }
     }
 
@@ -86,8 +63,8 @@ impl Session {
     fn let_go(&mut self, now: Instant, key: Key) {
         let Some(source) = self.sources.get_mut(key) else { return };
         source.let_go();
+        source.charge(&mut self.charged);
         let needs_keyframe = source.assembler.as_ref().is_some_and(|assembler| assembler.needs_keyframe());
-        self.charge_source(key);
         if needs_keyframe {
             self.want_keyframe(now, key);
         }

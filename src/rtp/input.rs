@@ -223,7 +223,9 @@ impl Session {
             if receiver.on_packet(read, len, &mut self.lost) {
                 self.events.push(Event::Readable(ReceiverId(source.receiver)));
             }
-            self.keep_within(now, key);
+            source.charge(&mut self.charged);
+            receiver.charge(&mut self.charged);
+            self.keep_within(now);
             self.on_lost(now);
             self.arm(at);
             return;
@@ -268,15 +270,16 @@ impl Session {
             if receiver.on_frames(&mut self.frames, &mut self.lost) {
                 self.events.push(Event::Readable(ReceiverId(receiver_key)));
             }
+            receiver.charge(&mut self.charged);
         }
-        self.keep_within(now, key);
-        let Some(source) = self.sources.get(key) else { return };
+        source.charge(&mut self.charged);
         let needs_keyframe = source.assembler.as_ref().is_some_and(|assembler| assembler.needs_keyframe());
         let at = source.due_at(self.config.reorder_wait, self.config.repair_wait);
         self.arm(at);
         if needs_keyframe {
             self.want_keyframe(now, key);
         }
+        self.keep_within(now);
         self.on_lost(now);
     }
 

@@ -148,6 +148,12 @@ impl Receiver {
         }
     }
 
+    /// Counts what it holds now in the sum of its session.
+    pub(super) fn charge(&mut self, sum: &mut usize) {
+        let pinned = self.pinned();
+        *sum = *sum - core::mem::replace(&mut self.charged, pinned) + pinned;
+    }
+
     /// Bytes of memory that are held.
     pub(super) fn pinned(&self) -> usize {
         let frames = self.frames.capacity() * size_of::<Frame>() + self.frame_bytes;

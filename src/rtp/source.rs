@@ -161,6 +161,12 @@ impl Source {
         self.nack.pinned() + self.assembler.as_ref().map_or(0, |assembler| assembler.pinned())
     }
 
+    /// Counts what it holds now in the sum of its session.
+    pub(super) fn charge(&mut self, sum: &mut usize) {
+        let pinned = self.pinned();
+        *sum = *sum - core::mem::replace(&mut self.charged, pinned) + pinned;
+    }
+
     /// Gives up all that is held.
     pub(super) fn let_go(&mut self) {
         self.nack.clear();

@@ -203,7 +203,7 @@ impl Session {
         let receiver = self.receivers.get_mut(id.0).ok_or(StreamError::Unknown)?;
         receiver.set_delivery(config.delivery);
         receiver.config = config;
-        self.charge_receiver(id.0);
+        receiver.charge(&mut self.charged);
         for (_, source) in self.sources.iter_mut().filter(|(_, source)| source.receiver == id.0) {
             source.payload = None;
         }
@@ -218,7 +218,7 @@ impl Session {
     pub fn set_delivery(&mut self, id: ReceiverId, delivery: Delivery) -> Result<(), StreamError> {
         let receiver = self.receivers.get_mut(id.0).ok_or(StreamError::Unknown)?;
         receiver.set_delivery(delivery);
-        self.charge_receiver(id.0);
+        receiver.charge(&mut self.charged);
         Ok(())
     }
 
@@ -258,8 +258,9 @@ impl Session {
 
     /// The next frame of a receiver whose delivery is frames. Read until `None`: only then the next one is reported again.
     pub fn recv(&mut self, id: ReceiverId) -> Option<Frame> {
-        let mut frame = self.receivers.get_mut(id.0)?.pop_frame()?;
-        self.charge_receiver(id.0);
+        let receiver = self.receivers.get_mut(id.0)?;
+        let mut frame = receiver.pop_frame()?;
+        receiver.charge(&mut self.charged);
         let source = frame.source.and_then(|source| self.sources.get(source.0));
         frame.capture_time = source.and_then(|source| source.ntp_at(frame.timestamp));
         Some(frame)
@@ -267,8 +268,9 @@ impl Session {
 
     /// The next packet of a receiver whose delivery is packets, as [`recv`](Self::recv).
     pub fn recv_rtp(&mut self, id: ReceiverId) -> Option<RtpPacket> {
-        let packet = self.receivers.get_mut(id.0)?.pop_packet()?;
-        self.charge_receiver(id.0);
+        let receiver = self.receivers.get_mut(id.0)?;
+        let packet = receiver.pop_packet()?;
+        receiver.charge(&mut self.charged);
         Some(packet)
     }
 
