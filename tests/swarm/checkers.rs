@@ -278,7 +278,7 @@ fn s3_where_packets_are_lost_no_message_outlives_its_time() {
     let (sent, received) = lanes
         .iter()
         .fold((0, 0), |(sent, received), lane| (sent + lane.sent_count(), received + lane.received_count()));
-    assert!(received > sent / 2 && received < sent, "{received} of {sent}");
+    assert!(received > sent / 10 && received < sent, "{received} of {sent}");
 }
 
 #[test]
