@@ -452,7 +452,7 @@ impl PeerConnection {
         self.failure.as_ref()
     }
 
-    /// The fingerprint the peer is told, for signalling that carries it apart from SDP.
+    /// The certificate of this end: its fingerprint is what the peer is told, by SDP or by signalling that carries it apart.
     pub const fn certificate(&self) -> &Certificate {
         &self.certificate
     }

@@ -4,6 +4,7 @@ use crate::data::Channels;
 use crate::dtls::Connection;
 use crate::ice::Agent;
 use crate::peer::PeerConnection;
+use crate::rtp::Session;
 use crate::sctp::Association;
 
 /// What can be forked: a second one in the same state, which does the same when called the same.
@@ -27,4 +28,4 @@ macro_rules! forks {
     )*};
 }
 
-forks!(Agent, Association, Channels, Connection, PeerConnection);
+forks!(Agent, Association, Channels, Connection, PeerConnection, Session);

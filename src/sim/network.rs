@@ -43,7 +43,7 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A host of one [`Network`].
+    /// A host of one [`Network`]. Given to another, it names another host there, or none: then the call panics. So do the other ids.
     HostId, "host";
     /// A NAT or firewall of one [`Network`].
     NatId, "nat";
